@@ -1,0 +1,17 @@
+// Checks a graph against a dialect: every rule that a reader relies on, reported together.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "nnef/dialect.h"
+#include "nnef/graph.h"
+
+namespace nnef {
+
+// Sentences about what is wrong, empty when the graph is valid: unknown operators or arguments, missing arguments, names
+// that are not identifiers or assigned twice, uses before definition, dtypes or shapes that differ from what inference
+// gives, undeclared symbols and registries, inputs without external, variables without data, outputs listed twice.
+std::vector<std::string> validate(const Graph& graph, const Dialect& dialect);
+
+}  // namespace nnef
