@@ -1,0 +1,133 @@
+// torch2nnef's public interface: turn a TorchScript model into an NNEF archive, checked.
+//
+//   torch2nnef::ExportOptions options;
+//   options.inputs.push_back({.name = "x", .dtype = "f32", .dims = "1,3,224,224"});
+//   torch2nnef::ExportReport report = torch2nnef::export_model_to_nnef("resnet18.pt", "resnet18.nnef.tgz", options);
+//
+// The library never prints and never exits. It returns a report or throws ExportError (diagnostics.h), and then there is
+// no output file. No torch header is included here.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "export/diagnostics.h"
+#include "export/tape.h"
+#include "nnef/builder.h"
+#include "nnef/dialect.h"
+
+namespace torch { namespace jit { struct Module; } }  // NOLINT: forward declaration of libtorch's
+namespace c10 { struct IValue; }
+
+namespace torch2nnef {
+
+// --input NAME:DTYPE:DIMS[=FILL]
+struct InputSpec {
+  std::string name;            // an argument of forward, or "" for the next one
+  std::string dtype;           // "f32", "i64", ... or torch's "float32", "int64"
+  std::string dims;            // "1,3,224,224"; "" for rank 0
+  std::string fill;            // "", "zeros", "ones", "randint(lo,hi)", "FILE.npy"
+};
+
+// --dynamic-axes NAME:AXIS=EXPR
+struct DynamicAxis {
+  std::string input;
+  int axis = 0;                // may be negative
+  nnef::Dim expression;
+};
+
+enum class Check { kNone, kTract, kReference };
+
+// tract's names for how far outputs may be apart.
+enum class Tolerance { kExact, kClose, kApproximate, kVery, kSuper, kUltra };
+std::optional<Tolerance> tolerance_from_string(std::string_view text);
+std::string_view to_string(Tolerance tolerance);
+
+struct ExportOptions {
+  // Sample inputs: a file (.npz or .pt), or specifications; both may be empty when the archive carries its own.
+  std::filesystem::path inputs_file;
+  std::vector<InputSpec> inputs;
+  std::vector<std::string> extra_arguments;              // --arg: arguments of forward that are not tensors, in order
+  std::vector<std::string> input_names, output_names;    // names in the archive
+  std::uint64_t seed = 0;
+
+  std::vector<DynamicAxis> dynamic_axes;
+  std::vector<Symbol> symbols;                           // bounds
+
+  nnef::Target target;
+  nnef::Naming naming = nnef::Naming::kNatural;
+  bool comments = false;
+  int compression = 0;
+  std::vector<std::filesystem::path> fragment_files;
+
+  std::optional<Check> check;                            // unset: tract when an engine is found
+  std::filesystem::path tract;                           // --tract; empty: $TRACT, PATH, tools/get-tract's place
+  Tolerance tolerance = Tolerance::kApproximate;
+  double check_timeout_seconds = 300;
+  std::filesystem::path debug_bundle;                    // written when the check fails; empty: none
+
+  bool dry_run = false;                                  // everything but the output
+  bool warnings_as_errors = false;
+  std::string dump_after;                                // "record", "lower", "simplify": its text goes to report.dump
+  std::vector<std::string> command_line;                 // for the archive's properties and the bundle
+  std::function<void(std::string_view step)> progress;   // called at the start of each step
+};
+
+struct IoReport {
+  std::string name;
+  std::string dtype;
+  nnef::Shape shape;
+};
+
+struct CheckReport {
+  std::string engine;                                    // "tract 0.23.9", "" when not run
+  std::string not_run_because;
+  struct Output {
+    std::string name;
+    nnef::Bindings sizes;                                // of the symbols, empty for a static export
+    double max_abs = 0, max_rel = 0;
+    bool agrees = false;
+    std::string detail;                                  // what differs, first place
+  };
+  std::vector<Output> outputs;
+  bool agrees() const;
+};
+
+struct ExportReport {
+  std::filesystem::path output;
+  std::uint64_t archive_bytes = 0;
+  std::uint64_t tensor_bytes = 0;
+  int tensors = 0;
+  int calls = 0;                                         // on the Tape
+  int operations = 0;                                    // in the graph
+  std::vector<IoReport> inputs, outputs;
+  std::map<std::string, int> operators;                  // aten name to count
+  std::vector<Symbol> symbols;
+  std::vector<nnef::Bindings> recorded_sizes;
+  std::vector<std::string> constraints;
+  std::string inputs_from;                               // where the sample inputs came from, one sentence
+  CheckReport check;
+  Diagnostics diagnostics;
+  std::map<std::string, double> seconds;                 // by step
+  std::string dump;
+};
+
+// Exports the archive at `model`. `output` ends in .tgz, .tar.gz or .tar, else it is a folder.
+ExportReport export_model_to_nnef(const std::filesystem::path& model, const std::filesystem::path& output,
+                                  const ExportOptions& options);
+// Exports a loaded module; `inputs` are the arguments of forward.
+ExportReport export_model_to_nnef(const torch::jit::Module& model, const std::vector<c10::IValue>& inputs,
+                                  const std::filesystem::path& output, const ExportOptions& options);
+
+// "torch2nnef 0.1.0", torch's version, the default dialect.
+struct VersionInfo {
+  std::string torch2nnef, torch, dialect;
+};
+VersionInfo version_info();
+
+}  // namespace torch2nnef

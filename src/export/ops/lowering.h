@@ -1,0 +1,147 @@
+// What a lowering sees of a call, and the registry of lowerings.
+//
+// A lowering is a function on a Call: it reads arguments by schema name, adds operations through the builder and sets the
+// results. Sizes and integer arguments are nnef::Dim; asking a symbolic one for its number throws Unsupported with the
+// Python line. The driver compares every result's dtype and shape with what the recorder saw.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "export/diagnostics.h"
+#include "export/tape.h"
+#include "nnef/builder.h"
+
+namespace torch2nnef {
+
+using nnef::Argument;
+using nnef::Builder;
+using nnef::Dim;
+using nnef::DType;
+using nnef::Shape;
+using nnef::Value;
+
+// Maps the values of a Tape to those of the graph while it is lowered.
+class ValueMap {
+ public:
+  ValueMap(const Tape& tape, Builder& builder) : tape_(tape), builder_(builder), values_(tape.values.size()) {}
+  // The graph's value; a constant becomes a variable at its first use. Throws Unsupported for a dtype that the format
+  // lacks.
+  Value get(TapeValue value);
+  void set(TapeValue value, Value graph_value);
+  const Tape& tape() const { return tape_; }
+
+ private:
+  const Tape& tape_;
+  Builder& builder_;
+  std::vector<Value> values_;
+};
+
+class Call {
+ public:
+  Call(const TapeCall& call, ValueMap& values, Builder& builder) : call_(call), values_(values), b_(builder) {}
+
+  const TapeCall& tape_call() const { return call_; }
+  Builder& builder() { return b_; }
+
+  // --- arguments, by schema name. A name that the schema lacks is an internal error (std::logic_error). ---
+  bool has(std::string_view name) const;                 // the schema has it and it is not None
+  bool is_default(std::string_view name) const;
+  Value tensor(std::string_view name);                   // Unsupported when None
+  std::optional<Value> optional_tensor(std::string_view name);
+  std::vector<Value> tensors(std::string_view name);     // Tensor[]; Unsupported when one is None
+  std::vector<std::optional<Value>> optional_tensors(std::string_view name);   // Tensor?[]
+  ConstantPtr constant(std::string_view name) const;     // null when the tensor is not a constant
+  TapeValue tape_value(std::string_view name) const;
+  const TapeValueInfo& info(std::string_view name) const;          // recorder's facts of a tensor argument
+  ScalarType type(std::string_view name) const { return info(name).type; }
+  const Shape& shape(std::string_view name) const { return info(name).shape; }
+  int rank(std::string_view name) const { return static_cast<int>(shape(name).size()); }
+
+  Dim dim(std::string_view name) const;                  // int, maybe symbolic
+  std::int64_t integer(std::string_view name) const;     // int; Unsupported when symbolic
+  std::vector<Dim> dims(std::string_view name) const;    // int[] (an int counts as a list of one)
+  std::vector<std::int64_t> integers(std::string_view name) const;
+  double number(std::string_view name) const;            // float, int or bool Scalar; Unsupported when symbolic
+  std::vector<double> numbers(std::string_view name) const;   // float[]
+  bool flag(std::string_view name) const;
+  std::string text(std::string_view name) const;
+  bool is_integer_number(std::string_view name) const;   // a Scalar that is an int (or bool), not a float
+  // An axis argument made non-negative for a tensor of that rank (rank 0 counts as 1). Unsupported when out of range.
+  int axis(std::string_view name, int rank) const;
+  // int[]? dim: sorted distinct non-negative axes; all axes when None, and when empty if `empty_is_all`.
+  std::vector<int> axes(std::string_view name, int rank, bool empty_is_all = true) const;
+
+  // --- results ---
+  std::size_t result_count() const { return call_.results.size(); }
+  bool wanted(std::size_t index = 0) const;
+  const TapeValueInfo& result_info(std::size_t index = 0) const;
+  ScalarType result_type(std::size_t index = 0) const { return result_info(index).type; }
+  DType result_dtype(std::size_t index = 0) const;       // Unsupported for dtypes that the format lacks
+  const Shape& result_shape(std::size_t index = 0) const { return result_info(index).shape; }
+  void result(Value value) { result(0, value); }
+  void result(std::size_t index, Value value);           // must have result_dtype(index) and result_shape(index)
+
+  // --- what many lowerings do ---
+  // A tensor argument cast to `dtype`.
+  Value tensor_as(std::string_view name, DType dtype) { return b_.cast(tensor(name), dtype); }
+  // A Scalar argument as a constant next to tensors of `dtype`: a literal where that is right. A symbolic one becomes a
+  // cast of its expression. A Tape scalar (rank-0 tensor) is cast.
+  Argument scalar_as(std::string_view name, DType dtype);
+  // The dtype in which torch computes floating results of this call: result dtype when f32/f64, f32 for f16 where
+  // `f16_in_f32` says so.
+  // A constant tensor made at export time, under a label made of the module path and `hint`.
+  Value variable(std::string_view hint, nnef::TensorDataPtr data);
+  // An int64 tensor (rank 0) of a dimension expression.
+  Value dim_tensor(const Dim& dim, DType dtype = DType::kI64);
+
+ private:
+  const TapeArgument& argument(std::string_view name) const;
+  const TapeCall& call_;
+  ValueMap& values_;
+  Builder& b_;
+};
+
+using LoweringFunction = std::function<void(Call&)>;
+
+// How one operator is lowered, for --list-ops, --explain and the support page.
+struct Lowering {
+  std::string name;                  // "aten::softplus" for every overload, or "aten::add.Tensor"
+  enum class Kind { kCode, kRow } kind = Kind::kCode;
+  LoweringFunction lower;
+  std::string source;                // the row's text, or the name of the file for code
+  std::string notes;                 // limits, one sentence, or ""
+};
+
+class Registry {
+ public:
+  // Registration of one operator for all its overloads ("aten::relu") or one ("aten::add.Tensor"). Several under one
+  // name: the first that applies wins (a row that does not apply throws DoesNotApply). Code added later stands behind.
+  void add(Lowering lowering);
+  // Short form for code: names separated by blanks.
+  void add(std::string_view names, LoweringFunction lower, std::string_view notes = "");
+  // Candidates for a call, overload first.
+  std::vector<const Lowering*> find(const TapeCall& call) const;
+  std::vector<const Lowering*> all() const;              // sorted by name
+  void set_source(std::string file) { source_ = std::move(file); }   // for what follows
+
+ private:
+  std::map<std::string, std::vector<Lowering>, std::less<>> by_name_;
+  std::string source_;
+};
+
+// Thrown by a lowering whose conditions the call does not meet, so that the next candidate is tried.
+class DoesNotApply : public Unsupported {
+ public:
+  using Unsupported::Unsupported;
+};
+
+// The built-in table: every family of families.def, then the rows.
+const Registry& builtin_registry();
+
+}  // namespace torch2nnef

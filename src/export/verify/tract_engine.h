@@ -1,0 +1,35 @@
+// Runs the real tract on an archive, as a child process with a time limit, and hands back what it computed.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "nnef/io.h"
+
+namespace torch2nnef {
+
+struct Engine {
+  std::filesystem::path program;       // the tract command, or tract-run
+  std::string version;                 // "0.23.9"
+};
+
+// --tract PATH, else $TRACT, else `tract` then `tract-run` on PATH, else beside this program, else where tools/get-tract
+// puts it. An explicit path that does not work throws std::runtime_error with the reason; nothing found is nullopt.
+std::optional<Engine> find_engine(const std::filesystem::path& explicit_path);
+
+struct EngineRun {
+  bool ran = false;
+  int exit_status = 0;                 // of the process; 128 + signal; -1 for a time-out
+  std::string message;                 // why not, condensed to a sentence (the innermost cause)
+  std::string log;                     // what it printed
+  std::vector<std::string> command;
+  std::vector<nnef::NamedTensor> outputs;
+};
+
+// Runs the archive on inputs (by name). No shell. Temporary files live in a private folder that is removed.
+EngineRun run_engine(const Engine& engine, const std::filesystem::path& archive,
+                     const std::vector<nnef::NamedTensor>& inputs, double timeout_seconds);
+
+}  // namespace torch2nnef
