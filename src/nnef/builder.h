@@ -5,7 +5,9 @@
 // documentation and were measured; each check names the operator and the values.
 #pragma once
 
+#include <initializer_list>
 #include <map>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -48,6 +50,8 @@ class Builder {
 
   // An input of the graph. Throws BuildError when the name is taken or is not usable.
   Value external(std::string_view name, DType dtype, Shape shape);
+  // An input that no operation declares: a parameter of a fragment's body, whose graph the builder then builds.
+  Value parameter(std::string_view name, DType dtype, Shape shape);
   // A tensor of the archive; the same label gives the same value. A label that differs only in case from another, or
   // holds characters that a tensor file name cannot, is made unique.
   Value variable(std::string_view label, TensorDataPtr data);
@@ -101,6 +105,10 @@ class Builder {
 
  private:
   struct State;
+  // An operand as it must stand beside a tensor of that dtype: literals and dimensions become literal() or a cast.
+  Argument beside(const Argument& argument, DType wanted, std::string_view op);
+  // Gives values the rank of the highest among them; rank 0 stays, since it goes with every rank.
+  void align_all(std::initializer_list<Argument*> operands);
   Graph& graph_;
   const Dialect& dialect_;
   std::shared_ptr<State> state_;

@@ -34,6 +34,7 @@ struct Parameter {
   bool is_tensor = false;           // tensor<..> or tensor<..>[]
   bool is_tensor_array = false;
   std::optional<std::string> default_text;  // the literal as written; parameters marked optional have "" here
+  bool is_required() const { return !default_text.has_value(); }
 };
 
 struct OperatorDeclaration {
@@ -41,6 +42,7 @@ struct OperatorDeclaration {
   std::string registry;             // "" for the standard set, "tract_core", "tract_transformers", ...
   Version since;                    // first tract release
   bool khronos = false;             // part of NNEF 1.0.5
+  bool tract = true;                // known to tract and right there; false: specification only, or broken
   std::vector<Parameter> parameters;
   std::vector<std::string> results;
   bool result_is_array = false;     // unstack, scan

@@ -1,0 +1,43 @@
+// What a Builder remembers beside the graph. Not part of the interface.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "nnef/builder.h"
+
+namespace nnef {
+
+struct Builder::State {
+  Naming naming = Naming::kNatural;
+  std::string path, hint, comment;               // set_scope
+  std::unordered_map<std::string, std::int32_t> holders;  // by name: the value that has it, or kReserved
+  std::unordered_map<std::string, std::int64_t> counters;  // by base name: the next suffix to try
+  std::int64_t next_number = 0;                  // of the numeric scheme
+  std::unordered_map<std::string, std::vector<Value>> known;  // operations by their text, to share equal ones
+  std::unordered_map<std::string, Value> by_label;  // variables by the label that was asked for
+  std::unordered_set<std::string> labels;        // in use, in lower case
+  std::unordered_map<std::int32_t, std::int64_t> variable_operation;  // where a variable's operation stands
+  std::unordered_set<std::int32_t> outputs;
+
+  static constexpr std::int32_t kReserved = -1;
+
+  // A name that nobody has: the base itself, or with _1, _2, ...
+  std::string unique_name(const std::string& base);
+  // The name of the next result under the scheme.
+  std::string next_name(const Graph& graph, std::string_view op);
+  // A label that no other one equals without regard to case.
+  std::string unique_label(std::string_view wanted);
+  void hold(const std::string& name, std::int32_t id) { holders[name] = id; }
+};
+
+// The operation as text, equal for operations that compute the same.
+std::string operation_key(const Operation& operation);
+// True when both hold the same items; streams both unless they are one object.
+bool same_contents(const TensorData& a, const TensorData& b);
+
+}  // namespace nnef

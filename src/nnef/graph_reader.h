@@ -1,0 +1,99 @@
+// The middle of the text reader: statements and expressions to flat operations. Internal to text_reader.cc and its parts.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "nnef/io.h"
+#include "nnef/syntax.h"
+
+namespace nnef {
+
+// A short text must not expand without end.
+inline constexpr std::size_t kMaxOperations = 250000;
+inline constexpr std::size_t kMaxItems = 10000000;
+inline constexpr std::size_t kMaxInlining = 64;
+
+// A result name that begins so is a wish: the value gets a free name like it.
+inline constexpr char kWish = '~';
+
+inline std::string wish(const std::string& name) { return name.starts_with(kWish) ? name : kWish + name; }
+
+// What is shared while one document is read.
+struct Context {
+  std::string file;
+  const Dialect& dialect;
+  const std::map<std::string, TensorDataPtr>& variables;
+  std::map<std::string, const FragmentSyntax*> fragments;
+  std::set<std::string> symbols;
+  std::vector<std::string> inlining;           // fragments being expanded, outermost first
+  std::map<std::string, TensorDataPtr> used;   // variables that occur
+  std::size_t operations = 0, items = 0;
+};
+
+// The names of one body and what they stand for.
+struct Scope {
+  std::map<std::string, Argument> names;
+  std::map<std::string, std::string> result_names;  // names in the graph that results of a fragment take
+  std::string prefix;                               // of the other names of a fragment
+};
+
+// Reads one body, that of the graph or of a scan, into a flat graph.
+class GraphReader {
+ public:
+  GraphReader(Context& context, Graph& graph) : context_(context), graph_(graph) {}
+
+  void read_graph(const DocumentSyntax::GraphSyntax& syntax);
+  void read_body(const FragmentSyntax& fragment, const std::vector<ValueInfo>& parameters);
+
+ private:
+  [[noreturn]] void fail(const Expression& at, const std::string& message) const {
+    throw SyntaxError(context_.file, at.line, at.column, message);
+  }
+  [[noreturn]] void fail(int line, const std::string& message) const { throw SyntaxError(context_.file, line, 1, message); }
+
+  void reserve_names(const std::vector<AssignmentSyntax>& body);
+  std::string unique(const std::string& wanted);
+  Value new_value(ValueInfo info);
+  Value as_value(const Argument& argument, const std::string& name, int line);
+
+  void run(const AssignmentSyntax& statement, Scope& scope);
+  void define(Scope& scope, const std::string& name, Argument value, int line);
+  std::string result_name(const Scope& scope, const std::string& name);
+
+  Argument evaluate(const Expression& e, Scope& scope, const std::string& hint);
+  std::vector<Argument> evaluate_results(const Expression& e, Scope& scope, const std::vector<std::string>& names);
+  Argument identifier(const Expression& e, const Scope& scope);
+  Argument list(const Expression& e, Scope& scope, const std::string& hint);
+  Argument unary(const Expression& e, Scope& scope, const std::string& hint);
+  Argument binary(const Expression& e, Scope& scope, const std::string& hint);
+  Argument if_else(const Expression& e, Scope& scope, const std::string& hint);
+  Argument subscript(const Expression& e, Scope& scope);
+  Argument comprehension(const Expression& e, Scope& scope, const std::string& hint);
+  bool built_in(const Expression& e, Scope& scope, Argument* result);
+  bool is_document_fragment(const std::string& name) const;
+  template <typename Parameters>
+  std::vector<const Expression*> bind(const Expression& e, const Parameters& parameters) const;
+  std::vector<Argument> inlined(const Expression& e, Scope& scope, const std::vector<std::string>& names);
+  std::vector<Argument> invoke(const Expression& e, Scope& scope, const std::vector<std::string>& names);
+  std::vector<Argument> emit(const Expression& e, Operation operation, const std::vector<std::string>& names);
+  std::vector<ValueInfo> infer_results(const Expression& e, const Operation& operation, const OperatorDeclaration& op);
+  ValueInfo infer_source(const Expression& e, const Operation& operation);
+  void read_scan(const Expression& e, const Operation& operation);
+  void add_scan_body(const Expression& e, const FragmentSyntax& fragment, const std::vector<ValueInfo>& parameters);
+
+  std::int64_t integer(const Expression& e, Scope& scope);
+  bool logical(const Expression& e, Scope& scope);
+  std::vector<Argument> array(const Expression& e, Scope& scope, const std::string& hint);
+
+  Context& context_;
+  Graph& graph_;
+  std::set<std::string> taken_;
+  std::map<std::string, int> next_suffix_;
+  std::set<std::string> inputs_;  // whose externals have not been met yet
+};
+
+}  // namespace nnef

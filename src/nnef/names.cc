@@ -1,0 +1,42 @@
+// What may be a name in a graph.nnef for every reader.
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+#include "nnef/builder.h"
+
+namespace nnef {
+namespace {
+
+constexpr std::array<std::string_view, 20> kKeywords = {
+    "version", "extension", "graph",     "fragment", "tensor", "integer", "scalar", "logical", "string", "shape_of",
+    "length_of", "range_of", "for", "in", "yield", "if", "else", "true", "false", "nan"};
+
+// tract tries literals before names and does not look for the end of the word.
+constexpr std::array<std::string_view, 4> kLiteralPrefixes = {"inf", "true", "false", "nan"};
+
+bool is_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0 || c == '_'; }
+bool is_letter_or_digit(char c) { return is_letter(c) || (c >= '0' && c <= '9'); }
+
+bool is_reserved(std::string_view text) {
+  return std::find(kKeywords.begin(), kKeywords.end(), text) != kKeywords.end() ||
+         std::any_of(kLiteralPrefixes.begin(), kLiteralPrefixes.end(),
+                     [text](std::string_view prefix) { return text.starts_with(prefix); });
+}
+
+}  // namespace
+
+bool is_identifier(std::string_view text) {
+  return !text.empty() && is_letter(text.front()) && std::all_of(text.begin(), text.end(), is_letter_or_digit) &&
+         !is_reserved(text);
+}
+
+std::string make_identifier(std::string_view text) {
+  std::string result(text);
+  std::replace_if(result.begin(), result.end(), [](char c) { return !is_letter_or_digit(c); }, '_');
+  if (result.empty()) return "v";
+  if (!is_letter(result.front()) || is_reserved(result)) result.insert(0, "v_");
+  return result;
+}
+
+}  // namespace nnef

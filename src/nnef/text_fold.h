@@ -1,0 +1,29 @@
+// The part of an expression that is known when the text is read: numbers, logicals, strings and arrays of them.
+// Internal to the text reader. Failures are std::runtime_error without a place; the reader adds it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "nnef/graph.h"
+
+namespace nnef {
+
+Argument read_integer(const std::string& text);
+Argument read_float(const std::string& text);
+
+// Items in all, nested ones included.
+std::size_t deep_size(const Argument& argument);
+
+Argument fold_unary(const std::string& symbol, const Argument& operand);
+// Arithmetic and comparison of two numbers of one kind, logic, + and * and `in` of arrays.
+Argument fold_binary(const std::string& symbol, const Argument& left, const Argument& right);
+// integer(x), scalar(x), logical(x), string(x), length_of(x), range_of(x).
+bool is_fold_call(const std::string& name);
+Argument fold_call(const std::string& name, const Argument& argument);
+bool equal_attributes(const Argument& left, const Argument& right);
+
+// Whether two arguments say the same: values by name, floats as the f32 that the text holds.
+bool same_argument(const Graph& left_graph, const Argument& left, const Graph& right_graph, const Argument& right);
+
+}  // namespace nnef

@@ -1,0 +1,102 @@
+// From the syntax tree to a flat graph: the document around the bodies, and graph.quant.
+#include <optional>
+
+#include "nnef/graph_reader.h"
+#include "nnef/text_fold.h"
+
+namespace nnef {
+namespace {
+
+using Kind = Expression::Kind;
+
+std::string string_of(const ExpressionPtr& e, const std::string& file) {
+  if (e->kind != Kind::kString) throw SyntaxError(file, e->line, e->column, "a property is a pair of strings");
+  return e->text;
+}
+
+void read_properties(const FragmentSyntax& fragment, const std::string& file, Graph* graph) {
+  for (const AssignmentSyntax& statement : fragment.body) {
+    if (statement.value->kind != Kind::kArray) throw SyntaxError(file, statement.line, 1, "the properties are not an array");
+    for (const ExpressionPtr& pair : statement.value->children) {
+      if (pair->kind != Kind::kTuple || pair->children.size() != 2) {
+        throw SyntaxError(file, pair->line, pair->column, "a property is a pair of strings");
+      }
+      graph->properties.emplace_back(string_of(pair->children[0], file), string_of(pair->children[1], file));
+    }
+  }
+}
+
+void read_extensions(const DocumentSyntax& document, Graph* graph, std::set<std::string>* symbols) {
+  const auto after = [](const std::string& text, std::string_view keyword) -> std::optional<std::string> {
+    if (!text.starts_with(keyword) || text.size() <= keyword.size() || text[keyword.size()] != ' ') return std::nullopt;
+    return text.substr(keyword.size() + 1);
+  };
+  for (const std::string& text : document.extensions) {
+    if (const auto registry = after(text, "tract_registry")) {
+      graph->registries.push_back(*registry);
+    } else if (const auto symbol = after(text, "tract_symbol")) {
+      graph->symbols.push_back(*symbol);
+      symbols->insert(*symbol);
+    } else if (const auto assertion = after(text, "tract_assert")) {
+      graph->asserts.push_back(*assertion);
+    } else {
+      graph->extensions.push_back(text);
+    }
+  }
+}
+
+Argument read_literal(const Expression& e) {
+  switch (e.kind) {
+    case Kind::kInteger: return read_integer(e.text);
+    case Kind::kFloat: return read_float(e.text);
+    case Kind::kString: return e.text;
+    case Kind::kLogical: return e.text == "true";
+    case Kind::kArray: break;
+    default: throw std::runtime_error("only literals may stand here");
+  }
+  Argument::Array array;
+  for (const ExpressionPtr& child : e.children) array.items.push_back(read_literal(*child));
+  return array;
+}
+
+void read_quant(std::string_view text, const std::string& file, Graph* graph) {
+  for (const auto& [name, call] : parse_quant(text, file)) {
+    QuantEntry entry{call->text, {}};
+    for (std::size_t i = 0; i < call->children.size(); ++i) {
+      const Expression& argument = *call->children[i];
+      if (call->names[i].empty()) throw SyntaxError(file, argument.line, argument.column, "the argument has no name");
+      try {
+        entry.arguments.push_back({call->names[i], read_literal(argument)});
+      } catch (const std::runtime_error& error) {
+        throw SyntaxError(file, argument.line, argument.column, error.what());
+      }
+    }
+    graph->quant.emplace(name, std::move(entry));
+  }
+}
+
+}  // namespace
+
+Graph read_text(std::string_view text, std::string_view quant, std::string_view file, const Dialect& dialect,
+                const std::map<std::string, TensorDataPtr>& variables) {
+  const std::string name(file);
+  const DocumentSyntax document = parse_document(text, file);
+  if (document.version.empty()) throw FormatError(name + ": there is no version line");
+  if (!document.graph) throw FormatError(name + ": there is no graph");
+  Graph graph;
+  Context context{name, dialect, variables, {}, {}, {}, {}, 0, 0};
+  read_extensions(document, &graph, &context.symbols);
+  for (const FragmentSyntax& fragment : document.fragments) {
+    if (fragment.name == "tract_core_properties") {
+      read_properties(fragment, name, &graph);
+    } else if (!context.fragments.emplace(fragment.name, &fragment).second) {
+      throw SyntaxError(file, fragment.line, 1, "fragment '" + fragment.name + "' is defined twice");
+    }
+  }
+  GraphReader(context, graph).read_graph(*document.graph);
+  graph.variables = std::move(context.used);
+  read_quant(quant, name == "graph.nnef" ? "graph.quant" : name + " (graph.quant)", &graph);
+  return graph;
+}
+
+}  // namespace nnef
