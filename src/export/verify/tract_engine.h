@@ -16,7 +16,8 @@ struct Engine {
 };
 
 // --tract PATH, else $TRACT, else `tract` then `tract-run` on PATH, else beside this program, else where tools/get-tract
-// puts it. An explicit path that does not work throws std::runtime_error with the reason; nothing found is nullopt.
+// puts it; among these the first of the release that we test with, else the first of any. A path that was given (by the
+// argument or $TRACT) and does not work throws std::runtime_error with the reason; nothing found is nullopt.
 std::optional<Engine> find_engine(const std::filesystem::path& explicit_path);
 
 struct EngineRun {
@@ -28,8 +29,14 @@ struct EngineRun {
   std::vector<nnef::NamedTensor> outputs;
 };
 
-// Runs the archive on inputs (by name). No shell. Temporary files live in a private folder that is removed.
+// Runs the archive, optimised, on inputs (by name). No shell. Temporary files live in a private folder that is removed.
+// f16 results come back as f32 (compare_tensors knows). Throws only when a file cannot be written or read.
 EngineRun run_engine(const Engine& engine, const std::filesystem::path& archive,
                      const std::vector<nnef::NamedTensor>& inputs, double timeout_seconds);
+
+// The arguments of both programs that run an archive: for run_engine() and for the script of a debug bundle. `inputs`
+// may be empty. Float casts are needed when f16 inputs are given as f32, which is all that tract reads from an .npz.
+std::vector<std::string> engine_arguments(const std::filesystem::path& archive, const std::filesystem::path& inputs,
+                                          bool float_casts);
 
 }  // namespace torch2nnef

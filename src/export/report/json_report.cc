@@ -1,0 +1,131 @@
+// The report as JSON.
+
+#include "export/report/json_report.h"
+
+#include "export/report/codes.h"
+#include "export/report/json.h"
+
+namespace torch2nnef {
+namespace {
+
+constexpr int kFormat = 1;
+
+std::string_view name_of(ExportError::Kind kind) {
+  switch (kind) {
+    case ExportError::Kind::kNotExportable:
+      return "not exportable";
+    case ExportError::Kind::kUsage:
+      return "usage";
+    case ExportError::Kind::kCheckFailed:
+      return "check failed";
+    case ExportError::Kind::kInternal:
+      break;
+  }
+  return "internal error";
+}
+
+void write_head(JsonWriter& json, std::string_view status, int exit_status) {
+  const VersionInfo version = version_info();
+  json.begin_object().member("format", kFormat);
+  json.member("tool", version.torch2nnef).member("torch", version.torch).member("dialect", version.dialect);
+  json.member("status", status).member("exit_status", exit_status);
+}
+
+void write_diagnostics(JsonWriter& json, const std::vector<Diagnostic>& list) {
+  json.key("diagnostics").begin_array();
+  for (const Diagnostic& one : list) {
+    json.begin_object().member("severity", to_string(one.severity)).member("code", one.code);
+    json.member("operator", one.op).member("count", one.count).member("text", one.text).member("hint", one.hint);
+    json.member("module_path", one.where.module_path).member("module_class", one.where.module_class);
+    json.key("source").begin_array();
+    for (const SourceLine& line : one.where.stack) {
+      json.begin_object().member("file", line.file).member("line", line.line);
+      json.member("function", line.function).member("text", line.text).end_object();
+    }
+    json.end_array().end_object();
+  }
+  json.end_array();
+}
+
+void write_tensors(JsonWriter& json, std::string_view key, const std::vector<IoReport>& list) {
+  json.key(key).begin_array();
+  for (const IoReport& one : list) {
+    json.begin_object().member("name", one.name).member("dtype", one.dtype).key("shape").begin_array();
+    for (const nnef::Dim& dim : one.shape) {
+      if (dim.is_constant()) {
+        json.value(dim.value());
+      } else {
+        json.value(dim.to_string());
+      }
+    }
+    json.end_array().end_object();
+  }
+  json.end_array();
+}
+
+template <class Map>
+void write_map(JsonWriter& json, std::string_view key, const Map& map) {
+  json.key(key).begin_object();
+  for (const auto& [name, value] : map) json.member(name, value);
+  json.end_object();
+}
+
+void write_symbols(JsonWriter& json, const ExportReport& report) {
+  json.key("symbols").begin_array();
+  for (const Symbol& symbol : report.symbols) {
+    json.begin_object().member("name", symbol.name);
+    if (symbol.minimum) json.member("minimum", *symbol.minimum);
+    if (symbol.maximum) json.member("maximum", *symbol.maximum);
+    json.end_object();
+  }
+  json.end_array().key("recorded_sizes").begin_array();
+  for (const nnef::Bindings& sizes : report.recorded_sizes) {
+    json.begin_object();
+    for (const auto& [name, size] : sizes) json.member(name, size);
+    json.end_object();
+  }
+  json.end_array().key("constraints").begin_array();
+  for (const std::string& constraint : report.constraints) json.value(constraint);
+  json.end_array();
+}
+
+void write_check(JsonWriter& json, const CheckReport& check) {
+  json.key("check").begin_object().member("engine", check.engine).member("agrees", check.agrees());
+  json.member("not_run_because", check.not_run_because).key("outputs").begin_array();
+  for (const CheckReport::Output& output : check.outputs) {
+    json.begin_object().member("name", output.name);
+    write_map(json, "sizes", output.sizes);
+    json.member("max_abs", output.max_abs).member("max_rel", output.max_rel).member("agrees", output.agrees);
+    json.member("detail", output.detail).end_object();
+  }
+  json.end_array().end_object();
+}
+
+}  // namespace
+
+std::string json_report(const ExportReport& report) {
+  JsonWriter json;
+  write_head(json, "exported", 0);
+  json.member("output", report.output.string()).member("archive_bytes", report.archive_bytes);
+  json.member("tensor_bytes", report.tensor_bytes).member("tensors", report.tensors);
+  json.member("calls", report.calls).member("operations", report.operations);
+  json.member("inputs_from", report.inputs_from);
+  write_tensors(json, "inputs", report.inputs);
+  write_tensors(json, "outputs", report.outputs);
+  write_symbols(json, report);
+  write_map(json, "operators", report.operators);
+  write_check(json, report.check);
+  write_diagnostics(json, report.diagnostics.list());
+  write_map(json, "seconds", report.seconds);
+  if (!report.dump.empty()) json.member("dump", report.dump);
+  return json.end_object().text();
+}
+
+std::string json_report(const ExportError& error) {
+  JsonWriter json;
+  write_head(json, name_of(error.kind()), static_cast<int>(error.kind()));
+  write_diagnostics(json, error.diagnostics());
+  return json.end_object().text();
+}
+
+}  // namespace torch2nnef

@@ -1,0 +1,16 @@
+// The report as JSON (tools/report.schema.json): it grows only by additions. It holds no host, no user, and no paths
+// but those that were given.
+#pragma once
+
+#include <string>
+
+#include "export/export.h"
+
+namespace torch2nnef {
+
+// Of an export that was made.
+std::string json_report(const ExportReport& report);
+// Of one that was not: status, exit status and diagnostics.
+std::string json_report(const ExportError& error);
+
+}  // namespace torch2nnef

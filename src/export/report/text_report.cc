@@ -1,0 +1,197 @@
+// The report as text.
+
+#include "export/report/text_report.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+
+#include "export/report/codes.h"
+
+namespace torch2nnef {
+namespace {
+
+constexpr std::size_t kMostOperators = 12;  // in the line of operators; the rest is counted
+constexpr std::size_t kMostOutputs = 40;
+
+std::string row(std::string_view title, std::string_view text) { return fmt::format("  {:<12} {}\n", title, text); }
+
+std::string counted(int count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+std::string bounds_text(const Symbol& symbol) {
+  if (!symbol.minimum && !symbol.maximum) return symbol.name;
+  return fmt::format("{}={}..{}", symbol.name, symbol.minimum ? std::to_string(*symbol.minimum) : "",
+                     symbol.maximum ? std::to_string(*symbol.maximum) : "");
+}
+
+std::string sizes_text(const nnef::Bindings& sizes) {
+  std::string text;
+  for (const auto& [name, size] : sizes) text += fmt::format("{}{}={}", text.empty() ? "" : " ", name, size);
+  return text;
+}
+
+std::string tensors_text(std::string_view title, const std::vector<IoReport>& list) {
+  std::string text;
+  for (const IoReport& one : list) {
+    text += row(title, fmt::format("{} {}{}", one.name, one.dtype, nnef::to_string(one.shape)));
+  }
+  return text;
+}
+
+std::string symbols_text(const ExportReport& report) {
+  std::string text;
+  for (const Symbol& symbol : report.symbols) text += row("symbol", bounds_text(symbol));
+  if (!report.symbols.empty()) {
+    std::vector<std::string> sizes;
+    for (const nnef::Bindings& one : report.recorded_sizes) sizes.push_back(sizes_text(one));
+    text += row("recorded at", fmt::format("{}", fmt::join(sizes, ", ")));
+  }
+  for (const std::string& constraint : report.constraints) text += row("constraint", constraint);
+  return text;
+}
+
+std::string operators_text(const std::map<std::string, int>& operators) {
+  std::vector<std::pair<int, std::string>> sorted;
+  for (const auto& [name, count] : operators) sorted.emplace_back(-count, name);
+  std::sort(sorted.begin(), sorted.end());
+  std::vector<std::string> parts;
+  for (std::size_t i = 0; i < std::min(sorted.size(), kMostOperators); ++i) {
+    parts.push_back(fmt::format("{} {}", -sorted[i].first, sorted[i].second));
+  }
+  if (sorted.size() > kMostOperators) parts.push_back(fmt::format("{} more", sorted.size() - kMostOperators));
+  return parts.empty() ? "" : row("operators", fmt::format("{}", fmt::join(parts, ", ")));
+}
+
+std::string check_text(const CheckReport& check) {
+  if (check.outputs.empty()) {
+    return row("check", "not run" + (check.not_run_because.empty() ? "" : ": " + check.not_run_because));
+  }
+  std::string text = row("check", fmt::format("{}: {}", check.engine,
+                                              check.agrees() ? "every output agrees with PyTorch" : "outputs DIFFER"));
+  for (std::size_t i = 0; i < std::min(check.outputs.size(), kMostOutputs); ++i) {
+    const CheckReport::Output& output = check.outputs[i];
+    std::string name = output.name;
+    if (!output.sizes.empty()) name += " at " + sizes_text(output.sizes);
+    text += row("", fmt::format("{}: {} (max abs {:.2g}, max rel {:.2g}){}", name, output.agrees ? "agrees" : "DIFFERS",
+                                output.max_abs, output.max_rel, output.detail.empty() ? "" : ": " + output.detail));
+  }
+  if (check.outputs.size() > kMostOutputs) {
+    text += row("", fmt::format("and {} more", check.outputs.size() - kMostOutputs));
+  }
+  return text;
+}
+
+std::string place_of(const Location& where) {
+  std::string text = where.to_string();
+  if (!where.stack.empty() && !where.module_path.empty()) text += "  (in " + where.module_path + ")";
+  return text;
+}
+
+std::string diagnostic_text(const Diagnostic& one) {
+  std::string text = fmt::format("{} {}: ", to_string(one.severity), one.code);
+  if (!one.op.empty()) text += one.op + (one.count > 1 ? fmt::format(" ({})", counted(one.count, "call")) : "") + ": ";
+  text += one.text + "\n";
+  if (const std::string place = place_of(one.where); !place.empty()) text += "    at   " + place + "\n";
+  for (std::size_t i = 1; i < one.where.stack.size(); ++i) {
+    const SourceLine& caller = one.where.stack[i];
+    text += fmt::format("    from {}:{} in {}: {}\n", caller.file, caller.line, caller.function, caller.text);
+  }
+  if (!one.hint.empty()) text += "    hint " + one.hint + "\n";
+  return text;
+}
+
+// "3 operators (7 calls) are not supported", or "" when nothing is about an operator.
+std::string operators_summary(const std::vector<Diagnostic>& list) {
+  std::set<std::string> names;
+  int calls = 0;
+  for (const Diagnostic& one : list) {
+    if (one.severity != Severity::kError || one.op.empty()) continue;
+    names.insert(one.op);
+    calls += one.count;
+  }
+  if (names.empty()) return "";
+  const int count = static_cast<int>(names.size());
+  return fmt::format(": {} in {} cannot be exported", counted(count, "operator"), counted(calls, "call"));
+}
+
+std::string how_to_go_on(const ExportError& error) {
+  std::set<std::string> operators;
+  for (const Diagnostic& one : error.diagnostics()) {
+    if (one.severity == Severity::kError && !one.op.empty()) operators.insert(one.op);
+  }
+  if (operators.empty()) {
+    if (error.diagnostics().empty()) return "";
+    return fmt::format("How to go on:\n  torch2nnef --explain {}\n", error.diagnostics().front().code);
+  }
+  return fmt::format(
+      "How to go on:\n"
+      "  torch2nnef --explain {}    what is supported of an operator\n"
+      "  torch2nnef --list-ops    what can stand in its place\n"
+      "  --fragments FILE.nnef    a definition of your own, as an expression\n",
+      *operators.begin());
+}
+
+std::string failure_title(const ExportError& error, const std::string& model) {
+  switch (error.kind()) {
+    case ExportError::Kind::kNotExportable:
+      return model + " was not exported" + operators_summary(error.diagnostics());
+    case ExportError::Kind::kUsage:
+      return model + " was not exported: the command line does not fit it";
+    case ExportError::Kind::kCheckFailed:
+      return model + ": the exported archive does not compute what PyTorch does";
+    case ExportError::Kind::kInternal:
+      break;
+  }
+  return model + " was not exported because of a defect of torch2nnef; please report it";
+}
+
+}  // namespace
+
+std::string text_size(std::uint64_t bytes) {
+  if (bytes < 1024) return fmt::format("{} B", bytes);
+  double size = static_cast<double>(bytes);
+  const char* unit = "B";
+  for (const char* next : {"KiB", "MiB", "GiB", "TiB"}) {
+    if (size < 1024) break;
+    size /= 1024;
+    unit = next;
+  }
+  return fmt::format("{:.1f} {}", size, unit);
+}
+
+std::string text_report(const ExportReport& report) {
+  std::string text =
+      fmt::format("{}: {}, {} in {}, {} from {}\n", report.output.string(), text_size(report.archive_bytes),
+                  text_size(report.tensor_bytes), counted(report.tensors, "tensor"),
+                  counted(report.operations, "operation"), counted(report.calls, "call"));
+  text += tensors_text("input", report.inputs) + tensors_text("output", report.outputs) + symbols_text(report);
+  if (!report.inputs_from.empty()) text += row("samples", report.inputs_from);
+  return text + operators_text(report.operators) + check_text(report.check);
+}
+
+std::string text_diagnostics(const Diagnostics& diagnostics) {
+  std::string text;
+  for (const Diagnostic& one : diagnostics.list()) {
+    if (one.severity == Severity::kError) continue;
+    text += diagnostic_text(one);
+  }
+  return text;
+}
+
+std::string text_report(const ExportError& error, const std::string& model) {
+  std::string text = failure_title(error, model) + "\n\n";
+  std::vector<Diagnostic> list = error.diagnostics();
+  std::stable_sort(list.begin(), list.end(), [](const Diagnostic& a, const Diagnostic& b) {
+    return static_cast<int>(a.severity) > static_cast<int>(b.severity);
+  });
+  for (const Diagnostic& one : list) {
+    text += diagnostic_text(one);
+  }
+  return text + "\n" + how_to_go_on(error);
+}
+
+}  // namespace torch2nnef

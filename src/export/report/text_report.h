@@ -1,0 +1,19 @@
+// The report as text for a terminal.
+#pragma once
+
+#include <string>
+
+#include "export/export.h"
+
+namespace torch2nnef {
+
+// What was exported, where to, and what the check said. Notes and warnings are not in it (text_diagnostics).
+std::string text_report(const ExportReport& report);
+// Notes and warnings, "" when there are none.
+std::string text_diagnostics(const Diagnostics& diagnostics);
+// Why `model` (as the user wrote it) was not exported: everything at once, with how to go on.
+std::string text_report(const ExportError& error, const std::string& model);
+// "1.4 MiB"
+std::string text_size(std::uint64_t bytes);
+
+}  // namespace torch2nnef

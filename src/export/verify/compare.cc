@@ -1,0 +1,205 @@
+#include "export/verify/compare.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <optional>
+
+#include "export/verify/float_cast.h"
+
+namespace torch2nnef {
+
+using nnef::DType;
+
+namespace {
+
+struct Level {
+  Tolerance tolerance;
+  std::string_view name;
+  ToleranceBounds wide, half;        // f32 and f64; f16
+};
+
+// tract's table (`--approx`).
+constexpr std::array<Level, 6> kLevels = {{
+    {Tolerance::kExact, "exact", {0, 0, 0}, {0, 0, 0}},
+    {Tolerance::kClose, "close", {1e-7, 1e-7, 0}, {1e-3, 1e-3, 0}},
+    {Tolerance::kApproximate, "approximate", {1e-4, 5e-4, 0}, {1e-3, 5e-3, 0}},
+    {Tolerance::kVery, "very", {5e-2, 1e-2, 0}, {5e-2, 1e-2, 0}},
+    {Tolerance::kSuper, "super", {0.1, 0.05, 1e-4}, {0.1, 0.05, 1e-4}},
+    {Tolerance::kUltra, "ultra", {0.2, 0.1, 5e-4}, {0.2, 0.1, 5e-4}},
+}};
+
+const Level& level_of(Tolerance tolerance) {
+  return *std::find_if(kLevels.begin(), kLevels.end(), [&](const Level& row) { return row.tolerance == tolerance; });
+}
+
+std::vector<std::int64_t> index_of(std::int64_t position, const std::vector<std::int64_t>& shape) {
+  std::vector<std::int64_t> index(shape.size());
+  for (std::size_t axis = shape.size(); axis-- > 0;) {
+    index[axis] = position % shape[axis];
+    position /= shape[axis];
+  }
+  return index;
+}
+
+// The items of one tensor, each as the type that it is.
+class Items {
+ public:
+  explicit Items(const nnef::TensorData& tensor)
+      : dtype_(tensor.dtype()), size_(nnef::item_size(dtype_)), bytes_(bytes_of(tensor)) {
+    if (dtype_ == DType::kBool) {
+      for (std::byte& item : bytes_) item = std::byte{item != std::byte{0}};
+    }
+  }
+  std::int64_t count() const { return static_cast<std::int64_t>(bytes_.size() / size_); }
+  bool same_bytes(std::int64_t i, const Items& other) const {
+    return std::memcmp(place(i), other.place(i), size_) == 0;
+  }
+  double number(std::int64_t i) const {
+    switch (dtype_) {
+      case DType::kBool: case DType::kU8: return as<std::uint8_t>(i);
+      case DType::kU16: return as<std::uint16_t>(i);
+      case DType::kU32: return as<std::uint32_t>(i);
+      case DType::kU64: return static_cast<double>(as<std::uint64_t>(i));
+      case DType::kI8: return as<std::int8_t>(i);
+      case DType::kI16: return as<std::int16_t>(i);
+      case DType::kI32: return as<std::int32_t>(i);
+      case DType::kI64: return static_cast<double>(as<std::int64_t>(i));
+      case DType::kF16: return half_to_float(as<std::uint16_t>(i));
+      case DType::kF32: return as<float>(i);
+      case DType::kF64: return as<double>(i);
+    }
+    return 0;
+  }
+  // As a person would write it; integers with all digits.
+  std::string text(std::int64_t i) const {
+    if (dtype_ == DType::kBool) return number(i) != 0 ? "true" : "false";
+    if (dtype_ == DType::kI64) return fmt::format("{}", as<std::int64_t>(i));
+    if (dtype_ == DType::kU64) return fmt::format("{}", as<std::uint64_t>(i));
+    if (dtype_ == DType::kF32) return fmt::format("{}", as<float>(i));
+    if (dtype_ == DType::kF16) return fmt::format("{:.5g}", number(i));
+    return fmt::format("{}", number(i));
+  }
+
+ private:
+  const std::byte* place(std::int64_t i) const { return bytes_.data() + static_cast<std::size_t>(i) * size_; }
+  template <class T>
+  T as(std::int64_t i) const {
+    T item;
+    std::memcpy(&item, place(i), sizeof item);
+    return item;
+  }
+
+  DType dtype_;
+  std::size_t size_;
+  std::vector<std::byte> bytes_;
+};
+
+bool holds_only_halves(const Items& items) {
+  for (std::int64_t i = 0; i < items.count(); ++i) {
+    const double number = items.number(i);
+    if (!std::isnan(number) && half_to_float(float_to_half(number)) != number) return false;
+  }
+  return true;
+}
+
+// Why the two cannot be compared at all, or "".
+std::string kind_difference(const nnef::TensorData& expected, const nnef::TensorData& actual, const Items& items) {
+  if (expected.shape() != actual.shape()) {
+    return fmt::format("shape [{}] instead of [{}]", fmt::join(actual.shape(), ", "), fmt::join(expected.shape(), ", "));
+  }
+  if (expected.dtype() == actual.dtype()) return "";
+  const bool widened = expected.dtype() == DType::kF16 && actual.dtype() == DType::kF32;
+  if (widened && holds_only_halves(items)) return "";
+  return fmt::format("dtype {} instead of {}{}", nnef::to_string(actual.dtype()), nnef::to_string(expected.dtype()),
+                     widened ? " (it holds values that f16 does not have)" : "");
+}
+
+// How far outside of its bound a pair of values is, relative to the bound's unit; nullopt when it is inside.
+std::optional<double> excess(double expected, double actual, const ToleranceBounds& bounds) {
+  if (expected == actual || (std::isnan(expected) && std::isnan(actual))) return std::nullopt;
+  if (!std::isfinite(expected) || !std::isfinite(actual)) return HUGE_VAL;
+  const double over = std::fabs(actual - expected) - (bounds.absolute + bounds.relative * std::fabs(expected));
+  return over > 0 ? std::optional(over) : std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Tolerance> tolerance_from_string(std::string_view text) {
+  for (const Level& level : kLevels) {
+    if (level.name == text) return level.tolerance;
+  }
+  return std::nullopt;
+}
+
+std::string_view to_string(Tolerance tolerance) { return level_of(tolerance).name; }
+
+ToleranceBounds tolerance_bounds(Tolerance tolerance, DType dtype) {
+  if (!nnef::is_float(dtype)) return {};
+  const Level& level = level_of(tolerance);
+  return dtype == DType::kF16 ? level.half : level.wide;
+}
+
+Comparison compare_tensors(const nnef::TensorData& expected, const nnef::TensorData& actual, Tolerance tolerance) {
+  Comparison result;
+  const Items wanted(expected), got(actual);
+  result.detail = kind_difference(expected, actual, got);
+  if (!result.detail.empty()) {
+    result.agrees = false;
+    return result;
+  }
+  const bool floats = nnef::is_float(expected.dtype());
+  const ToleranceBounds bounds = tolerance_bounds(tolerance, expected.dtype());
+  std::int64_t worst_at = -1;
+  double worst = -1;
+  for (std::int64_t i = 0; i < wanted.count(); ++i) {
+    if (!floats && wanted.same_bytes(i, got)) continue;
+    const double e = wanted.number(i), a = got.number(i);
+    const double difference = std::fabs(a - e);
+    if (std::isfinite(difference)) {
+      result.max_abs = std::max(result.max_abs, difference);
+      if (e != 0) result.max_rel = std::max(result.max_rel, difference / std::fabs(e));
+    }
+    // Integers that are too large for a double may differ although their difference as doubles is 0.
+    const std::optional<double> over = floats ? excess(e, a, bounds) : std::optional(difference);
+    if (!over) continue;
+    ++result.outside;
+    if (*over > worst) worst = *over, worst_at = i;
+  }
+  if (worst_at >= 0) {
+    result.where = index_of(worst_at, expected.shape());
+    result.detail = fmt::format("{} of {} values differ{}, the most at [{}]: {} instead of {}", result.outside,
+                                wanted.count(), floats ? " by more than the tolerance" : "",
+                                fmt::join(result.where, ", "), got.text(worst_at), wanted.text(worst_at));
+  }
+  result.agrees = static_cast<double>(result.outside) <= bounds.outliers * static_cast<double>(wanted.count());
+  if (result.agrees) result.detail.clear();
+  return result;
+}
+
+std::vector<CheckReport::Output> compare_outputs(const std::vector<nnef::NamedTensor>& expected,
+                                                 const std::vector<nnef::NamedTensor>& actual, Tolerance tolerance) {
+  std::vector<CheckReport::Output> outputs;
+  for (const nnef::NamedTensor& wanted : expected) {
+    CheckReport::Output& output = outputs.emplace_back();
+    output.name = wanted.name;
+    const auto found = std::find_if(actual.begin(), actual.end(),
+                                    [&](const nnef::NamedTensor& tensor) { return tensor.name == wanted.name; });
+    if (found == actual.end()) {
+      output.detail = "is not among the engine's results";
+      continue;
+    }
+    const Comparison comparison = compare_tensors(*wanted.data, *found->data, tolerance);
+    output.max_abs = comparison.max_abs;
+    output.max_rel = comparison.max_rel;
+    output.agrees = comparison.agrees;
+    output.detail = comparison.detail;
+  }
+  return outputs;
+}
+
+}  // namespace torch2nnef

@@ -1,0 +1,131 @@
+#include "export/verify/tract_engine.h"
+
+#include <fmt/format.h>
+
+#include <cctype>
+#include <cstdlib>
+#include <stdexcept>
+
+#include "export/verify/engine_message.h"
+#include "export/verify/float_cast.h"
+#include "export/verify/private_folder.h"
+#include "export/verify/subprocess.h"
+#include "export/verify/tract_place.h"
+
+namespace torch2nnef {
+
+namespace fs = std::filesystem;
+using nnef::DType;
+using nnef::NamedTensor;
+
+namespace {
+
+constexpr double kVersionTimeout = 20;
+// Stack traces would hide the cause.
+const std::vector<std::string> kEnvironment = {"RUST_BACKTRACE=0"};
+
+// "0.23.9" of "tract-cli 0.23.9\n"; "" when the text is nothing like it.
+std::string version_in(const std::string& text) {
+  const std::string line = text.substr(0, text.find('\n'));
+  if (!line.starts_with("tract")) return "";
+  const std::string version = line.substr(line.rfind(' ') + 1);
+  return !version.empty() && std::isdigit(static_cast<unsigned char>(version[0])) ? version : "";
+}
+
+// The engine behind a program, or why it is none.
+std::optional<Engine> probe(const fs::path& program, std::string& why_not) {
+  const ProcessResult result = run_process({program.string(), "--version"}, kVersionTimeout, kEnvironment);
+  if (!result.started) {
+    why_not = result.why_not;
+  } else if (result.timed_out) {
+    why_not = "it does not answer --version";
+  } else if (result.exit_status != 0) {
+    why_not = engine_message(result.exit_status, result.errors);
+  } else if (const std::string version = version_in(result.output); !version.empty()) {
+    return Engine{program, version};
+  } else {
+    why_not = "its --version does not begin with 'tract' and end with a version";
+  }
+  return std::nullopt;
+}
+
+std::vector<fs::path> candidates() {
+  std::vector<fs::path> programs = {"tract", "tract-run"};  // on PATH
+  if (const fs::path folder = program_folder(); !folder.empty()) {
+    programs.push_back(folder / "tract");
+    programs.push_back(folder / "tract-run");
+  }
+  if (const fs::path place = tract_place(); !place.empty()) programs.push_back(place / "bin" / "tract");
+  return programs;
+}
+
+// Writes the inputs as tract takes them; true when f16 among them had to be widened.
+bool write_inputs(const std::vector<NamedTensor>& inputs, const fs::path& file) {
+  std::vector<NamedTensor> written = inputs;
+  bool widened = false;
+  for (NamedTensor& input : written) {
+    if (input.data->dtype() != DType::kF16) continue;
+    input.data = cast_float(*input.data, DType::kF32);
+    widened = true;
+  }
+  nnef::write_npz(file, written);
+  return widened;
+}
+
+}  // namespace
+
+std::optional<Engine> find_engine(const fs::path& explicit_path) {
+  fs::path wanted = explicit_path;
+  if (const char* variable = std::getenv("TRACT"); wanted.empty() && variable && *variable) wanted = variable;
+  std::string why_not;
+  if (!wanted.empty()) {
+    if (auto engine = probe(wanted, why_not)) return engine;
+    throw std::runtime_error(fmt::format("{} does not work as tract: {}", wanted.string(), why_not));
+  }
+  std::optional<Engine> other;       // of another version than the one that we know best
+  for (const fs::path& program : candidates()) {
+    std::optional<Engine> engine = probe(program, why_not);
+    if (engine && engine->version == kTractVersion) return engine;
+    if (!other) other = std::move(engine);
+  }
+  return other;
+}
+
+std::vector<std::string> engine_arguments(const fs::path& archive, const fs::path& inputs, bool float_casts) {
+  std::vector<std::string> arguments = {archive.string(), "--nnef-tract-core", "--nnef-tract-extra",
+                                        "--nnef-tract-transformers", "-O", "run"};
+  if (!inputs.empty()) arguments.insert(arguments.end(), {"--input-from-npz", inputs.string()});
+  if (float_casts) arguments.push_back("--allow-float-casts");
+  return arguments;
+}
+
+EngineRun run_engine(const Engine& engine, const fs::path& archive, const std::vector<NamedTensor>& inputs,
+                     double timeout_seconds) {
+  const PrivateFolder folder;
+  const fs::path input_file = folder.path() / "inputs.npz", output_file = folder.path() / "outputs.npz";
+  const bool widened = !inputs.empty() && write_inputs(inputs, input_file);
+
+  EngineRun run;
+  run.command = engine_arguments(archive, inputs.empty() ? fs::path() : input_file, widened);
+  run.command.insert(run.command.begin(), engine.program.string());
+  run.command.insert(run.command.end(), {"--save-outputs-npz", output_file.string()});
+  const ProcessResult process = run_process(run.command, timeout_seconds, kEnvironment);
+  run.log = process.output + process.errors;
+  run.exit_status = process.timed_out ? -1 : process.exit_status;
+  if (!process.started) {
+    run.exit_status = 127;           // as a shell has it
+    run.message = fmt::format("{} cannot be started: {}", engine.program.string(), process.why_not);
+  } else if (process.timed_out) {
+    run.message = fmt::format("tract gave no answer within {} s", timeout_seconds);
+  } else if (process.exit_status != 0) {
+    run.message = engine_message(process.exit_status, process.errors);
+  } else if (!fs::exists(output_file)) {
+    run.message = "tract ended without a message and without results";
+  } else {
+    run.outputs = nnef::read_npz(output_file);
+    run.ran = true;
+  }
+  return run;
+}
+
+}  // namespace torch2nnef

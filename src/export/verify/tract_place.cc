@@ -1,0 +1,33 @@
+#include "export/verify/tract_place.h"
+
+#include <cstdlib>
+#include <string>
+
+namespace torch2nnef {
+
+namespace {
+
+std::filesystem::path from_environment(const char* variable) {
+  const char* text = std::getenv(variable);
+  return text && *text ? std::filesystem::path(text) : std::filesystem::path();
+}
+
+}  // namespace
+
+std::filesystem::path tract_place() {
+  std::filesystem::path cache = from_environment("XDG_CACHE_HOME");
+  if (cache.empty()) {
+    const std::filesystem::path home = from_environment("HOME");
+    if (home.empty()) return {};
+    cache = home / ".cache";
+  }
+  return cache / "torch2nnef" / (std::string("tract-") + kTractVersion);
+}
+
+std::filesystem::path program_folder() {
+  std::error_code error;
+  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
+  return error ? std::filesystem::path() : program.parent_path();
+}
+
+}  // namespace torch2nnef

@@ -1,0 +1,18 @@
+// Where tools/get-tract puts an engine.
+#pragma once
+
+#include <filesystem>
+
+namespace torch2nnef {
+
+// The engine's release that exports are checked with.
+inline constexpr const char* kTractVersion = "0.23.9";
+
+// ${XDG_CACHE_HOME:-$HOME/.cache}/torch2nnef/tract-VERSION, whether it exists or not; empty without either variable.
+// Holds libtract.so, or bin/tract, or both.
+std::filesystem::path tract_place();
+
+// The folder that holds the running program; empty when the system does not say.
+std::filesystem::path program_folder();
+
+}  // namespace torch2nnef

@@ -1,0 +1,339 @@
+// One table of flags: parsing, the help text and the messages all come from its rows.
+
+#include "cli_options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <set>
+
+#include "cli_values.h"
+#include "nnef/io.h"
+
+namespace torch2nnef::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+using Line = CommandLine;
+using Text = const std::string&;
+
+// A flag. `value` is how the help calls its value: "" takes none, "[=HOW]" may be left out.
+struct Flag {
+  const char* name;
+  char letter;  // 0: none
+  const char* value;
+  bool repeatable;
+  std::function<void(Line&, Text)> apply;  // the value, "" when there is none
+  const char* help;                        // lines
+};
+struct Group {
+  const char* title;
+  std::vector<Flag> flags;
+};
+
+// clang-format off
+const std::vector<Group>& groups() {
+  static const std::vector<Group> table = {
+    {"Output", {
+      {"output", 'o', "OUT", false, [](Line& line, Text v) { line.output = v; },
+       "where to: NAME.nnef.tgz, NAME.nnef.tar or a folder\n(default: MODEL with the ending .nnef.tgz)"},
+      {"target", 0, "TARGET", false, [](Line& line, Text v) { line.options.target = target_name(v); },
+       "tract, tract@VERSION or khronos (default: tract@0.23.9)"},
+      {"compression", 0, "LEVEL", false,
+       [](Line& line, Text v) { line.options.compression = static_cast<int>(integer_in(v, 0, 9)); },
+       "of a .tgz, 0 (stored, default) to 9"},
+      {"naming", 0, "SCHEME", false, [](Line& line, Text v) { line.options.naming = naming_scheme(v); },
+       "natural (default), natural_verbose or numeric"},
+      {"comments", 0, "", false, [](Line& line, Text) { line.options.comments = true; },
+       "write the Python line of each operation into graph.nnef"},
+      {"fragments", 0, "FILE.nnef", true,
+       [](Line& line, Text v) { line.options.fragment_files.push_back(file_to_read(v, {".nnef"})); },
+       "operators of your own, asked before the built-in ones"},
+      {"dry-run", 0, "", false, [](Line& line, Text) { line.options.dry_run = true; },
+       "do everything but leave no output"}}},
+    {"Sample inputs", {
+      {"inputs", 0, "FILE", false,
+       [](Line& line, Text v) { line.options.inputs_file = file_to_read(v, {".npz", ".pt"}); },
+       "arguments of forward: an .npz by name or position, or a .pt"},
+      {"input", 0, "NAME:DTYPE:DIMS[=FILL]", true,
+       [](Line& line, Text v) { line.options.inputs.push_back(input_spec(v)); },
+       "one tensor, as in x:f32:1,3,224,224; FILL is zeros, ones,\nrandint(LOW,HIGH) or FILE.npy "
+       "(default: seeded values)"},
+      {"arg", 0, "VALUE", true, [](Line& line, Text v) { line.options.extra_arguments.push_back(v); },
+       "the next argument of forward that is not a tensor"},
+      {"input-names", 0, "A,B", false, [](Line& line, Text v) { line.options.input_names = tensor_names(v); },
+       "names of the inputs in the archive"},
+      {"output-names", 0, "C,D", false, [](Line& line, Text v) { line.options.output_names = tensor_names(v); },
+       "names of the outputs in the archive"}}},
+    {"Dynamic axes", {
+      {"dynamic-axes", 0, "NAME:AXIS=EXPR", true,
+       [](Line& line, Text v) { line.options.dynamic_axes.push_back(dynamic_axis(v)); },
+       "an axis that may have any size, as in input:2=S"},
+      {"symbol", 0, "S=MIN..MAX", true, [](Line& line, Text v) { line.options.symbols.push_back(symbol_bounds(v)); },
+       "bounds of a symbol, as in S=16..4096"}}},
+    {"Checking", {
+      {"check", 0, "[=HOW]", false,
+       [](Line& line, Text v) { line.options.check = check_level(v.empty() ? "tract" : v); },
+       "tract: run the archive in tract, compare with PyTorch;\nnone: do not (default: tract where it is found)"},
+      {"tract", 0, "PATH", false, [](Line& line, Text v) { line.options.tract = file_to_read(v, {}); },
+       "the tract command (default: $TRACT, PATH, tools/get-tract's)"},
+      {"tolerance", 0, "LEVEL", false, [](Line& line, Text v) { line.options.tolerance = tolerance_level(v); },
+       "exact, close, approximate (default), very, super or ultra"},
+      {"debug-bundle", 0, "PLACE", false, [](Line& line, Text v) { line.options.debug_bundle = file_to_write(v, {}); },
+       "where a failed check leaves what is needed to repeat it:\na folder or FILE.tgz"}}},
+    {"Report", {
+      {"report", 0, "FILE", false, [](Line& line, Text v) {
+         if (v.ends_with(".html")) throw UsageError("a report as HTML is not there yet; accepted: FILE.json, FILE.txt");
+         line.report = file_to_write(v, {".json", ".txt"});
+       }, "write the report to FILE.json or FILE.txt as well"},
+      {"json", 0, "", false, [](Line& line, Text) { line.json = true; }, "print the report as JSON"},
+      {"dump-after", 0, "STEP", false, [](Line& line, Text v) { line.options.dump_after = step_name(v); },
+       "print what a step made: record, lower or simplify"},
+      {"warnings-as-errors", 0, "", false, [](Line& line, Text) { line.options.warnings_as_errors = true; },
+       "fail where there are warnings"},
+      {"verbose", 'v', "", false, [](Line& line, Text) { line.verbose = true; }, "print the steps and their times"},
+      {"quiet", 'q', "", false, [](Line& line, Text) { line.quiet = true; }, "print errors only"}}},
+    {"Information", {
+      {"list-ops", 0, "", false, [](Line& line, Text) { line.action = Line::Action::kListOps; },
+       "list the operators that can be exported"},
+      {"explain", 0, "OP", false, [](Line& line, Text v) { line.action = Line::Action::kExplain; line.subject = v; },
+       "how an operator is exported (aten::NAME), or what a\ncode of a message means (T2N-...)"},
+      {"version", 0, "", false, [](Line& line, Text) { line.action = Line::Action::kVersion; },
+       "print the versions of torch2nnef, torch, tract and the dialect"},
+      {"help", 'h', "", false, [](Line& line, Text) { line.action = Line::Action::kHelp; }, "print this"}}}};
+  return table;
+}
+// clang-format on
+
+// Names that are kept for what is not there yet.
+const std::set<std::string> kLater = {"plugin", "module", "method", "state", "max-iterations", "rerun-bundle"};
+
+const Flag* find_flag(const std::function<bool(const Flag&)>& matches) {
+  for (const Group& group : groups()) {
+    for (const Flag& flag : group.flags) {
+      if (matches(flag)) return &flag;
+    }
+  }
+  return nullptr;
+}
+
+[[noreturn]] void unknown_flag(const std::string& written, const std::string& name) {
+  std::vector<std::string> names;
+  for (const Group& group : groups()) {
+    for (const Flag& flag : group.flags) names.emplace_back(flag.name);
+  }
+  const std::string near = nearest(name, names);
+  const std::string guess = near.empty() ? "" : fmt::format("; did you mean --{}?", near);
+  throw UsageError(fmt::format("unknown flag {}{}", written, guess));
+}
+
+const Flag& flag_by_name(const std::string& name) {
+  if (kLater.count(name) > 0) throw UsageError(fmt::format("--{} is not there yet", name));
+  const Flag* flag = find_flag([&](const Flag& one) { return one.name == name; });
+  if (!flag) unknown_flag("--" + name, name);
+  return *flag;
+}
+
+// Walks over the arguments. Values stand in the same argument (--flag=VALUE, -oVALUE) or in the next one.
+class Parser {
+ public:
+  explicit Parser(const std::vector<std::string>& arguments) : arguments_(arguments) {}
+
+  CommandLine run() {
+    while (at_ < arguments_.size()) take(arguments_[at_++]);
+    return std::move(line_);
+  }
+  const std::set<std::string>& given() const { return given_; }
+
+ private:
+  void take(const std::string& argument) {
+    if (only_positional_ || argument.size() < 2 || argument[0] != '-') {
+      model(argument);
+    } else if (argument == "--") {
+      only_positional_ = true;
+    } else if (argument[1] == '-') {
+      long_flag(argument.substr(2));
+    } else {
+      letters(argument.substr(1));
+    }
+  }
+
+  void model(const std::string& argument) {
+    if (argument.empty() || argument == "-") throw UsageError(fmt::format("'{}' is no file of a model", argument));
+    if (!line_.model.empty()) {
+      const std::string there = line_.model.string();
+      throw UsageError(fmt::format("unexpected argument '{}': there is a MODEL already, {}", argument, there));
+    }
+    line_.model = argument;
+  }
+
+  void long_flag(const std::string& text) {
+    const std::size_t equals = text.find('=');
+    const Flag& flag = flag_by_name(text.substr(0, equals));
+    const std::string_view takes = flag.value;
+    if (equals != std::string::npos) {
+      if (takes.empty()) throw UsageError(fmt::format("--{} takes no value", flag.name));
+      apply(flag, text.substr(equals + 1));
+    } else {
+      apply(flag, takes.empty() || takes[0] == '[' ? "" : next_value(flag));
+    }
+  }
+
+  void letters(const std::string& text) {
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      const Flag* flag = find_flag([&](const Flag& one) { return one.letter == text[i]; });
+      if (!flag) unknown_flag(fmt::format("-{}", text[i]), text);
+      if (*flag->value == 0) {
+        apply(*flag, "");
+      } else {
+        return apply(*flag, i + 1 < text.size() ? text.substr(i + 1) : next_value(*flag));
+      }
+    }
+  }
+
+  std::string next_value(const Flag& flag) {
+    const bool is_there = at_ < arguments_.size() && !is_flag(arguments_[at_]);
+    if (!is_there) throw UsageError(fmt::format("--{} needs a value: {}", flag.name, flag.value));
+    return arguments_[at_++];
+  }
+
+  // Negative numbers are values.
+  static bool is_flag(const std::string& argument) {
+    if (argument.size() < 2 || argument[0] != '-') return false;
+    return find_flag([&](const Flag& flag) {
+      return argument[1] == '-' ? argument.substr(2, argument.find('=') - 2) == flag.name : argument[1] == flag.letter;
+    });
+  }
+
+  void apply(const Flag& flag, const std::string& value) {
+    const bool first = given_.insert(flag.name).second;
+    if (!first && !flag.repeatable && *flag.value != 0) throw UsageError(fmt::format("--{} is given twice", flag.name));
+    try {
+      flag.apply(line_, value);
+    } catch (const UsageError& error) {
+      throw UsageError(fmt::format("--{}: {}", flag.name, error.what()));
+    }
+  }
+
+  const std::vector<std::string>& arguments_;
+  std::size_t at_ = 0;
+  bool only_positional_ = false;
+  CommandLine line_;
+  std::set<std::string> given_;
+};
+
+// Where the archive goes when nobody says: MODEL without .pt, with .nnef.tgz.
+fs::path default_output(fs::path model) {
+  static const std::set<std::string> endings = {".pt", ".pth", ".ts", ".zip", ".torchscript", ".ptl"};
+  if (endings.count(model.extension().string()) > 0) model.replace_extension();
+  return model += ".nnef.tgz";
+}
+
+void check_output(const CommandLine& line, bool compressed) {
+  static const std::set<std::string> wrong = {".zip", ".gz", ".bz2", ".xz", ".pt", ".pth", ".onnx", ".txt", ".json"};
+  const std::string text = line.output.string();
+  const nnef::Container container = nnef::container_of(line.output);
+  const bool is_folder = container == nnef::Container::kFolder;
+  constexpr std::string_view kAccepted = "accepted: NAME.nnef.tgz, NAME.nnef.tar or a folder";
+  if (text.empty()) throw UsageError(fmt::format("--output: '' is no name; {}", kAccepted));
+  if (is_folder && wrong.count(line.output.extension().string()) > 0) {
+    throw UsageError(fmt::format("--output: '{}' has an ending of something else; {}", text, kAccepted));
+  }
+  if (is_folder && fs::exists(line.output) && !fs::is_directory(line.output)) {
+    throw UsageError(fmt::format("--output: '{}' is a file, and by its ending would be a folder; {}", text, kAccepted));
+  }
+  if (!is_folder && fs::is_directory(line.output)) throw UsageError(fmt::format("--output: '{}' is a folder", text));
+  const fs::path parent = fs::path(text.ends_with('/') ? text.substr(0, text.size() - 1) : text).parent_path();
+  if (!parent.empty() && !fs::is_directory(parent)) {
+    throw UsageError(fmt::format("--output: '{}' lies in a folder that does not exist", text));
+  }
+  if (compressed && container != nnef::Container::kTarGz) {
+    throw UsageError(fmt::format("--compression: '{}' is not compressed; accepted: with NAME.nnef.tgz", text));
+  }
+}
+
+// Flags that have no meaning together, so that nothing is silently ignored.
+void check_together(const CommandLine& line, const std::set<std::string>& given) {
+  const auto refuse = [&](std::string_view flag, std::string_view with, std::string_view why) {
+    if (given.count(std::string(flag)) == 0) return;
+    throw UsageError(fmt::format("--{} has no meaning {}: {}", flag, with, why));
+  };
+  if (line.action != CommandLine::Action::kExport) {
+    const std::string_view name = line.action == CommandLine::Action::kListOps   ? "list-ops"
+                                  : line.action == CommandLine::Action::kExplain ? "explain"
+                                                                                 : "version";
+    for (const std::string& flag : given) {
+      if (flag != name && !(name == "version" && flag == "tract")) {
+        refuse(flag, fmt::format("with --{}", name), "it only prints and exports nothing");
+      }
+    }
+    if (!line.model.empty()) throw UsageError(fmt::format("--{} takes no MODEL", name));
+    return;
+  }
+  if (line.options.check == Check::kNone) {
+    for (const char* flag : {"tract", "tolerance", "debug-bundle"}) {
+      refuse(flag, "with --check=none", "nothing is checked");
+    }
+  }
+  if (!line.options.inputs_file.empty()) refuse("input", "with --inputs", "the file gives all of them");
+  if (line.verbose) refuse("quiet", "with --verbose", "they say the opposite");
+}
+
+}  // namespace
+
+CommandLine parse_command_line(const std::vector<std::string>& arguments) {
+  Parser parser(arguments);
+  CommandLine line = parser.run();
+  if (line.action == CommandLine::Action::kHelp) return line;
+  check_together(line, parser.given());
+  if (line.action != CommandLine::Action::kExport) return line;
+  if (line.model.empty()) throw UsageError("a MODEL is needed: the TorchScript archive to export");
+  if (!fs::exists(line.model)) throw UsageError(fmt::format("'{}' does not exist", line.model.string()));
+  if (fs::is_directory(line.model)) throw UsageError(fmt::format("'{}' is a folder, not a model", line.model.string()));
+  if (parser.given().count("output") == 0) line.output = default_output(line.model);
+  check_output(line, parser.given().count("compression") > 0);
+  line.options.command_line = arguments;
+  return line;
+}
+
+namespace {
+
+// The lines of a text, the following ones beginning at a column.
+std::string indented(std::string_view text, std::size_t column) {
+  std::string result;
+  for (char letter : text) {
+    result += letter;
+    if (letter == '\n') result.append(column, ' ');
+  }
+  return result;
+}
+
+std::string help_of(const Flag& flag) {
+  constexpr std::size_t kColumn = 31;
+  const std::string_view value = flag.value;
+  std::string left = flag.letter ? fmt::format("  -{}, --", flag.letter) : "      --";
+  left += flag.name;
+  if (!value.empty()) left += value[0] == '[' ? std::string(value) : fmt::format(" {}", value);
+  left += left.size() < kColumn ? std::string(kColumn - left.size(), ' ') : "\n" + std::string(kColumn, ' ');
+  return left + indented(flag.help, kColumn) + (flag.repeatable ? " (repeatable)\n" : "\n");
+}
+
+}  // namespace
+
+std::string help_text() {
+  std::string text =
+      "Usage: torch2nnef MODEL.pt [FLAGS]\n\n"
+      "Turns a TorchScript archive into an NNEF archive for the tract engine, and checks it.\n";
+  for (const Group& group : groups()) {
+    text += fmt::format("\n{}:\n", group.title);
+    for (const Flag& flag : group.flags) text += help_of(flag);
+  }
+  return text +
+         "\nExit status: 0 exported, and checked if asked; 1 the model cannot be exported;\n"
+         "2 the command line is wrong; 3 the check failed; 70 a defect of torch2nnef.\n"
+         "After 1, 3 and 70 there is no output.\n";
+}
+
+}  // namespace torch2nnef::cli

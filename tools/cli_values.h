@@ -1,0 +1,30 @@
+// The values of torch2nnef's flags, from text. Each function throws UsageError with the value and what is accepted.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "export/export.h"
+
+namespace torch2nnef::cli {
+
+InputSpec input_spec(std::string_view text);                   // NAME:DTYPE:DIMS[=FILL]
+DynamicAxis dynamic_axis(std::string_view text);               // NAME:AXIS=EXPR
+Symbol symbol_bounds(std::string_view text);                   // NAME=MIN..MAX, either side may be missing
+std::vector<std::string> tensor_names(std::string_view text);  // A,B: identifiers of NNEF, distinct
+std::int64_t integer_in(std::string_view text, std::int64_t low, std::int64_t high);
+Check check_level(std::string_view text);
+Tolerance tolerance_level(std::string_view text);
+nnef::Target target_name(std::string_view text);
+nnef::Naming naming_scheme(std::string_view text);
+std::string step_name(std::string_view text);  // of --dump-after
+std::filesystem::path file_to_read(std::string_view text, const std::vector<std::string_view>& endings);
+std::filesystem::path file_to_write(std::string_view text, const std::vector<std::string_view>& endings);
+
+// The candidate nearest to `text` by edit distance, "" when none is near enough to be what was meant.
+std::string nearest(std::string_view text, const std::vector<std::string>& candidates);
+
+}  // namespace torch2nnef::cli

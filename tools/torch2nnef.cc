@@ -1,0 +1,119 @@
+// The command torch2nnef: a TorchScript archive in, an NNEF archive out. All work is done by the library; here is what
+// the user asked for (cli_options.h), and what the user is told.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "cli_info.h"
+#include "cli_options.h"
+#include "cli_progress.h"
+#include "export/export.h"
+#include "export/report/json_report.h"
+#include "export/report/text_report.h"
+
+namespace torch2nnef::cli {
+namespace {
+
+void write_file(const std::filesystem::path& path, const std::string& text) {
+  std::ofstream file(path, std::ios::binary);
+  file << text;
+  file.close();
+  if (!file) throw UsageError(fmt::format("--report: '{}' cannot be written", path.string()));
+}
+
+// On stdout; a closed or full one must not look like success.
+void print(const std::string& text) {
+  fmt::print("{}", text);
+  if (std::fflush(stdout) != 0) throw UsageError("the standard output cannot be written");
+}
+
+StepPrinter::Mode progress_mode(const CommandLine& line) {
+  if (line.verbose) return StepPrinter::Mode::kLines;
+  return !line.quiet && isatty(STDERR_FILENO) ? StepPrinter::Mode::kOneLine : StepPrinter::Mode::kSilent;
+}
+
+void say_exported(const CommandLine& line, const ExportReport& report) {
+  const std::string notes = text_diagnostics(report.diagnostics);
+  const std::string text = (line.options.dry_run ? "dry run, nothing is written: " : "") + text_report(report);
+  if (!line.report.empty()) {
+    write_file(line.report, line.report.extension() == ".json" ? json_report(report) : text + notes);
+  }
+  if (line.json) return print(json_report(report));
+  if (!line.quiet) fmt::print(stderr, "{}", notes);
+  print(report.dump + (line.quiet ? "" : text));
+}
+
+void say_failed(const CommandLine& line, const ExportError& error) {
+  const std::string text = text_report(error, line.model.string());
+  if (!line.report.empty()) write_file(line.report, line.report.extension() == ".json" ? json_report(error) : text);
+  fmt::print(stderr, "torch2nnef: {}", text);
+  if (line.json) print(json_report(error));
+}
+
+int export_model(CommandLine& line) {
+  StepPrinter steps(progress_mode(line));
+  line.options.progress = [&](std::string_view step) { steps.begin(step); };
+  try {
+    const ExportReport report = export_model_to_nnef(line.model, line.output, line.options);
+    steps.finish();
+    say_exported(line, report);
+    return 0;
+  } catch (const ExportError& error) {
+    steps.finish();
+    say_failed(line, error);
+    return static_cast<int>(error.kind());
+  }
+}
+
+int run(const std::vector<std::string>& arguments) {
+  CommandLine line = parse_command_line(arguments);
+  switch (line.action) {
+    case CommandLine::Action::kHelp:
+      print(help_text());
+      break;
+    case CommandLine::Action::kVersion:
+      print(versions(line.options.tract));
+      break;
+    case CommandLine::Action::kListOps:
+      print(list_operators());
+      break;
+    case CommandLine::Action::kExplain:
+      print(explanation(line.subject));
+      break;
+    case CommandLine::Action::kExport:
+      return export_model(line);
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace torch2nnef::cli
+
+int main(int argc, char** argv) {
+  using namespace torch2nnef::cli;
+  using torch2nnef::ExportError;
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  const bool json = std::find(arguments.begin(), arguments.end(), "--json") != arguments.end();
+  const auto fail = [&](ExportError::Kind kind, std::string code, std::string text) {
+    const torch2nnef::Diagnostic why{torch2nnef::Severity::kError, std::move(code), "", {}, std::move(text), "", 1};
+    if (json) fmt::print("{}", json_report(ExportError(kind, why)));
+    return static_cast<int>(kind);
+  };
+  try {
+    return run(arguments);
+  } catch (const UsageError& error) {
+    fmt::print(stderr, "torch2nnef: {}\nTry torch2nnef --help.\n", error.what());
+    return fail(ExportError::Kind::kUsage, "T2N-U001", error.what());
+  } catch (const std::exception& error) {
+    std::string text = error.what();
+    text.resize(std::min(text.find('\n'), text.size()));  // torch's errors go on with a stack trace
+    fmt::print(stderr, "torch2nnef: a defect of this program: {}\nPlease report it, with the command line.\n", text);
+    return fail(ExportError::Kind::kInternal, "T2N-I003", text);
+  }
+}

@@ -1,0 +1,267 @@
+#include "tract_library.h"
+
+#include <dlfcn.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cstdlib>
+
+#include "export/verify/float_cast.h"
+#include "export/verify/tract_place.h"
+
+namespace tract_run {
+
+namespace fs = std::filesystem;
+using nnef::DType;
+
+// The functions of the interface. Those of one generation only are null in the other.
+struct Functions {
+  void* handle = nullptr;
+  ~Functions() {
+    if (handle) dlclose(handle);
+  }
+
+  const char* (*version)();
+  const char* (*last_error)();
+  void (*free_text)(char*);
+  int (*create)(void**);
+  int (*destroy)(void**);
+  std::vector<int (*)(void*)> registries;
+  int (*load)(void*, const char*, void**);
+  int (*model_destroy)(void**);
+  int (*transform)(void*, const char*);
+  int (*concretize)(void*, std::size_t, const char* const*, const std::int64_t*);   // up to 0.22
+  int (*optimize)(void*);                                                           // up to 0.22
+  int (*input_count)(void*, std::size_t*);
+  int (*output_count)(void*, std::size_t*);
+  int (*input_name)(void*, std::size_t, char**);
+  int (*input_fact)(void*, std::size_t, void**);
+  int (*fact_dump)(void*, char**);
+  int (*fact_destroy)(void**);
+  int (*into_runnable)(void**, void**);
+  int (*runnable_run)(void*, void**, void**);
+  int (*runnable_release)(void**);
+  int (*tensor_from_bytes)(std::uint32_t, std::size_t, const std::size_t*, const void*, void**);
+  int (*tensor_as_bytes)(void*, std::uint32_t*, std::size_t*, const std::size_t**, const void**);
+  int (*tensor_destroy)(void**);
+};
+
+namespace {
+
+struct TypeCode {
+  DType dtype;
+  std::uint32_t code;                // the low nibble is the size in bytes
+};
+constexpr std::array<TypeCode, 12> kTypeCodes = {{
+    {DType::kBool, 0x01}, {DType::kU8, 0x11}, {DType::kU16, 0x12}, {DType::kU32, 0x14},
+    {DType::kU64, 0x18},  {DType::kI8, 0x21}, {DType::kI16, 0x22}, {DType::kI32, 0x24},
+    {DType::kI64, 0x28},  {DType::kF16, 0x32}, {DType::kF32, 0x34}, {DType::kF64, 0x38},
+}};
+
+std::uint32_t code_of(DType dtype) {
+  return std::find_if(kTypeCodes.begin(), kTypeCodes.end(), [&](const TypeCode& row) { return row.dtype == dtype; })
+      ->code;
+}
+
+// Sets `function` to the first of the names that the library has; a null for none.
+template <class F>
+void find(void* handle, F*& function, std::initializer_list<const char*> names) {
+  function = nullptr;
+  for (const char* name : names) {
+    if (!function) function = reinterpret_cast<F*>(dlsym(handle, name));
+  }
+}
+
+template <class F>
+void need(void* handle, F*& function, std::initializer_list<const char*> names) {
+  find(handle, function, names);
+  if (!function) throw LibraryError(fmt::format("the library has no function {}", *names.begin()));
+}
+
+void bind(Functions& f) {
+  void* h = f.handle;
+  need(h, f.version, {"tract_version"});
+  need(h, f.last_error, {"tract_get_last_error"});
+  need(h, f.free_text, {"tract_free_cstring"});
+  need(h, f.create, {"tract_nnef_create"});
+  need(h, f.destroy, {"tract_nnef_destroy"});
+  need(h, f.load, {"tract_nnef_load", "tract_nnef_model_for_path"});
+  need(h, f.model_destroy, {"tract_model_destroy"});
+  find(h, f.concretize, {"tract_model_concretize_symbols"});
+  need(h, f.transform, {"tract_model_transform"});
+  find(h, f.optimize, {"tract_model_optimize"});
+  need(h, f.input_count, {"tract_model_input_count"});
+  need(h, f.output_count, {"tract_model_output_count"});
+  need(h, f.input_name, {"tract_model_input_name"});
+  need(h, f.input_fact, {"tract_model_input_fact"});
+  need(h, f.fact_dump, {"tract_fact_dump"});
+  need(h, f.fact_destroy, {"tract_fact_destroy"});
+  need(h, f.into_runnable, {"tract_model_into_runnable"});
+  need(h, f.runnable_run, {"tract_runnable_run"});
+  need(h, f.runnable_release, {"tract_runnable_release"});
+  need(h, f.tensor_from_bytes, {"tract_tensor_from_bytes", "tract_value_from_bytes"});
+  need(h, f.tensor_as_bytes, {"tract_tensor_as_bytes", "tract_value_as_bytes"});
+  need(h, f.tensor_destroy, {"tract_tensor_destroy", "tract_value_destroy"});
+  for (const char* name : {"tract_nnef_enable_tract_core", "tract_nnef_enable_tract_extra",
+                           "tract_nnef_enable_tract_transformers", "tract_nnef_enable_onnx", "tract_nnef_enable_pulse"}) {
+    int (*enable)(void*) = nullptr;
+    find(h, enable, {name});         // tract_core has no switch from 0.23 on
+    if (enable) f.registries.push_back(enable);
+  }
+}
+
+// Tensors of the engine, destroyed at the end of the scope.
+class Tensors {
+ public:
+  Tensors(const Functions& functions, std::size_t count) : functions_(functions), handles_(count, nullptr) {}
+  ~Tensors() {
+    for (void*& handle : handles_) {
+      if (handle) functions_.tensor_destroy(&handle);
+    }
+  }
+  Tensors(const Tensors&) = delete;
+  Tensors& operator=(const Tensors&) = delete;
+  void** data() { return handles_.data(); }
+  void*& operator[](std::size_t i) { return handles_[i]; }
+
+ private:
+  const Functions& functions_;
+  std::vector<void*> handles_;
+};
+
+}  // namespace
+
+fs::path find_library() {
+  if (const char* given = std::getenv("TRACT_LIBRARY"); given && *given) return given;
+  std::vector<fs::path> places;
+  if (const fs::path folder = torch2nnef::program_folder(); !folder.empty()) places.push_back(folder / "libtract.so");
+  if (const fs::path place = torch2nnef::tract_place(); !place.empty()) places.push_back(place / "libtract.so");
+  std::string looked;
+  for (const fs::path& place : places) {
+    std::error_code error;
+    if (fs::is_regular_file(place, error)) return place;
+    looked += "\n    " + place.string();
+  }
+  throw LibraryError("tract's library is not there: run tools/get-tract, or set TRACT_LIBRARY to its path. Looked for" +
+                     looked);
+}
+
+Library::Library(const fs::path& path) {
+  auto functions = std::make_shared<Functions>();
+  functions->handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!functions->handle) throw LibraryError(fmt::format("tract's library cannot be loaded: {}", dlerror()));
+  bind(*functions);
+  functions_ = std::move(functions);
+}
+
+std::string Library::version() const { return functions_->version(); }
+
+void Library::check(int status) const {
+  if (status == 0) return;
+  const char* message = functions_->last_error();
+  throw EngineError(message && *message ? message : fmt::format("the engine failed with status {}", status));
+}
+
+Model::Model(Library library, const fs::path& archive) : library_(std::move(library)) {
+  const Functions& f = library_.functions();
+  library_.check(f.create(&context_));
+  try {
+    for (auto* enable : f.registries) library_.check(enable(context_));
+    library_.check(f.load(context_, archive.c_str(), &model_));
+    library_.check(f.output_count(model_, &outputs_));
+  } catch (...) {
+    if (model_) f.model_destroy(&model_);
+    f.destroy(&context_);
+    throw;
+  }
+}
+
+Model::~Model() {
+  const Functions& f = library_.functions();
+  if (runnable_) f.runnable_release(&runnable_);
+  if (model_) f.model_destroy(&model_);
+  f.destroy(&context_);
+}
+
+std::vector<InputFact> Model::inputs() const {
+  const Functions& f = library_.functions();
+  std::size_t count = 0;
+  library_.check(f.input_count(model_, &count));
+  std::vector<InputFact> inputs(count);
+  const auto take = [&](char* text) {
+    std::string copy = text;
+    f.free_text(text);
+    return copy;
+  };
+  for (std::size_t i = 0; i < count; ++i) {
+    char *name = nullptr, *text = nullptr;
+    void* fact = nullptr;
+    library_.check(f.input_name(model_, i, &name));
+    inputs[i].name = take(name);
+    library_.check(f.input_fact(model_, i, &fact));
+    const int status = f.fact_dump(fact, &text);
+    f.fact_destroy(&fact);
+    library_.check(status);
+    inputs[i].text = take(text);
+    inputs[i].dtype = inputs[i].text.substr(inputs[i].text.rfind(',') + 1);  // npos + 1 is 0: rank 0 has no comma
+    for (char& letter : inputs[i].dtype) {  // "F32" up to 0.22
+      letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+    }
+  }
+  return inputs;
+}
+
+void Model::set_symbols(const std::vector<std::pair<std::string, std::int64_t>>& values) {
+  const Functions& f = library_.functions();
+  for (const auto& [name, value] : values) {
+    if (f.concretize) {              // transform() is there too up to 0.22, but does not know set_symbols
+      const char* symbol = name.c_str();
+      library_.check(f.concretize(model_, 1, &symbol, &value));
+    } else {
+      const std::string text = fmt::format(R"({{"name":"set_symbols","values":{{"{}":{}}}}})", name, value);
+      library_.check(f.transform(model_, text.c_str()));
+    }
+  }
+}
+
+void Model::prepare() {
+  const Functions& f = library_.functions();
+  if (f.optimize) library_.check(f.optimize(model_));  // from 0.23 on a part of into_runnable
+  const int status = f.into_runnable(&model_, &runnable_);
+  model_ = nullptr;                                    // consumed, whatever the status
+  library_.check(status);
+}
+
+std::vector<nnef::TensorDataPtr> Model::run(const std::vector<nnef::TensorDataPtr>& inputs) {
+  const Functions& f = library_.functions();
+  Tensors given(f, inputs.size()), results(f, outputs_);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const std::vector<std::byte> bytes = torch2nnef::bytes_of(*inputs[i]);
+    const std::vector<std::size_t> shape(inputs[i]->shape().begin(), inputs[i]->shape().end());
+    const void* data = bytes.empty() ? static_cast<const void*>("") : bytes.data();  // Rust takes no null
+    library_.check(f.tensor_from_bytes(code_of(inputs[i]->dtype()), shape.size(), shape.data(), data, &given[i]));
+  }
+  library_.check(f.runnable_run(runnable_, given.data(), results.data()));
+  std::vector<nnef::TensorDataPtr> outputs;
+  for (std::size_t i = 0; i < outputs_; ++i) {
+    std::uint32_t code = 0;
+    std::size_t rank = 0;
+    const std::size_t* shape = nullptr;
+    const void* data = nullptr;
+    library_.check(f.tensor_as_bytes(results[i], &code, &rank, &shape, &data));
+    const auto row = std::find_if(kTypeCodes.begin(), kTypeCodes.end(),
+                                  [&](const TypeCode& candidate) { return candidate.code == code; });
+    if (row == kTypeCodes.end()) throw EngineError(fmt::format("result {} has the unknown type code {}", i, code));
+    std::vector<std::int64_t> dims(shape, shape + rank);
+    std::size_t size = nnef::item_size(row->dtype);
+    for (std::int64_t dim : dims) size *= static_cast<std::size_t>(dim);
+    const auto* begin = static_cast<const std::byte*>(data);
+    outputs.push_back(std::make_shared<nnef::OwnedTensor>(row->dtype, std::move(dims),
+                                                          std::vector<std::byte>(begin, begin + size)));
+  }
+  return outputs;
+}
+
+}  // namespace tract_run

@@ -1,0 +1,80 @@
+// tract's shared library (the one in its PyPI package) through its C interface, loaded at run time.
+//
+// Both generations of the interface are known: 0.23 (tensors, `tract_nnef_load`) and up to 0.22 (values,
+// `tract_nnef_model_for_path`). A panic inside the engine aborts the process: use these classes in a child process.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "nnef/graph.h"
+
+namespace tract_run {
+
+// The engine said no. `what()` is its message, with the chain of causes.
+class EngineError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// The library cannot be loaded, or lacks a function.
+class LibraryError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// $TRACT_LIBRARY, else libtract.so beside this program, else where tools/get-tract puts it. Throws LibraryError, which
+// names the places, when there is none.
+std::filesystem::path find_library();
+
+struct Functions;
+
+class Library {
+ public:
+  explicit Library(const std::filesystem::path& path);
+  std::string version() const;       // "0.23.9"
+  const Functions& functions() const { return *functions_; }
+  // Throws EngineError with the engine's last message unless the status is 0.
+  void check(int status) const;
+
+ private:
+  std::shared_ptr<const Functions> functions_;
+};
+
+struct InputFact {
+  std::string name;
+  std::string dtype;                 // tract's name: "f32", "i64", ...
+  std::string text;                  // "S,3,f32"
+};
+
+// A model, loaded with every registry that the library has; made runnable by prepare().
+class Model {
+ public:
+  Model(Library library, const std::filesystem::path& archive);
+  ~Model();
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+
+  std::vector<InputFact> inputs() const;
+  void set_symbols(const std::vector<std::pair<std::string, std::int64_t>>& values);
+  // Optimises and plans. To be called once, before run().
+  void prepare();
+  // The results in the order of the graph's result list. Throws EngineError; a result of a type that has no counterpart
+  // (TDim, quantised) is one, too.
+  std::vector<nnef::TensorDataPtr> run(const std::vector<nnef::TensorDataPtr>& inputs);
+
+ private:
+  Library library_;
+  void* context_ = nullptr;
+  void* model_ = nullptr;
+  void* runnable_ = nullptr;
+  std::size_t outputs_ = 0;
+};
+
+}  // namespace tract_run
