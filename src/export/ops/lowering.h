@@ -34,6 +34,7 @@ class ValueMap {
   // lacks.
   Value get(TapeValue value);
   void set(TapeValue value, Value graph_value);
+  bool has(TapeValue value) const { return static_cast<bool>(values_.at(static_cast<std::size_t>(value.id))); }
   const Tape& tape() const { return tape_; }
 
  private:
@@ -47,6 +48,7 @@ class Call {
   Call(const TapeCall& call, ValueMap& values, Builder& builder) : call_(call), values_(values), b_(builder) {}
 
   const TapeCall& tape_call() const { return call_; }
+  const Tape& tape() const { return values_.tape(); }
   Builder& builder() { return b_; }
 
   // --- arguments, by schema name. A name that the schema lacks is an internal error (std::logic_error). ---
@@ -58,6 +60,7 @@ class Call {
   std::vector<std::optional<Value>> optional_tensors(std::string_view name);   // Tensor?[]
   ConstantPtr constant(std::string_view name) const;     // null when the tensor is not a constant
   TapeValue tape_value(std::string_view name) const;
+  Value value(TapeValue value) { return values_.get(value); }      // an item of a list that was read from the call
   const TapeValueInfo& info(std::string_view name) const;          // recorder's facts of a tensor argument
   ScalarType type(std::string_view name) const { return info(name).type; }
   const Shape& shape(std::string_view name) const { return info(name).shape; }

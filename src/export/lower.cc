@@ -1,0 +1,242 @@
+#include "export/lower.h"
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <set>
+#include <utility>
+
+namespace torch2nnef {
+namespace {
+
+constexpr int kRandomSizes = 32;
+constexpr std::int64_t kSmallestSize = 2;
+constexpr std::int64_t kLargestSize = 512;
+
+// Sizes of the symbols at which shapes are compared: the recorded ones and pseudo-random ones within the bounds.
+std::vector<nnef::Bindings> probe_sizes(const Tape& tape) {
+  std::vector<nnef::Bindings> sizes = tape.worlds;
+  if (tape.symbols.empty()) return sizes;
+  std::mt19937 random(12345);
+  for (int i = 0; i < kRandomSizes; ++i) {
+    nnef::Bindings bindings;
+    for (const Symbol& symbol : tape.symbols) {
+      std::int64_t low = std::max(symbol.minimum.value_or(kSmallestSize), std::int64_t{0});
+      std::int64_t high = std::max(symbol.maximum.value_or(std::max(kLargestSize, low)), low);
+      bindings[symbol.name] = std::uniform_int_distribution<std::int64_t>(low, high)(random);
+    }
+    sizes.push_back(std::move(bindings));
+  }
+  return sizes;
+}
+
+// Whether two dimensions have the same value at all probed sizes. An expression that has no value at some size (a
+// division by zero, say) is not held against it.
+bool same_dim(const Dim& a, const Dim& b, const std::vector<nnef::Bindings>& probes) {
+  if (a == b) return true;
+  if (probes.empty()) return false;
+  return std::all_of(probes.begin(), probes.end(), [&](const nnef::Bindings& bindings) {
+    try {
+      return a.evaluate(bindings) == b.evaluate(bindings);
+    } catch (const std::domain_error&) {
+      return true;
+    }
+  });
+}
+
+// The values that a call reads, those of lists included.
+void collect_values(const TapeArgument& argument, std::vector<TapeValue>& values) {
+  if (const TapeValue* value = argument.value()) values.push_back(*value);
+  if (const TapeList* list = argument.list()) {
+    for (const TapeArgument& item : *list) collect_values(item, values);
+  }
+}
+
+// "aten::_convolution" gives "convolution".
+std::string name_hint(const std::string& op) {
+  std::size_t colon = op.rfind(':');
+  std::string name = colon == std::string::npos ? op : op.substr(colon + 1);
+  name.erase(0, std::min(name.find_first_not_of('_'), name.size()));
+  return name;
+}
+
+class Lowerer {
+ public:
+  Lowerer(const Tape& tape, nnef::Graph& graph, const nnef::Dialect& dialect, const Registry& registry,
+          const LowerOptions& options, Diagnostics& diagnostics)
+      : tape_(tape),
+        registry_(registry),
+        options_(options),
+        diagnostics_(diagnostics),
+        builder_(graph, dialect, options.naming),
+        values_(tape, builder_),
+        probes_(probe_sizes(tape)) {
+    for (const Symbol& symbol : tape.symbols) graph.symbols.push_back(symbol.name);
+  }
+
+  void run() {
+    for (TapeValue input : tape_.inputs) declare_input(input);
+    for (const TapeCall& call : tape_.calls) {
+      if (is_wanted(call)) lower(call);
+    }
+    if (problems_.empty()) name_outputs();
+    for (Diagnostic& diagnostic : problems_) diagnostics_.add(std::move(diagnostic));
+  }
+
+ private:
+  bool is_wanted(const TapeCall& call) const {
+    return std::any_of(call.results.begin(), call.results.end(),
+                       [&](TapeValue result) { return result && tape_.info(result).wanted; });
+  }
+
+  bool is_poisoned(const TapeCall& call) const {
+    std::vector<TapeValue> used;
+    for (const auto& [name, argument] : call.arguments) collect_values(argument, used);
+    return std::any_of(used.begin(), used.end(), [&](TapeValue value) { return poisoned_.count(value) > 0; });
+  }
+
+  // Adds an error, or counts it when the same operator failed for the same reason before.
+  void problem(std::string code, const std::string& op, const Location& where, std::string text, std::string hint) {
+    auto [place, is_new] = index_.try_emplace({op, text}, problems_.size());
+    if (!is_new) {
+      ++problems_[place->second].count;
+      return;
+    }
+    problems_.push_back({Severity::kError, std::move(code), op, where, std::move(text), std::move(hint), 1});
+  }
+
+  void declare_input(TapeValue input) {
+    const TapeValueInfo& info = tape_.info(input);
+    std::optional<DType> dtype = to_nnef(info.type);
+    if (!dtype) {
+      problem("T2N-L006", "", {},
+              "input " + info.label + " is " + std::string(to_string(info.type)) + ", which the format cannot hold",
+              "export with a sample input of another dtype");
+      poisoned_.insert(input);
+      return;
+    }
+    try {
+      values_.set(input, builder_.external(info.label, *dtype, info.shape));
+    } catch (const nnef::BuildError& error) {
+      problem("T2N-L003", "", {}, "input " + info.label + " cannot be declared: " + error.what(), "");
+      poisoned_.insert(input);
+    }
+  }
+
+  std::vector<const Lowering*> candidates(const TapeCall& call) const {
+    for (const Registry* table : options_.before) {
+      std::vector<const Lowering*> found = table->find(call);
+      if (!found.empty()) {
+        for (const Lowering* builtin : registry_.find(call)) found.push_back(builtin);
+        return found;
+      }
+    }
+    return registry_.find(call);
+  }
+
+  void lower(const TapeCall& call) {
+    std::vector<const Lowering*> lowerings = candidates(call);
+    bool done = false;
+    if (lowerings.empty()) {
+      problem("T2N-L001", call.full_name(), call.where, "no lowering is known for this operator",
+              "a fragment file can add one (--fragments)");
+    } else if (!is_poisoned(call)) {
+      done = lower_by(call, lowerings);
+    }
+    if (done) return;
+    for (TapeValue result : call.results) {
+      if (result) poisoned_.insert(result);
+    }
+  }
+
+  bool lower_by(const TapeCall& call, const std::vector<const Lowering*>& lowerings) {
+    builder_.set_scope(call.where.module_path, name_hint(call.op), options_.comments ? call.where.to_string() : "");
+    std::string code = "T2N-L002", reason, hint;
+    for (const Lowering* lowering : lowerings) {
+      Call view(call, values_, builder_);
+      try {
+        lowering->lower(view);
+        return agrees_with_recording(call);
+      } catch (const DoesNotApply& error) {
+        // The first candidate is the most specific one, so its reason says most.
+        if (reason.empty()) std::tie(reason, hint) = std::pair(error.what(), error.hint());
+        continue;
+      } catch (const Unsupported& error) {
+        std::tie(reason, hint) = std::pair(error.what(), error.hint());
+      } catch (const nnef::SymbolicDimError& error) {
+        reason = std::string("this needs a size that is known at export: ") + error.what();
+        hint = "make that axis static";
+      } catch (const nnef::TargetError& error) {
+        // A later candidate may do with older operators.
+        if (reason.empty()) std::tie(code, reason, hint) = std::tuple("T2N-L004", error.what(), "choose another --target");
+        continue;
+      } catch (const nnef::BuildError& error) {
+        std::tie(code, reason) = std::pair("T2N-L003", "cannot be said in the target's NNEF: " + std::string(error.what()));
+      } catch (const std::exception& error) {
+        std::tie(code, reason) = std::pair("T2N-I002", "the lowering failed: " + std::string(error.what()));
+        hint = "this is a defect of torch2nnef; please report it";
+      }
+      break;
+    }
+    problem(code, call.full_name(), call.where, reason, hint);
+    return false;
+  }
+
+  bool agrees_with_recording(const TapeCall& call) {
+    bool agrees = true;
+    for (TapeValue result : call.results) {
+      if (!result || !tape_.info(result).wanted) continue;
+      std::string difference = difference_of(result);
+      if (difference.empty()) continue;
+      problem("T2N-I001", call.full_name(), call.where, difference, "this is a defect of torch2nnef; please report it");
+      agrees = false;
+    }
+    return agrees;
+  }
+
+  // "" when the lowered value is what the recorder saw.
+  std::string difference_of(TapeValue result) {
+    const TapeValueInfo& seen = tape_.info(result);
+    if (!values_.has(result)) return "the lowering sets no value for a result that is used";
+    Value value = values_.get(result);
+    const Shape& shape = builder_.shape(value);
+    bool same = to_nnef(seen.type) == builder_.dtype(value) && shape.size() == seen.shape.size();
+    for (std::size_t axis = 0; same && axis < shape.size(); ++axis) {
+      same = same_dim(shape[axis], seen.shape[axis], probes_);
+    }
+    if (same) return "";
+    return "the lowering gives " + std::string(nnef::to_string(builder_.dtype(value))) + nnef::to_string(shape) +
+           ", torch gave " + std::string(to_string(seen.type)) + nnef::to_string(seen.shape);
+  }
+
+  void name_outputs() {
+    for (const auto& [name, value] : tape_.outputs) {
+      try {
+        builder_.graph().outputs.push_back(builder_.name_output(values_.get(value), name));
+      } catch (const std::exception& error) {
+        problem("T2N-L003", "", {}, "output " + name + " cannot be written: " + error.what(), "");
+      }
+    }
+    if (problems_.empty()) builder_.finish();
+  }
+
+  const Tape& tape_;
+  const Registry& registry_;
+  const LowerOptions& options_;
+  Diagnostics& diagnostics_;
+  Builder builder_;
+  ValueMap values_;
+  std::vector<nnef::Bindings> probes_;
+  std::set<TapeValue> poisoned_;
+  std::vector<Diagnostic> problems_;                                          // in the order met
+  std::map<std::pair<std::string, std::string>, std::size_t> index_;          // by operator and text
+};
+
+}  // namespace
+
+void lower_tape(const Tape& tape, nnef::Graph& graph, const nnef::Dialect& dialect, const Registry& registry,
+                const LowerOptions& options, Diagnostics& diagnostics) {
+  Lowerer(tape, graph, dialect, registry, options, diagnostics).run();
+}
+
+}  // namespace torch2nnef

@@ -1,0 +1,69 @@
+// The registry of lowerings, and the built-in table.
+
+#include <algorithm>
+
+#include "export/ops/lowering.h"
+#include "export/ops/row.h"
+
+namespace torch2nnef {
+
+void Registry::add(Lowering lowering) {
+  if (lowering.source.empty()) lowering.source = source_;
+  by_name_[lowering.name].push_back(std::move(lowering));
+}
+
+void Registry::add(std::string_view names, LoweringFunction lower, std::string_view notes) {
+  while (!names.empty()) {
+    std::size_t end = std::min(names.find(' '), names.size());
+    if (end > 0) {
+      add(Lowering{std::string(names.substr(0, end)), Lowering::Kind::kCode, lower, source_, std::string(notes)});
+    }
+    names.remove_prefix(std::min(end + 1, names.size()));
+  }
+}
+
+std::vector<const Lowering*> Registry::find(const TapeCall& call) const {
+  std::vector<const Lowering*> result;
+  auto collect = [&](const std::string& name) {
+    auto found = by_name_.find(name);
+    if (found == by_name_.end()) return;
+    for (const Lowering& lowering : found->second) result.push_back(&lowering);
+  };
+  if (!call.overload.empty()) collect(call.full_name());
+  collect(call.op);
+  return result;
+}
+
+std::vector<const Lowering*> Registry::all() const {
+  std::vector<const Lowering*> result;
+  for (const auto& [name, lowerings] : by_name_) {
+    for (const Lowering& lowering : lowerings) result.push_back(&lowering);
+  }
+  return result;
+}
+
+#define T2N_FAMILY(name) void register_##name(Registry& registry);
+#include "export/ops/families.def"
+#undef T2N_FAMILY
+
+namespace {
+
+Registry make_builtin_registry() {
+  Registry registry;
+#define T2N_FAMILY(name)              \
+  registry.set_source(#name ".cc");   \
+  register_##name(registry);
+#include "export/ops/families.def"
+#undef T2N_FAMILY
+  register_builtin_rows(registry);
+  return registry;
+}
+
+}  // namespace
+
+const Registry& builtin_registry() {
+  static const Registry registry = make_builtin_registry();
+  return registry;
+}
+
+}  // namespace torch2nnef
