@@ -1,8 +1,10 @@
-// One table of flags: parsing, the help text and the messages all come from its rows.
+// One table of flags: what cxxopts parses, the help text and the messages all come from its rows.
 
 #include "cli_options.h"
 
 #include <fmt/format.h>
+
+#include <cxxopts.hpp>
 
 #include <algorithm>
 #include <functional>
@@ -119,7 +121,11 @@ const Flag* find_flag(const std::function<bool(const Flag&)>& matches) {
   return nullptr;
 }
 
-[[noreturn]] void unknown_flag(const std::string& written, const std::string& name) {
+// `written` as it stands in the command line, with its value.
+[[noreturn]] void unknown_flag(std::string written) {
+  written = written.substr(0, written.find('='));
+  const std::string name = written.substr(std::min(written.find_first_not_of('-'), written.size()));
+  if (kLater.count(name) > 0) throw UsageError(fmt::format("--{} is not there yet", name));
   std::vector<std::string> names;
   for (const Group& group : groups()) {
     for (const Flag& flag : group.flags) names.emplace_back(flag.name);
@@ -129,100 +135,79 @@ const Flag* find_flag(const std::function<bool(const Flag&)>& matches) {
   throw UsageError(fmt::format("unknown flag {}{}", written, guess));
 }
 
-const Flag& flag_by_name(const std::string& name) {
-  if (kLater.count(name) > 0) throw UsageError(fmt::format("--{} is not there yet", name));
-  const Flag* flag = find_flag([&](const Flag& one) { return one.name == name; });
-  if (!flag) unknown_flag("--" + name, name);
-  return *flag;
+// Does the argument name a flag of the table? (A negative number does not: it is a value.)
+bool is_flag(const std::string& argument) {
+  return argument.starts_with("--") && find_flag([&](const Flag& flag) {
+           return argument.substr(2, argument.find('=') - 2) == flag.name;
+         });
 }
 
-// Walks over the arguments. Values stand in the same argument (--flag=VALUE, -oVALUE) or in the next one.
-class Parser {
- public:
-  explicit Parser(const std::vector<std::string>& arguments) : arguments_(arguments) {}
+[[noreturn]] void value_is_missing(const Flag& flag) {
+  throw UsageError(fmt::format("--{} needs a value: {}", flag.name, flag.value));
+}
 
-  CommandLine run() {
-    while (at_ < arguments_.size()) take(arguments_[at_++]);
-    return std::move(line_);
-  }
-  const std::set<std::string>& given() const { return given_; }
-
- private:
-  void take(const std::string& argument) {
-    if (only_positional_ || argument.size() < 2 || argument[0] != '-') {
-      model(argument);
-    } else if (argument == "--") {
-      only_positional_ = true;
-    } else if (argument[1] == '-') {
-      long_flag(argument.substr(2));
-    } else {
-      letters(argument.substr(1));
+// Every flag takes text; the table's functions make values of it. cxxopts would read lists at commas, which names and
+// sizes contain.
+cxxopts::ParseResult parse_arguments(const std::vector<std::string>& arguments) {
+  cxxopts::Options options("torch2nnef");
+  for (const Group& group : groups()) {
+    for (const Flag& flag : group.flags) {
+      const auto value = cxxopts::value<std::string>();
+      if (*flag.value == 0 || *flag.value == '[') value->implicit_value("");
+      const std::string letter = flag.letter ? std::string(1, flag.letter) + "," : "";
+      options.add_options()(letter + flag.name, "", value);
     }
   }
+  options.allow_unrecognised_options();  // set_model() answers them with what was meant
+  std::vector<const char*> words = {"torch2nnef"};
+  for (const std::string& argument : arguments) words.push_back(argument.c_str());
+  try {
+    return options.parse(static_cast<int>(words.size()), words.data());
+  } catch (const cxxopts::exceptions::missing_argument&) {  // only the last argument can lack its value
+    const std::string& last = arguments.back();
+    value_is_missing(*find_flag([&](const Flag& flag) {
+      return last.starts_with("--") ? last.substr(2) == flag.name : last.back() == flag.letter;
+    }));
+  }
+}
 
-  void model(const std::string& argument) {
+// From the arguments that are no flag and no value of one.
+void set_model(CommandLine& line, const std::vector<std::string>& arguments) {
+  for (const std::string& argument : arguments) {
+    if (argument.size() > 1 && argument[0] == '-') unknown_flag(argument);
+  }
+  for (const std::string& argument : arguments) {
     if (argument.empty() || argument == "-") throw UsageError(fmt::format("'{}' is no file of a model", argument));
-    if (!line_.model.empty()) {
-      const std::string there = line_.model.string();
+    if (!line.model.empty()) {
+      const std::string there = line.model.string();
       throw UsageError(fmt::format("unexpected argument '{}': there is a MODEL already, {}", argument, there));
     }
-    line_.model = argument;
+    line.model = argument;
   }
+}
 
-  void long_flag(const std::string& text) {
-    const std::size_t equals = text.find('=');
-    const Flag& flag = flag_by_name(text.substr(0, equals));
-    const std::string_view takes = flag.value;
-    if (equals != std::string::npos) {
-      if (takes.empty()) throw UsageError(fmt::format("--{} takes no value", flag.name));
-      apply(flag, text.substr(equals + 1));
-    } else {
-      apply(flag, takes.empty() || takes[0] == '[' ? "" : next_value(flag));
-    }
+void apply(CommandLine& line, const Flag& flag, const std::string& value, bool is_first) {
+  const std::string_view takes = flag.value;
+  if (takes.empty() && !value.empty()) throw UsageError(fmt::format("--{} takes no value", flag.name));
+  if (!takes.empty() && is_flag(value)) value_is_missing(flag);
+  if (!is_first && !flag.repeatable && !takes.empty()) throw UsageError(fmt::format("--{} is given twice", flag.name));
+  try {
+    flag.apply(line, value);
+  } catch (const UsageError& error) {
+    throw UsageError(fmt::format("--{}: {}", flag.name, error.what()));
   }
+}
 
-  void letters(const std::string& text) {
-    for (std::size_t i = 0; i < text.size(); ++i) {
-      const Flag* flag = find_flag([&](const Flag& one) { return one.letter == text[i]; });
-      if (!flag) unknown_flag(fmt::format("-{}", text[i]), text);
-      if (*flag->value == 0) {
-        apply(*flag, "");
-      } else {
-        return apply(*flag, i + 1 < text.size() ? text.substr(i + 1) : next_value(*flag));
-      }
-    }
+// Applies the flags in their order; `given` gets their names.
+CommandLine apply_arguments(const cxxopts::ParseResult& parsed, std::set<std::string>& given) {
+  CommandLine line;
+  set_model(line, parsed.unmatched());
+  for (const cxxopts::KeyValue& one : parsed.arguments()) {
+    const Flag* flag = find_flag([&](const Flag& candidate) { return one.key() == candidate.name; });
+    apply(line, *flag, one.value(), given.insert(one.key()).second);
   }
-
-  std::string next_value(const Flag& flag) {
-    const bool is_there = at_ < arguments_.size() && !is_flag(arguments_[at_]);
-    if (!is_there) throw UsageError(fmt::format("--{} needs a value: {}", flag.name, flag.value));
-    return arguments_[at_++];
-  }
-
-  // Negative numbers are values.
-  static bool is_flag(const std::string& argument) {
-    if (argument.size() < 2 || argument[0] != '-') return false;
-    return find_flag([&](const Flag& flag) {
-      return argument[1] == '-' ? argument.substr(2, argument.find('=') - 2) == flag.name : argument[1] == flag.letter;
-    });
-  }
-
-  void apply(const Flag& flag, const std::string& value) {
-    const bool first = given_.insert(flag.name).second;
-    if (!first && !flag.repeatable && *flag.value != 0) throw UsageError(fmt::format("--{} is given twice", flag.name));
-    try {
-      flag.apply(line_, value);
-    } catch (const UsageError& error) {
-      throw UsageError(fmt::format("--{}: {}", flag.name, error.what()));
-    }
-  }
-
-  const std::vector<std::string>& arguments_;
-  std::size_t at_ = 0;
-  bool only_positional_ = false;
-  CommandLine line_;
-  std::set<std::string> given_;
-};
+  return line;
+}
 
 // Where the archive goes when nobody says: MODEL without .pt, with .nnef.tgz.
 fs::path default_output(fs::path model) {
@@ -284,16 +269,16 @@ void check_together(const CommandLine& line, const std::set<std::string>& given)
 }  // namespace
 
 CommandLine parse_command_line(const std::vector<std::string>& arguments) {
-  Parser parser(arguments);
-  CommandLine line = parser.run();
+  std::set<std::string> given;
+  CommandLine line = apply_arguments(parse_arguments(arguments), given);
   if (line.action == CommandLine::Action::kHelp) return line;
-  check_together(line, parser.given());
+  check_together(line, given);
   if (line.action != CommandLine::Action::kExport) return line;
   if (line.model.empty()) throw UsageError("a MODEL is needed: the TorchScript archive to export");
   if (!fs::exists(line.model)) throw UsageError(fmt::format("'{}' does not exist", line.model.string()));
   if (fs::is_directory(line.model)) throw UsageError(fmt::format("'{}' is a folder, not a model", line.model.string()));
-  if (parser.given().count("output") == 0) line.output = default_output(line.model);
-  check_output(line, parser.given().count("compression") > 0);
+  if (given.count("output") == 0) line.output = default_output(line.model);
+  check_output(line, given.count("compression") > 0);
   line.options.command_line = arguments;
   return line;
 }

@@ -212,7 +212,7 @@ class Lowerer {
   void name_outputs() {
     for (const auto& [name, value] : tape_.outputs) {
       try {
-        builder_.graph().outputs.push_back(builder_.name_output(values_.get(value), name));
+        builder_.name_output(values_.get(value), name);
       } catch (const std::exception& error) {
         problem("T2N-L003", "", {}, "output " + name + " cannot be written: " + error.what(), "");
       }

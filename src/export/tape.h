@@ -80,14 +80,6 @@ struct TapeValue {
   friend bool operator<(TapeValue a, TapeValue b) { return a.id < b.id; }
 };
 
-// What a value looked like when it was recorded, per recording ("world": the sample sizes first, then other sizes of the
-// dynamic axes). Values are not kept.
-struct Fingerprint {
-  std::vector<std::int64_t> shape;
-  double max_abs = 0, sum = 0;
-  std::vector<float> samples;                           // at most 1024, at a fixed stride
-};
-
 struct TapeValueInfo {
   enum class Kind { kInput, kConstant, kResult };
   Kind kind = Kind::kResult;
@@ -99,7 +91,6 @@ struct TapeValueInfo {
   bool is_number = false;                               // a Python number as a rank-0 tensor (does not promote)
   double q_scale = 0;                                   // quantised types
   std::int64_t q_zero_point = 0;
-  std::vector<Fingerprint> fingerprints;                // one a world, when asked for
 };
 
 struct TapeArgument;

@@ -46,10 +46,11 @@ class FolderWriter final : public ContainerWriter {
     create_folder(path.parent_path());
     FileWriter file(path);
     entry.stream([&](const void* bytes, std::size_t count) { file.write(bytes, count); });
-    file.finish();
+    file.finish_later();
     size_ += file.size();
+    paths_.push_back(path);
   }
-  void finish() override {}
+  void finish() override { sync_files(paths_); }
   std::uint64_t size() const override { return size_; }
 
  private:
@@ -60,6 +61,7 @@ class FolderWriter final : public ContainerWriter {
   }
 
   fs::path folder_;
+  std::vector<fs::path> paths_;
   std::uint64_t size_ = 0;
 };
 

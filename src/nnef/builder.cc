@@ -37,6 +37,15 @@ const OperatorDeclaration& declaration_of(const Dialect& dialect, std::string_vi
   return *declaration;
 }
 
+// tract divides sizes by numbers only.
+void require_divisions_by_numbers(std::string_view op, const Argument& argument) {
+  if (const Dim* dim = argument.dim(); dim != nullptr && divides_by_symbols(*dim)) {
+    refuse(op, "the size " + dim->to_string() + " has a divisor that is no number");
+  }
+  if (argument.array() == nullptr) return;
+  for (const Argument& item : argument.array()->items) require_divisions_by_numbers(op, item);
+}
+
 // The arguments in the order of the declaration.
 Operation bind(const OperatorDeclaration& declaration, std::vector<Argument> tensors,
                std::vector<NamedArgument> attributes) {
@@ -62,6 +71,7 @@ Operation bind(const OperatorDeclaration& declaration, std::vector<Argument> ten
   for (std::size_t i = 0; i < slots.size(); ++i) {
     const Parameter& parameter = declaration.parameters[i];
     if (slots[i]) {
+      require_divisions_by_numbers(declaration.name, *slots[i]);
       operation.arguments.push_back({parameter.name, std::move(*slots[i])});
     } else if (parameter.is_required()) {
       refuse(declaration.name, "the argument '" + parameter.name + "' is missing");

@@ -44,6 +44,11 @@ Value Builder::reshape(Value x, const Shape& wanted) {
   if (std::any_of(wanted.begin(), wanted.end(), [](const Dim& dim) { return dim == Dim(-1); })) {
     throw BuildError("reshape: the shape " + to_string(wanted) + " must be written out.");
   }
+  for (std::size_t i = 0; i < wanted.size(); ++i) {  // a 0 in the text means the extent at its place
+    if (wanted[i] == Dim(0) && (i >= from.size() || from[i] != Dim(0))) {
+      throw BuildError("reshape: " + to_string(from) + " cannot become " + to_string(wanted) + ", whose 0 would be a copy.");
+    }
+  }
   if (from.empty() && wanted.size() == 1 && wanted[0] == Dim(1)) return unsqueeze(x, {0});
   return add("reshape", {x}, {{"shape", Argument(wanted)}});
 }
@@ -165,6 +170,11 @@ Value Builder::select(Value condition, Argument a, Argument b) {
   Argument chosen = condition;
   a = beside(a, wanted, "select");
   b = beside(b, wanted, "select");
+  // Literals stand beside f16 in binary operators; here the engine reads them as f32 and finds two types.
+  for (Argument* operand : {&a, &b}) {
+    const double* number = std::get_if<double>(&operand->is);
+    if (number != nullptr && wanted == DType::kF16) *operand = constant(*number, wanted);
+  }
   align_all({&chosen, &a, &b});
   return add("select", {chosen, a, b});
 }

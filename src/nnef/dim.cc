@@ -58,6 +58,7 @@ Dim::Sum Dim::Sum::of(const Dim& dim) {
 }
 
 Dim Dim::Sum::make(Sum sum) {
+  sum.settle_halves();
   if (sum.terms.empty()) return Dim(0);
   if (sum.terms.size() == 1 && sum.terms.begin()->first.atoms.empty()) return Dim(sum.terms.begin()->second);
   return Dim(std::make_shared<const Sum>(std::move(sum)));
@@ -67,7 +68,7 @@ Dim Dim::Sum::atom(DimAtom::Kind kind, std::string key, std::vector<Dim> operand
   Sum sum;
   DimAtom atom{kind, std::move(key), std::move(operands)};
   sum.add(DimProduct{{std::make_shared<const DimAtom>(std::move(atom))}}, 1);
-  return make(std::move(sum));
+  return Dim(std::make_shared<const Sum>(std::move(sum)));
 }
 
 void Dim::Sum::add(const DimProduct& product, std::int64_t coefficient) {

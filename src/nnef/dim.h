@@ -88,6 +88,9 @@ Dim max(const Dim& a, const Dim& b);
 // reshape: exact_div(2*S*3, 6) is S.
 std::optional<Dim> exact_div(const Dim& a, const Dim& b);
 
+// True when a division in the expression is by something that is no number. tract cannot compute those.
+bool divides_by_symbols(const Dim& dim);
+
 using Shape = std::vector<Dim>;
 
 // Number of items: the product of the dims, 1 for rank 0.

@@ -145,12 +145,67 @@ Dim extremum(Kind kind, const Dim& a, const Dim& b) {
     if (x.is_constant() != y.is_constant()) return x.is_constant();
     return x.to_string() < y.to_string();
   });
-  std::string text = kind == Kind::kMin ? "min(" : "max(";
-  for (std::size_t i = 0; i < kept.size(); ++i) text += (i == 0 ? "" : ",") + kept[i].to_string();
-  return Dim::Sum::atom(kind, text + ")", std::move(kept));
+  // Calls of two, nested: in a graph.nnef these are operators, and tract passes over a third operand without a word.
+  std::string text = kept[0].to_string();
+  for (std::size_t i = 1; i < kept.size(); ++i) {
+    text = (kind == Kind::kMin ? "min(" : "max(") + text + "," + kept[i].to_string() + ")";
+  }
+  return Dim::Sum::atom(kind, std::move(text), std::move(kept));
+}
+
+bool is_half(const DimAtom& atom) { return atom.kind == Kind::kFloorDiv && atom.operands[1] == Dim(2); }
+
+// floor(n / 2) + floor((n + 1) / 2) = n relates the half that a product has at `place` to another: the product with that
+// one instead, and what the two add up to.
+struct HalfPair {
+  DimProduct other, rest;
+  Dim whole;
+};
+
+HalfPair pair_of(const DimProduct& product, std::size_t place) {
+  const Dim& numerator = product.atoms[place]->operands[0];
+  const Dim::Sum sum = Dim::Sum::of(numerator);
+  const bool upper = sum.terms.rbegin()->first.atoms.empty();  // the constant, 0 or 1, comes last
+  HalfPair pair{{}, product, upper ? numerator - 1 : numerator};
+  pair.rest.atoms.erase(pair.rest.atoms.begin() + static_cast<std::ptrdiff_t>(place));
+  const Dim other = division_atom(upper ? numerator - 1 : numerator + 1, 2);
+  pair.other = multiply(pair.rest, Dim::Sum::of(other).terms.begin()->first);
+  return pair;
+}
+
+// One step towards a sum in which a half has a positive coefficient and stands without its pair; false when it is one.
+bool settle_one_half(Dim::Sum& sum) {
+  for (const auto& [product, coefficient] : sum.terms) {
+    for (std::size_t place = 0; place < product.atoms.size(); ++place) {
+      if (!is_half(*product.atoms[place])) continue;
+      const HalfPair pair = pair_of(product, place);
+      const auto other = sum.terms.find(pair.other);
+      if (coefficient > 0 && (other == sum.terms.end() || other->second < 0)) continue;
+      const std::int64_t moved = coefficient < 0 ? coefficient : std::min(coefficient, other->second);
+      const DimProduct self = product;  // the term itself goes away
+      sum.add(self, -moved);
+      sum.add(pair.other, -moved);
+      for (const auto& [part, count] : Dim::Sum::of(pair.whole).terms) {
+        sum.add(multiply(part, pair.rest), checked_mul(count, moved));
+      }
+      return true;
+    }
+  }
+  return false;
+}
+
+// True when there are symbols, and none with a positive coefficient.
+bool is_all_negative(const Dim& dim) {
+  const Dim::Sum sum = Dim::Sum::of(dim);
+  return std::all_of(sum.terms.begin(), sum.terms.end(),
+                     [](const auto& term) { return term.first.atoms.empty() || term.second < 0; });
 }
 
 }  // namespace
+
+void Dim::Sum::settle_halves() {
+  while (settle_one_half(*this)) continue;
+}
 
 bool is_never_negative(const Dim& dim) {
   for (const auto& [product, coefficient] : Dim::Sum::of(dim).terms) {
@@ -162,14 +217,33 @@ bool is_never_negative(const Dim& dim) {
   return true;
 }
 
+bool divides_by_symbols(const Dim& dim) {
+  if (dim.is_constant()) return false;
+  for (const auto& [product, coefficient] : Dim::Sum::of(dim).terms) {
+    for (const DimAtomPtr& atom : product.atoms) {
+      if (atom->kind == Kind::kFloorDiv && !atom->operands[1].is_constant()) return true;
+      if (std::any_of(atom->operands.begin(), atom->operands.end(), divides_by_symbols)) return true;
+    }
+  }
+  return false;
+}
+
 Dim floor_div(const Dim& a, const Dim& b) {
   if (b.sum_) return divide_by_symbols(a, b);
   if (b.constant_ == 0) throw std::domain_error("the dimension " + a.to_string() + " is divided by zero");
   if (!a.sum_) return Dim(floor_div_numbers(a.constant_, b.constant_));
+  if (b.constant_ > 0 && is_all_negative(a)) return -divide_by_number(-a + (b - 1), b.constant_);
   return divide_by_number(a, b.constant_);
 }
 
-Dim ceil_div(const Dim& a, const Dim& b) { return -floor_div(-a, b); }
+// Divisors are positive where they are symbolic.
+Dim ceil_div(const Dim& a, const Dim& b) {
+  if (b.constant().value_or(1) <= 0) return -floor_div(-a, b);
+  if (b.sum_) {
+    if (std::optional<Dim> exact = exact_div(a, b)) return *exact;
+  }
+  return floor_div(a + b - 1, b);
+}
 
 Dim remainder(const Dim& a, const Dim& b) { return a - floor_div(a, b) * b; }
 

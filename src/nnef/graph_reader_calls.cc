@@ -110,7 +110,7 @@ std::vector<Argument> GraphReader::emit(const Expression& e, Operation operation
     ValueInfo& info = graph_.info(operation.results[i]);
     info.dtype = infos[i].dtype;
     info.shape = infos[i].shape;
-    results.push_back(operation.results[i]);
+    results.emplace_back(operation.results[i]);
   }
   graph_.operations.push_back(std::move(operation));
   return results;

@@ -137,6 +137,14 @@ Results infer_gru_seq(const Call& call) {
   return {ValueInfo{"", x.dtype, {x.shape[0], x.shape[1], hidden}}, ValueInfo{"", x.dtype, last}};
 }
 
+// Running statistics along an axis.
+Results infer_running_norm(const Call& call) {
+  const Fact input = call.tensor("input");
+  call.require_type(input, types::kHalfSingle);
+  call.axis("axis", input.rank());
+  return one_result(input.dtype, input.shape);
+}
+
 Results infer_random(const Call& call) { return one_result(call.dtype("datum_type"), call.dims("shape")); }
 
 Results infer_multinomial(const Call& call) {
@@ -291,6 +299,8 @@ void add_misc_inference(InferTable& table) {
   table.emplace("tract_core_lstm_epilogue", infer_lstm_epilogue);
   table.emplace("tract_core_gru_epilogue", infer_gru_epilogue);
   table.emplace("tract_core_gru_seq", infer_gru_seq);
+  table.emplace("tract_extra_exp_unit_norm", infer_running_norm);
+  table.emplace("tract_extra_exp_mean_norm", infer_running_norm);
   table.emplace("tract_onnx_random", infer_random);
   table.emplace("tract_onnx_multinomial", infer_multinomial);
   table.emplace("tract_core_scan", infer_scan);

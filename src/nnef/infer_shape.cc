@@ -238,6 +238,17 @@ Results infer_external(const Call& call) {
   return one_result(results.empty() ? DType::kF32 : call.graph().info(results[0]).dtype, call.dims("shape"));
 }
 
+// One value for each item, or one for all. Its type stands in angle brackets, as that of an external.
+Results infer_constant(const Call& call) {
+  const Argument* argument = call.operation().find("value");
+  const Argument::Array* values = argument == nullptr ? nullptr : argument->array();
+  call.require(values != nullptr, "'value' must be a list");
+  const Shape shape = call.dims("shape");
+  const Dim count = static_cast<std::int64_t>(values->items.size());
+  call.require(count == Dim(1) || count == volume(shape), "the number of values does not fit " + to_string(shape));
+  return infer_external(call);
+}
+
 Results infer_variable(const Call& call) {
   const std::string label = call.text("label");
   auto place = call.graph().variables.find(label);
@@ -268,6 +279,7 @@ void add_shape_inference(InferTable& table) {
   table.emplace("tract_core_shape_of", infer_shape_of);
   table.emplace("external", infer_external);
   table.emplace("tract_core_external", infer_external);
+  table.emplace("constant", infer_constant);
   table.emplace("variable", infer_variable);
 }
 

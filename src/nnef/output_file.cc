@@ -44,6 +44,15 @@ void sync_folder(const fs::path& folder) {
 
 }  // namespace
 
+namespace {
+
+// File systems that cannot sync say so with EINVAL or EROFS; nothing is lost there.
+void sync_or_throw(int descriptor, const fs::path& path) {
+  if (fsync(descriptor) != 0 && errno != EINVAL && errno != EROFS) throw_io_error("write", path, errno);
+}
+
+}  // namespace
+
 void throw_io_error(std::string_view action, const fs::path& path, int error_number) {
   throw IoError("cannot " + std::string(action) + " '" + path.string() +
                 "': " + std::generic_category().message(error_number));
@@ -87,12 +96,36 @@ void FileWriter::write(const void* bytes, std::size_t count) {
   }
 }
 
-void FileWriter::finish() {
-  flush();
-  if (fsync(descriptor_) != 0 && errno != EINVAL && errno != EROFS) throw_io_error("write", path_, errno);
+void FileWriter::close_file() {
   const int descriptor = descriptor_;
   descriptor_ = -1;
   if (close(descriptor) != 0) throw_io_error("write", path_, errno);
+}
+
+void FileWriter::finish() {
+  flush();
+  sync_or_throw(descriptor_, path_);
+  close_file();
+}
+
+void FileWriter::finish_later() {
+  flush();
+  sync_file_range(descriptor_, 0, 0, SYNC_FILE_RANGE_WRITE);  // a hint: what it cannot do is left to sync_files()
+  close_file();
+}
+
+void sync_files(const std::vector<fs::path>& paths) {
+  for (const fs::path& path : paths) {
+    const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) throw_io_error("write", path, errno);
+    try {
+      sync_or_throw(descriptor, path);
+    } catch (...) {
+      close(descriptor);
+      throw;
+    }
+    close(descriptor);
+  }
 }
 
 StagingPlace::StagingPlace(const fs::path& target) : target_(target.lexically_normal()) {

@@ -20,17 +20,23 @@ class FileWriter {
   void write(const void* bytes, std::size_t count);
   // Everything on disk; the file is closed.
   void finish();
+  // Everything on its way to the disk; the file is closed. sync_files() waits for it.
+  void finish_later();
   std::uint64_t size() const { return size_; }
 
  private:
   void write_through(const char* bytes, std::size_t count);
   void flush();
+  void close_file();
 
   std::filesystem::path path_;
   int descriptor_ = -1;
   std::uint64_t size_ = 0;
   std::vector<char> pending_;
 };
+
+// Waits until files are on disk: once for many is much faster than for each as it is written. Throws IoError.
+void sync_files(const std::vector<std::filesystem::path>& paths);
 
 // A place beside `target`, in the same folder and so on the same file system, named .NAME.tmp-PID. What stands there is
 // removed unless commit() was called. Such leftovers of processes that died are removed when a new one is made.

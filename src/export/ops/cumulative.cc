@@ -128,19 +128,23 @@ Value trapezoid_areas(Call& call, int axis) {
 int trapezoid_axis(Call& call) {
   int axis = call.axis("dim", call.rank("y"));
   const Dim& size = call.shape("y").at(static_cast<std::size_t>(axis));
-  if (!nnef::is_float(call.result_dtype()) || size == Dim(0) || size == Dim(1)) {
-    throw Unsupported("a trapezoid sum of integers or of fewer than two points");
+  if (!nnef::is_float(call.result_dtype()) || size == Dim(0)) {
+    throw Unsupported("a trapezoid sum of integers or of no points");
   }
   return axis;
 }
 
+bool is_one_point(const Call& call, int axis) { return call.shape("y").at(static_cast<std::size_t>(axis)) == Dim(1); }
+
 void lower_trapezoid(Call& call) {
   int axis = trapezoid_axis(call);
+  if (is_one_point(call, axis)) return call.result(zeros(call, call.result_dtype(), call.result_shape()));
   call.result(call.builder().reduce("sum_reduce", trapezoid_areas(call, axis), {axis}, false));
 }
 
 void lower_cumulative_trapezoid(Call& call) {
   int axis = trapezoid_axis(call);
+  if (is_one_point(call, axis)) return call.result(zeros(call, call.result_dtype(), call.result_shape()));
   call.result(run(call, {trapezoid_areas(call, axis)}, axis, binary_operator(call.builder(), "add"))[0]);
 }
 

@@ -107,8 +107,8 @@ void register_index(Registry& registry) {
   registry.add("aten::tril", lower_tril);
   registry.add("aten::triu", lower_triu);
   registry.add(
-      "aten::nonzero aten::nonzero_numpy aten::argwhere aten::masked_select aten::masked_scatter aten::unique_dim "
-      "aten::_unique aten::_unique2 aten::unique_consecutive aten::unique_dim_consecutive",
+      "aten::nonzero aten::nonzero_numpy aten::argwhere aten::masked_select aten::unique_dim "
+      "aten::_unique aten::_unique2 aten::unique_consecutive aten::unique_dim_consecutive aten::bincount",
       refuse_data_dependent, "always refused");
 }
 

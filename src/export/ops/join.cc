@@ -184,6 +184,49 @@ void lower_cartesian_prod(Call& call) {
   call.result(b.concat(columns, 1));
 }
 
+// Sequences [length, ..] of several lengths, each filled up to the longest, side by side.
+void lower_pad_sequence(Call& call) {
+  Builder& b = call.builder();
+  bool batch_first = call.flag("batch_first");
+  DType dtype = call.result_dtype();
+  Dim longest = call.result_shape().at(batch_first ? 1 : 0);
+  std::vector<Value> parts;
+  for (Value part : call.tensors("sequences")) {
+    Shape missing = b.shape(part);
+    missing.at(0) = longest - missing[0];
+    part = b.cast(part, dtype);
+    if (missing[0] != Dim(0)) {
+      Value number = constant_of(call, call.number("padding_value"), dtype);
+      part = b.concat({part, filled(call, number, missing)}, 0);
+    }
+    parts.push_back(b.unsqueeze(part, {batch_first ? 0 : 1}));
+  }
+  call.result(join(call, parts, batch_first ? 0 : 1));
+}
+
+// Which items come together does not depend on their values: places in order, each place once, or as often as one likes.
+void lower_combinations(Call& call) {
+  Builder& b = call.builder();
+  std::int64_t size = call.shape("self").at(0).value(), width = call.integer("r");
+  bool repeats = call.flag("with_replacement");
+  std::vector<std::vector<std::int64_t>> rows{{}};
+  for (std::int64_t column = 0; column < width; ++column) {
+    std::vector<std::vector<std::int64_t>> longer;
+    for (const std::vector<std::int64_t>& row : rows) {
+      for (std::int64_t next = row.empty() ? 0 : row.back() + (repeats ? 0 : 1); next < size; ++next) {
+        longer.push_back(row);
+        longer.back().push_back(next);
+      }
+    }
+    rows = std::move(longer);
+  }
+  std::vector<std::int64_t> places;
+  for (const std::vector<std::int64_t>& row : rows) places.insert(places.end(), row.begin(), row.end());
+  if (places.empty()) return call.result(zeros(call, call.result_dtype(), call.result_shape()));
+  Value index = index_variable(call, "combinations", places, {static_cast<std::int64_t>(rows.size()), width});
+  call.result(b.add("tract_core_gather", {call.tensor("self"), index}, {{"axis", 0}}));
+}
+
 void lower_broadcast_tensors(Call& call) {
   std::vector<Value> inputs = call.tensors("tensors");
   for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -230,6 +273,8 @@ void register_join(Registry& registry) {
   registry.add("aten::rot90", lower_rot90);
   registry.add("aten::meshgrid", lower_meshgrid);
   registry.add("aten::cartesian_prod", lower_cartesian_prod);
+  registry.add("aten::pad_sequence", lower_pad_sequence);
+  registry.add("aten::combinations", lower_combinations, "the length must be static");
   registry.add("aten::broadcast_tensors", lower_broadcast_tensors);
   registry.add("aten::block_diag", lower_block_diag);
 }

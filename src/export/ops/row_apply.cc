@@ -22,12 +22,26 @@ bool is_elementwise(std::string_view op) {
 
 bool takes_logicals(std::string_view op) { return op == "and" || op == "or" || op == "tract_core_xor"; }
 
+bool is_one(const RowOperand& operand) {
+  const RowNumber* number = operand.number();
+  return number && !number->is_symbolic() && number->to_double() == 1;
+}
+
+// The engine turns x * x into its square operator, which some integers lack.
+bool lacks_square(DType dtype) { return dtype == DType::kI64 || dtype == DType::kI16; }
+
+Value square_by_signs(Builder& b, Value x) { return b.unary("neg", b.binary("mul", x, b.unary("neg", x))); }
+
 const RowOperand& only(const std::vector<std::pair<std::string, RowOperand>>& arguments) {
   if (arguments.size() != 1) throw std::logic_error("this takes one argument");
   return arguments[0].second;
 }
 
 }  // namespace
+
+bool RowExpander::is_tensor_of(const RowOperand& operand, DType dtype) const {
+  return operand.tensor() && b_.dtype(*operand.tensor()) == dtype;
+}
 
 bool is_row_builtin(std::string_view name) {
   return std::find(kBuiltins.begin(), kBuiltins.end(), name) != kBuiltins.end();
@@ -105,6 +119,11 @@ RowOperand RowExpander::apply_binary(const std::string& op, const RowOperand& a,
   if (takes_logicals(op)) return apply_bool_binary(op, as_logical(a), as_logical(b));
   DType dtype = common_dtype({&a, &b});
   if (dtype == DType::kBool) return apply_bool_binary(op, as_logical(a), as_logical(b));
+  if (op == "mul" && is_one(a) && is_tensor_of(b, dtype)) return b;
+  if (op == "mul" && is_one(b) && is_tensor_of(a, dtype)) return a;
+  if (op == "mul" && lacks_square(dtype) && a.tensor() && b.tensor() && *a.tensor() == *b.tensor()) {
+    return RowOperand::tensor(square_by_signs(b_, b_.cast(*a.tensor(), dtype)));
+  }
   if (a.number() && b.number()) return RowOperand::tensor(b_.binary(op, materialize(a, dtype), materialize(b, dtype)));
   return RowOperand::tensor(b_.binary(op, as_argument(a, dtype), as_argument(b, dtype)));
 }

@@ -77,12 +77,13 @@ class Binder {
     throw DoesNotApply("argument '" + parameter.name + "' is missing");
   }
 
-  // How an argument counts in the promotion of its group: tensors by their recorded facts, numbers by their kind.
+  // How an argument counts in the promotion of its group: tensors by their recorded facts, numbers by their kind. A number
+  // that is left at its default (the alpha of add) decides nothing.
   void add_promotable(const ParameterSyntax& parameter, const std::string& name, std::vector<Promotable>& group) const {
     const TapeArgument& argument = *call_.tape_call().find(name);
     if (argument.value()) {
       group.push_back(Promotable::of(call_.info(name)));
-    } else if (parameter.type == "scalar") {
+    } else if ((parameter.type == "scalar" && !call_.is_default(name)) || is_tensor(parameter)) {
       group.push_back(std::holds_alternative<bool>(argument.is) ? Promotable::bool_number()
                       : call_.is_integer_number(name)           ? Promotable::integer_number()
                                                                 : Promotable::float_number());
@@ -108,8 +109,14 @@ class Binder {
                       "convert the model to float32 before saving it");
   }
 
+  static bool is_tensor(const ParameterSyntax& parameter) {
+    return parameter.type == kAnyTensor || parameter.type == kFloatTensor;
+  }
+
   RowOperand bound(const ParameterSyntax& parameter, const std::string& name) {
     const std::string& type = parameter.type;
+    // One row may serve the overloads that take a number where others take a tensor.
+    if (is_tensor(parameter) && !call_.tape_call().find(name)->value()) return scalar(name);
     if (type == kAnyTensor) return tensor(name, any_);
     if (type == kFloatTensor) return tensor(name, float_);
     if (type == "tensor<logical>") return logical_tensor(name);

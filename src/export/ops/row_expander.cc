@@ -13,7 +13,7 @@ namespace {
 using nnef::Expression;
 using Kind = Expression::Kind;
 
-constexpr int kDeepestCall = 32;
+constexpr int kDeepestCall = 160;
 
 [[noreturn]] void fail(const Row& row, const Expression& at, const std::string& message) {
   throw std::logic_error(row.file + ":" + std::to_string(at.line) + ": " + message);

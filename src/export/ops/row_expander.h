@@ -69,6 +69,7 @@ class RowExpander {
 
   // The dtype in which operands meet: tensors first, then literals by category. Nothing to go by: f32 or i64.
   DType common_dtype(const std::vector<const RowOperand*>& operands) const;
+  bool is_tensor_of(const RowOperand& operand, DType dtype) const;
   Argument as_argument(const RowOperand& operand, DType dtype);
   Value as_logical(const RowOperand& operand);
   Argument as_attribute(const RowOperand& operand) const;

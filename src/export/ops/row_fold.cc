@@ -87,8 +87,10 @@ Dim RowNumber::to_dim() const {
 }
 
 std::optional<RowNumber> fold(const std::string& op, const RowNumber& a, const RowNumber& b) {
-  bool comparable = op == "eq" || op == "ne";
-  if (comparable && (a.is_symbolic() || b.is_symbolic()) && a.to_dim() == b.to_dim()) return RowNumber{op == "eq", {}};
+  if ((op == "eq" || op == "ne") && (a.is_symbolic() || b.is_symbolic())) {
+    bool equal = !a.is_float() && !b.is_float() && a.to_dim() == b.to_dim();
+    return RowNumber{equal == (op == "eq"), {}};
+  }
   if (auto found = comparison_table().find(op); found != comparison_table().end()) {
     return RowNumber{found->second(a.to_double(), b.to_double()), {}};
   }

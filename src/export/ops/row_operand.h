@@ -48,7 +48,8 @@ struct RowOperand {
 
 // Arithmetic on numbers, done at expansion. `op` is the dialect's name ("add", "lt", "and", "exp"); nullopt when numbers
 // have no such operator. `div` is true division, an integer where it is exact; a symbolic operand allows add, sub, mul,
-// min, max, exact division, and eq, ne of equals.
+// min, max and exact division. A symbolic number equals what is equal at all sizes and nothing else: rows ask for special
+// cases (`alpha == 1`), and what they say for all others must hold for a symbolic number.
 std::optional<RowNumber> fold(const std::string& op, const RowNumber& a, const RowNumber& b);
 std::optional<RowNumber> fold(const std::string& op, const RowNumber& a);
 

@@ -18,6 +18,23 @@ void lower_masked_fill(Call& call) {
   call.result(b.broadcast_to(b.select(mask, value, call.tensor("self")), call.result_shape()));
 }
 
+// The masked items take the source's, in order: item k of the mask that is true takes item k of the source.
+void lower_masked_scatter(Call& call) {
+  Builder& b = call.builder();
+  const Shape& shape = call.result_shape();
+  if (is_empty(shape) || is_empty(call.shape("source"))) return call.result(call.tensor("self"));
+  if (!b.dialect().has("tract_core_cumsum")) throw Unsupported("masked_scatter before tract 0.23.9");
+  Dim items = nnef::volume(shape), count = nnef::volume(call.shape("source"));
+  Value mask = b.broadcast_to(call.tensor_as("mask", DType::kBool), shape);
+  Value taken = reshape_to(call, b.cast(mask, DType::kI64), {items});
+  Value place = b.add("tract_core_cumsum", {taken}, {{"axis", 0}, {"exclusive", true}, {"reverse", false}});
+  // Places behind the last item that is taken are not looked at, but must exist.
+  place = b.binary("min", place, call.dim_tensor(count - 1));
+  Value source = reshape_to(call, call.tensor_as("source", call.result_dtype()), {count});
+  Value values = reshape_to(call, b.add("tract_core_gather", {source, place}, {{"axis", 0}}), shape);
+  call.result(b.select(mask, values, b.broadcast_to(call.tensor("self"), shape)));
+}
+
 // A mask with values that do not run along what it selects: a choice between old and new, item by item.
 bool write_by_mask(Call& call) {
   Builder& b = call.builder();
@@ -182,6 +199,28 @@ void write_rows(Call& call, bool adds) {
 void lower_index_write(Call& call) { write_rows(call, false); }
 void lower_index_add(Call& call) { write_rows(call, true); }
 
+// index_reduce: rows combined with those that are there, or with the neutral number in their place.
+void lower_index_reduce(Call& call) {
+  Builder& b = call.builder();
+  DType dtype = call.result_dtype();
+  if (is_empty(call.shape("index"))) return call.result(call.tensor("self"));
+  static const std::map<std::string_view, std::string_view> kReductions = {
+      {"prod", "mul"}, {"amax", "max"}, {"amin", "min"}};
+  auto found = kReductions.find(call.text("reduce"));
+  if (found == kReductions.end()) throw Unsupported("index_reduce with reduce='" + call.text("reduce") + "'");
+  Value x = at_least_1d(call, call.tensor("self"));
+  int axis = call.axis("dim", b.rank(x));
+  const Dim size = b.shape(x)[static_cast<std::size_t>(axis)];
+  Value index = non_negative_indices(call, at_least_1d(call, call.tensor("index")), size);
+  Shape shape = b.shape(x);
+  shape[static_cast<std::size_t>(axis)] = b.shape(index).at(0);
+  if (!call.flag("include_self")) {
+    x = scatter_rows(call, x, axis, index, filled(call, constant_of(call, neutral(found->second, dtype), dtype), shape));
+  }
+  Value updates = reshape_to(call, call.tensor_as("source", dtype), shape);
+  call.result(reshape_to(call, scatter_rows(call, x, axis, index, updates, found->second), call.result_shape()));
+}
+
 // The flat form of index_put.
 void lower_put(Call& call) {
   Builder& b = call.builder();
@@ -204,11 +243,13 @@ void register_scatter(Registry& registry) {
   registry.add("aten::masked_fill", lower_masked_fill);
   registry.add("aten::index_put aten::_index_put_impl aten::_unsafe_index_put", lower_index_put,
                "boolean masks must be constants, or the values must not run along what they select");
+  registry.add("aten::masked_scatter", lower_masked_scatter);
   registry.add("aten::scatter", lower_scatter);
   registry.add("aten::scatter_add", lower_scatter_add);
   registry.add("aten::scatter_reduce", lower_scatter_reduce);
   registry.add("aten::index_copy aten::index_fill", lower_index_write);
   registry.add("aten::index_add", lower_index_add);
+  registry.add("aten::index_reduce", lower_index_reduce, "reduce='mean' is refused");
   registry.add("aten::put", lower_put);
 }
 

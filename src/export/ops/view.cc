@@ -137,9 +137,26 @@ void lower_channel_shuffle(Call& call) {
   call.result(reshape_to(call, b.transpose(reshape_to(call, call.tensor("self"), split), order), input));
 }
 
-void lower_as_strided(Call&) {
-  throw Unsupported("as_strided reads the memory behind a tensor, whose layout the format does not know",
-                    "say it with slices, unfold, reshape or expand");
+// The memory behind a tensor has a known layout only where nothing has happened to it: an input of the graph.
+void lower_as_strided(Call& call) {
+  if (call.info("self").kind != TapeValueInfo::Kind::kInput) {
+    throw Unsupported("as_strided reads the memory behind a tensor, whose layout the format does not know",
+                      "say it with slices, unfold, reshape or expand");
+  }
+  std::vector<std::int64_t> sizes = call.integers("size"), strides = call.integers("stride"), places{0};
+  if (call.has("storage_offset")) places[0] = call.integer("storage_offset");
+  for (std::size_t axis = 0; axis < sizes.size(); ++axis) {
+    std::vector<std::int64_t> longer;
+    for (std::int64_t place : places) {
+      for (std::int64_t i = 0; i < sizes[axis]; ++i) longer.push_back(place + i * strides.at(axis));
+    }
+    places = std::move(longer);
+  }
+  if (places.empty()) return call.result(zeros(call, call.result_dtype(), call.result_shape()));
+  Dim items(nnef::volume(call.shape("self")).value());
+  Value flat = reshape_to(call, call.tensor("self"), {items});
+  Value index = index_variable(call, "strided", places, sizes);
+  call.result(call.builder().add("tract_core_gather", {flat, index}, {{"axis", 0}}));
 }
 
 }  // namespace
@@ -168,7 +185,7 @@ void register_view(Registry& registry) {
   registry.add("aten::pixel_shuffle", lower_pixel_shuffle);
   registry.add("aten::pixel_unshuffle", lower_pixel_unshuffle);
   registry.add("aten::channel_shuffle aten::native_channel_shuffle", lower_channel_shuffle);
-  registry.add("aten::as_strided", lower_as_strided);
+  registry.add("aten::as_strided", lower_as_strided, "of inputs only");
 }
 
 }  // namespace torch2nnef

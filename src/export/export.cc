@@ -1,0 +1,168 @@
+// The way of an export: load, record, lower, simplify, write, verify, report.
+
+#include "export/export.h"
+
+#include <chrono>
+
+#include "export/export_model.h"
+#include "export/lower.h"
+#include "export/ops/lowering.h"
+#include "export/simplify.h"
+#include "export/verify/check.h"
+#include "nnef/io.h"
+
+namespace torch2nnef {
+namespace {
+
+// Times the steps and tells them to the user.
+class Steps {
+ public:
+  Steps(const ExportOptions& options, ExportReport& report) : options_(options), report_(report) {}
+  void begin(std::string name) {
+    end();
+    name_ = std::move(name);
+    since_ = std::chrono::steady_clock::now();
+    if (options_.progress) options_.progress(name_);
+  }
+  void end() {
+    if (name_.empty()) return;
+    report_.seconds[name_] += std::chrono::duration<double>(std::chrono::steady_clock::now() - since_).count();
+    name_.clear();
+  }
+
+ private:
+  const ExportOptions& options_;
+  ExportReport& report_;
+  std::string name_;
+  std::chrono::steady_clock::time_point since_;
+};
+
+void stop_on_errors(const Diagnostics& diagnostics, const ExportOptions& options) {
+  std::vector<Diagnostic> errors;
+  for (const Diagnostic& one : diagnostics.list()) {
+    bool counts = one.severity == Severity::kError || (options.warnings_as_errors && one.severity == Severity::kWarning);
+    if (counts) errors.push_back(one);
+  }
+  if (!errors.empty()) throw ExportError(ExportError::Kind::kNotExportable, std::move(errors));
+}
+
+void describe_tape(const Tape& tape, ExportReport& report) {
+  report.symbols = tape.symbols;
+  report.constraints = tape.constraints;
+  if (!tape.symbols.empty()) report.recorded_sizes = tape.worlds;
+  for (const TapeCall& call : tape.calls) {
+    bool wanted = false;
+    for (TapeValue result : call.results) wanted = wanted || (result && tape.info(result).wanted);
+    if (!wanted) continue;
+    ++report.calls;
+    ++report.operators[call.op];
+  }
+}
+
+void describe_graph(const nnef::Graph& graph, ExportReport& report) {
+  report.operations = static_cast<int>(graph.operations.size());
+  auto io = [&](nnef::Value value) {
+    const nnef::ValueInfo& info = graph.info(value);
+    return IoReport{info.name, std::string(nnef::to_string(info.dtype)), info.shape};
+  };
+  for (nnef::Value input : graph.inputs) report.inputs.push_back(io(input));
+  for (nnef::Value output : graph.outputs) report.outputs.push_back(io(output));
+}
+
+nnef::WriteOptions write_options(const ExportOptions& options) {
+  nnef::WriteOptions write;
+  write.compression = options.compression;
+  write.text.comments = options.comments;
+  return write;
+}
+
+void check_dump(const ExportOptions& options, std::string_view step, const std::function<std::string()>& text,
+                ExportReport& report) {
+  if (options.dump_after == step) report.dump = text();
+}
+
+}  // namespace
+
+namespace {
+
+ExportReport export_model(const Model& model, const std::filesystem::path& output, const ExportOptions& options,
+                          double load_seconds) {
+  ExportReport report;
+  report.output = output;
+  if (load_seconds > 0) report.seconds["load"] = load_seconds;
+  Steps steps(options, report);
+
+  steps.begin("record");
+  Recording recording = record(model, options, report.diagnostics);
+  report.inputs_from = recording.inputs_from;
+  describe_tape(recording.tape, report);
+  check_dump(options, "record", [&] { return to_text(recording.tape); }, report);
+
+  steps.begin("lower");
+  nnef::Dialect dialect(options.target);
+  nnef::Graph graph;
+  std::vector<Registry> user_tables = read_fragment_files(options.fragment_files);
+  LowerOptions lower;
+  lower.naming = options.naming;
+  lower.comments = options.comments;
+  for (const Registry& table : user_tables) lower.before.push_back(&table);
+  lower_tape(recording.tape, graph, dialect, builtin_registry(), lower, report.diagnostics);
+  stop_on_errors(report.diagnostics, options);
+  nnef::TextOptions text;
+  text.comments = options.comments;
+  check_dump(options, "lower", [&] { return nnef::write_text(graph, dialect, text); }, report);
+
+  steps.begin("simplify");
+  simplify(graph);
+  describe_graph(graph, report);
+  check_dump(options, "simplify", [&] { return nnef::write_text(graph, dialect, text); }, report);
+
+  steps.begin("write");
+  PendingArchive pending(output, options.dry_run);
+  nnef::Written written = nnef::write_archive(graph, dialect, pending.path(), write_options(options));
+  report.archive_bytes = written.bytes;
+  report.tensor_bytes = written.tensor_bytes;
+  report.tensors = written.tensors;
+
+  steps.begin("read back");
+  std::string difference = nnef::compare_archive(pending.path(), graph, dialect);
+  if (!difference.empty()) {
+    throw ExportError(ExportError::Kind::kInternal,
+                      {Severity::kError, "T2N-I004", "", {}, "the archive does not read back as it was written: " + difference,
+                       "this is a defect of torch2nnef; please report it"});
+  }
+
+  steps.begin("check");
+  check_archive(pending.path(), recording.runs, options, report);
+  steps.end();
+  pending.commit();
+  return report;
+}
+
+}  // namespace
+
+ExportReport export_loaded(const Model& model, const std::filesystem::path& output, const ExportOptions& options,
+                           double load_seconds) {
+  try {
+    return export_model(model, output, options, load_seconds);
+  } catch (const nnef::IoError& error) {
+    throw ExportError(ExportError::Kind::kNotExportable, {Severity::kError, "T2N-W001", "", {}, error.what(), ""});
+  } catch (const nnef::FormatError& error) {
+    throw ExportError(ExportError::Kind::kNotExportable, {Severity::kError, "T2N-W002", "", {}, error.what(), ""});
+  }
+}
+
+ExportReport export_model_to_nnef(const std::filesystem::path& model, const std::filesystem::path& output,
+                                  const ExportOptions& options) {
+  if (options.progress) options.progress("load");
+  auto begin = std::chrono::steady_clock::now();
+  Model loaded = Model::load(model);
+  return export_loaded(loaded, output, options,
+                       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+}
+
+VersionInfo version_info() {
+  return {"torch2nnef " TORCH2NNEF_VERSION, torch_version(), nnef::Target{}.to_string()};
+}
+
+}  // namespace torch2nnef

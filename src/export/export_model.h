@@ -1,0 +1,41 @@
+// What the entry points of export.h share.
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "export/export.h"
+#include "export/ops/lowering.h"
+#include "export/record/record.h"
+#include "nnef/io.h"
+
+namespace torch2nnef {
+
+// The steps after loading. Throws ExportError, and then there is no output.
+ExportReport export_loaded(const Model& model, const std::filesystem::path& output, const ExportOptions& options,
+                           double load_seconds);
+
+// The tables of --fragments files. Throws ExportError (usage) for one that cannot be read.
+std::vector<Registry> read_fragment_files(const std::vector<std::filesystem::path>& files);
+
+// The Tape as text, a call a line, for --dump-after=record.
+std::string to_text(const Tape& tape);
+
+// The place where an archive is written before the check has agreed: beside the output, under a hidden name; removed
+// unless committed.
+class PendingArchive {
+ public:
+  PendingArchive(const std::filesystem::path& output, bool discard);
+  ~PendingArchive();
+  PendingArchive(const PendingArchive&) = delete;
+  PendingArchive& operator=(const PendingArchive&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+  // Gives the archive its name; removes it in a dry run. Throws nnef::IoError.
+  void commit();
+
+ private:
+  std::filesystem::path output_, folder_, path_;
+  bool discard_;
+};
+
+}  // namespace torch2nnef

@@ -1,0 +1,97 @@
+// Which Tape value a tensor of libtorch stands for at this moment, writes through views included.
+//
+// Aliasing is observed on the storages, not deduced: a tensor whose storage is that of an argument is a view of it. Each
+// tensor (TensorImpl of world 0) has a cell; a view's cell knows its base and the call that made it. A write gives the
+// cell a new value, carries it back along the chain of views to the root, and every other view of the root is stale: it
+// is derived again when it is next read.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "export/record/tape_writer.h"
+
+namespace torch2nnef {
+
+// The call that made a view of its base, kept so that it can be repeated on a newer base, or undone.
+struct ViewStep {
+  std::string op, overload;
+  std::vector<std::pair<std::string, TapeArgument>> arguments;   // all but the base
+  std::string base_argument = "self";
+  std::size_t result = 0, results = 1;                           // which of how many
+};
+
+struct Cell {
+  c10::weak_intrusive_ptr<c10::TensorImpl> key{c10::intrusive_ptr<c10::TensorImpl>()};   // the address stays taken
+  TapeValue value;
+  int seen = 0;                         // the root's generation that `value` belongs to
+  nnef::Shape shape;
+  ScalarType type = ScalarType::kFloat32;
+  std::shared_ptr<Cell> base;           // null for a root
+  at::Tensor base_tensor;               // world 0's tensor of the base
+  ViewStep step;
+  std::vector<Ratio> contents;          // the items, when they follow from sizes
+  bool has_contents = false;
+  int contents_seen = 0;
+  // Of a root:
+  bool live = false;                    // its values depend on an input or on a dynamic size
+  int generation = 0;
+  std::string label;                    // attribute path
+  std::string owner;                    // "attribute conv.weight": belongs to the archive, must not be written
+  std::string not_writable;             // why a write to it cannot be followed, "" when it can
+};
+using CellPtr = std::shared_ptr<Cell>;
+
+class Cells {
+ public:
+  explicit Cells(TapeWriter& tape) : tape_(tape) {}
+
+  // The cell of a tensor; one that nobody made is a constant.
+  CellPtr of(const at::Tensor& tensor);
+  CellPtr find(const at::Tensor& tensor) const;         // null when there is none
+  // A new root. Not live: a constant.
+  CellPtr add_root(const at::Tensor& tensor, nnef::Shape shape, bool live, TapeValue value);
+  CellPtr add_view(const at::Tensor& tensor, nnef::Shape shape, const at::Tensor& base_tensor, ViewStep step,
+                   TapeValue value);
+  // The tensor's metadata was changed in place by `step`; `before` is an alias of it as it was.
+  void change_view(const at::Tensor& tensor, nnef::Shape shape, const at::Tensor& before, ViewStep step,
+                   TapeValue value);
+
+  static Cell& root(Cell& cell);
+  static bool live(Cell& cell) { return root(cell).live; }
+  // Items that follow from sizes, or null.
+  static const std::vector<Ratio>* contents(Cell& cell);
+
+  // The tensor's present value on the Tape.
+  TapeValue read(const CellPtr& cell, const at::Tensor& tensor, const Location& where);
+  // Before something recorded is written into a tensor: its root stops being a constant. Throws Unsupported when the
+  // write could not be followed.
+  void prepare_write(const CellPtr& cell, const at::Tensor& tensor);
+  void write(const CellPtr& cell, TapeValue value, const Location& where);
+  // Before, and after, constants are written into a constant.
+  void prepare_constant_write(const CellPtr& cell, const at::Tensor& tensor);
+  void constant_written(const CellPtr& cell) { ++root(*cell).generation; }
+  // Forgets tensors that are gone.
+  void sweep();
+
+ private:
+  TapeValue read_live(Cell& cell, const Location& where);
+  TapeValue derive(Cell& cell, TapeValue base, const Location& where);
+  TapeValue write_back(Cell& cell, TapeValue base, TapeValue value, const Location& where);
+  void check_writable(Cell& cell);
+
+  TapeWriter& tape_;
+  std::unordered_map<const void*, CellPtr> cells_;
+  std::size_t sweep_at_ = 4096;
+};
+
+// Whether a write through a view made by that operator can be carried back, and if so by what: see cells_steps.cc.
+bool is_invertible(const ViewStep& step);
+// The base's new value after `value` was written through the view.
+TapeValue scattered(TapeWriter& tape, const ViewStep& step, const TapeValueInfo& base_facts, TapeValue base,
+                    TapeValue value, const Location& where);
+
+}  // namespace torch2nnef

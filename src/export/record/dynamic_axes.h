@@ -1,0 +1,32 @@
+// Symbols of dynamic axes: their sizes in the sample, and other sizes at which a model is executed as well.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "export/export.h"
+#include "export/tape.h"
+
+namespace torch2nnef {
+
+struct DynamicInput {
+  std::string name;
+  std::vector<std::int64_t> sizes;       // in the sample
+  nnef::Shape shape;                     // with the expressions of the dynamic axes
+};
+
+struct DynamicAxes {
+  std::vector<Symbol> symbols;           // in the order of their first use
+  nnef::Bindings sample;                 // their sizes in the sample
+};
+
+// Puts the expressions into the shapes and solves the symbols. Throws ExportError (usage): an input or axis that is not
+// there, an expression that no size of its symbols makes the sample's, a size out of its bounds.
+DynamicAxes resolve_dynamic_axes(const ExportOptions& options, std::vector<DynamicInput>& inputs);
+
+// Sizes to execute a model at, best first: each has three worlds. World 0 is the sample unless an axis has size 0 or 1
+// there, which broadcasting would hide. No symbol is 0 or 1 and no two have one size, as far as the bounds allow.
+std::vector<std::vector<nnef::Bindings>> world_choices(const DynamicAxes& axes, const std::vector<DynamicInput>& inputs);
+
+}  // namespace torch2nnef

@@ -1,0 +1,337 @@
+// Control flow, constants, attributes and calls.
+
+#include <algorithm>
+
+#include "export/record/recorder.h"
+#include "export/record/size_math.h"
+#include "export/record/source_location.h"
+#include "export/record/torch_types.h"
+
+namespace torch2nnef {
+namespace {
+
+namespace jit = torch::jit;
+
+void collect_paths(const c10::IValue& module, const std::string& path,
+                   std::unordered_map<const void*, std::string>& paths) {
+  if (!paths.emplace(module.internalToPointer(), path).second) return;
+  const auto& object = module.toObjectRef();
+  auto type = object.type();
+  for (std::size_t i = 0; i < type->numAttributes(); ++i) {
+    const c10::IValue& value = object.getSlot(i);
+    if (value.isObject() && value.toObjectRef().type()->is_module()) {
+      collect_paths(value, path.empty() ? type->getAttributeName(i) : path + "." + type->getAttributeName(i), paths);
+    }
+  }
+}
+
+// The node of `block` in which a use happens; null when it is the block's own result.
+const jit::Node* user_within(const jit::Node* user, const jit::Block* block) {
+  while (user->owningBlock() != block) user = user->owningBlock()->owningNode();
+  return user == block->return_node() ? nullptr : user;
+}
+
+void find_last_uses(const jit::Block* block,
+                    std::unordered_map<const jit::Node*, std::vector<const jit::Value*>>& last_uses) {
+  auto visit = [&](const jit::Value* value, const jit::Node* definition) {
+    const jit::Node* last = definition;
+    for (const jit::Use& use : value->uses()) {
+      const jit::Node* user = user_within(use.user, block);
+      if (!user) return;
+      if (!last || last->isBefore(user)) last = user;
+    }
+    if (last) last_uses[last].push_back(value);
+  };
+  for (const jit::Value* input : block->inputs()) visit(input, nullptr);
+  for (const jit::Node* node : block->nodes()) {
+    for (const jit::Value* output : node->outputs()) visit(output, node);
+    for (const jit::Block* inner : node->blocks()) find_last_uses(inner, last_uses);
+  }
+}
+
+bool only_raises(const jit::Block* block) {
+  return std::any_of(block->nodes().begin(), block->nodes().end(),
+                     [](const jit::Node* node) { return node->kind() == c10::prim::RaiseException; });
+}
+
+}  // namespace
+
+Recorder::Recorder(Tape& tape, Diagnostics& diagnostics, const jit::Module& root)
+    : tape_(tape), cells_(tape_), diagnostics_(diagnostics), root_(root) {
+  collect_paths(root_._ivalue(), "", paths_);
+}
+
+Slot Recorder::input(const std::string& name, const std::vector<at::Tensor>& worlds, nnef::Shape shape) {
+  TapeValue value = tape_.input(name, from_torch(worlds.front().scalar_type()), shape);
+  cells_.add_root(worlds.front(), std::move(shape), true, value);
+  return {{worlds.begin(), worlds.end()}, {}};
+}
+
+Slot Recorder::run(const jit::Function& method, std::vector<Slot> arguments) {
+  Slot self{std::vector<c10::IValue>(world_count(), root_._ivalue()), {}};
+  arguments.insert(arguments.begin(), std::move(self));
+  return run_function(method, std::move(arguments), "", normalized_class(root_.type()->name()->qualifiedName()));
+}
+
+Slot Recorder::run_function(const jit::Function& function, std::vector<Slot> arguments, std::string path,
+                            std::string class_name) {
+  auto graph = jit::toGraphFunction(function).graph();
+  if (analysed_.insert(graph.get()).second) find_last_uses(graph->block(), last_uses_);
+  Frame frame;
+  frame.module_path = std::move(path);
+  frame.module_class = std::move(class_name);
+  frame.caller = frame_;
+  for (std::size_t i = 0; i < arguments.size(); ++i) frame.values[graph->inputs().at(i)] = std::move(arguments[i]);
+  arguments.clear();
+  const Frame* outer = frame_;
+  frame_ = &frame;
+  run_block(graph->block(), frame);
+  Slot result = get(graph->outputs().at(0), frame);
+  frame_ = outer;
+  return result;
+}
+
+void Recorder::run_block(const Block* block, Frame& frame) {
+  for (const Node* node : block->nodes()) {
+    frame.at = node;
+    run_node(node, frame);
+    auto dying = last_uses_.find(node);
+    if (dying == last_uses_.end()) continue;
+    for (const jit::Value* value : dying->second) frame.values.erase(value);
+  }
+}
+
+void Recorder::run_node(const Node* node, Frame& frame) {
+  try {
+    if (!run_structure(node, frame) && !run_container(node, frame)) run_operator(node, frame);
+  } catch (const Unsupported& error) {
+    refuse("T2N-R009", error.what(), error.hint(), node->kind().toQualString());
+    throw RecordingStopped(error.what());
+  }
+}
+
+bool Recorder::run_structure(const Node* node, Frame& frame) {
+  switch (node->kind()) {
+    case c10::prim::Constant: run_constant(node, frame); return true;
+    case c10::prim::GetAttr: run_get_attribute(node, frame); return true;
+    case c10::prim::SetAttr: run_set_attribute(node, frame); return true;
+    case c10::prim::CallMethod:
+    case c10::prim::CallFunction: run_call(node, frame); return true;
+    case c10::prim::If: run_if(node, frame); return true;
+    case c10::prim::Loop: run_loop(node, frame); return true;
+    case c10::prim::unchecked_cast: set(node->output(), get(node->input(0), frame), frame); return true;
+    case c10::prim::Uninitialized:
+      set(node->output(), {std::vector<c10::IValue>(world_count()), {}}, frame);
+      return true;
+    case c10::prim::Print: return true;
+    case c10::prim::fork:
+    case c10::prim::Enter:
+      throw Unsupported("the model uses " + std::string(node->kind().toUnqualString()) + ", which is not followed",
+                        "remove it, or trace the model instead");
+    default: return false;
+  }
+}
+
+void Recorder::run_constant(const Node* node, Frame& frame) {
+  if (node->output()->type()->cast<c10::FunctionType>()) return;
+  auto found = wrapped_numbers_.find(node);
+  if (found == wrapped_numbers_.end()) {
+    auto value = jit::toIValue(node->output());
+    c10::IValue constant = value ? *value : c10::IValue();
+    if (constant.isDevice()) constant = c10::IValue(at::Device(at::kCPU));
+    if (constant.isTensor() && constant.toTensor().defined()) {
+      at::Tensor tensor = constant.toTensor();
+      // A Python number in a trace is such a tensor; a number does not promote a tensor's dtype.
+      if (tensor.dim() == 0 && (tensor.scalar_type() == at::kDouble || tensor.scalar_type() == at::kLong)) {
+        tensor = tensor.clone();
+        tensor.unsafeGetTensorImpl()->set_wrapped_number(true);
+      }
+      constant = tensor;
+      CellPtr cell = cells_.of(tensor);
+      cell->owner = "constant";
+    }
+    found = wrapped_numbers_.emplace(node, constant).first;
+  }
+  set(node->output(), {std::vector<c10::IValue>(world_count(), found->second), {}}, frame);
+}
+
+void Recorder::own(const c10::IValue& value, const std::string& label, const std::string& owner) {
+  if (value.isTensor() && value.toTensor().defined()) {
+    if (cells_.find(value.toTensor())) return;
+    CellPtr cell = cells_.of(value.toTensor());
+    cell->label = label;
+    cell->owner = owner;
+  } else if (value.isList() || value.isTuple()) {
+    std::size_t place = 0;
+    for (const c10::IValue& item : items_of(value)) own(item, label + "." + std::to_string(place++), owner);
+  }
+}
+
+void Recorder::run_get_attribute(const Node* node, Frame& frame) {
+  Slot object = get(node->input(0), frame);
+  const std::string& name = node->s(c10::attr::name);
+  Slot result;
+  for (const c10::IValue& world : object.worlds) result.worlds.push_back(world.toObjectRef().getAttr(name));
+  result.note = notes_.attribute(object.sample(), name);
+  auto path = paths_.find(object.sample().internalToPointer());
+  if (path != paths_.end()) {
+    std::string label = path->second.empty() ? name : path->second + "." + name;
+    own(result.sample(), label, "attribute " + label);
+  }
+  set(node->output(), std::move(result), frame);
+}
+
+void Recorder::run_set_attribute(const Node* node, Frame& frame) {
+  Slot object = get(node->input(0), frame), value = get(node->input(1), frame);
+  const std::string& name = node->s(c10::attr::name);
+  auto path = paths_.find(object.sample().internalToPointer());
+  if (path != paths_.end()) {
+    std::string label = path->second.empty() ? name : path->second + "." + name;
+    throw Unsupported("the model writes its own attribute " + label + ", so its results depend on earlier calls",
+                      "make that state an input and an output of forward");
+  }
+  for (std::size_t world = 0; world < world_count(); ++world) {
+    object.worlds[world].toObject()->setAttr(name, value.worlds[world]);
+  }
+  notes_.set_attribute(object.sample(), name, value.note);
+}
+
+void Recorder::run_call(const Node* node, Frame& frame) {
+  std::vector<Slot> arguments;
+  const jit::Function* function = nullptr;
+  std::string path = frame.module_path, class_name = frame.module_class;
+  if (node->kind() == c10::prim::CallFunction) {
+    function = node->input(0)->type()->expectRef<c10::FunctionType>().function();
+    for (std::size_t i = 1; i < node->inputs().size(); ++i) arguments.push_back(get(node->input(i), frame));
+  } else {
+    for (const jit::Value* input : node->inputs()) arguments.push_back(get(input, frame));
+    const c10::IValue& object = arguments.at(0).sample();
+    if (!object.isObject()) {
+      throw Unsupported("a method of a " + object.tagKind() + " is called, which is not followed");
+    }
+    auto type = object.toObjectRef().type();
+    function = &type->getMethod(node->s(c10::attr::name));
+    auto found = paths_.find(object.internalToPointer());
+    if (found != paths_.end()) {
+      path = found->second;
+      class_name = normalized_class(type->name()->qualifiedName());
+    }
+  }
+  set(node->output(), run_function(*function, std::move(arguments), path, class_name), frame);
+}
+
+bool Recorder::decide(const Slot& condition, const Node* node, const char* what) {
+  bool taken = condition.sample().toBool();
+  for (const c10::IValue& world : condition.worlds) {
+    if (world.toBool() != taken) {
+      throw WorldFailed(std::string(what) + " depends on a dynamic size" +
+                            (condition.note.text.empty() ? "" : " (" + condition.note.text + ")"),
+                        here(), "T2N-R006");
+    }
+  }
+  const Note& note = condition.note;
+  if (note.kind == Note::Kind::kSizes) constrain(taken ? note.text : "not (" + note.text + ")");
+  if (note.kind == Note::Kind::kUnexplained) {
+    refuse("T2N-R006", std::string(what) + " depends on a dynamic size in a way that is not understood",
+           "make that axis static");
+  }
+  if (note.kind == Note::Kind::kData) {
+    if (node->kind() == c10::prim::If && only_raises(node->blocks().at(taken ? 1 : 0))) {
+      diagnostics_.warning("T2N-R011", "a check of the inputs' values is not part of the export: its other side only raises",
+                           here());
+    } else {
+      refuse("T2N-R005", std::string(what) + " depends on the values of an input",
+             "say it with torch.where, or export the model once for each case", node->kind().toQualString());
+    }
+  }
+  return taken;
+}
+
+void Recorder::run_if(const Node* node, Frame& frame) {
+  bool taken = decide(get(node->input(0), frame), node, "the branch that is taken here");
+  const Block* block = node->blocks().at(taken ? 0 : 1);
+  run_block(block, frame);
+  frame.at = node;
+  std::vector<Slot> results;
+  for (const jit::Value* output : block->outputs()) results.push_back(get(output, frame));
+  for (std::size_t i = 0; i < results.size(); ++i) set(node->output(i), std::move(results[i]), frame);
+}
+
+void Recorder::run_loop(const Node* node, Frame& frame) {
+  const Block* body = node->blocks().at(0);
+  Slot trips = get(node->input(0), frame), condition = get(node->input(1), frame);
+  std::vector<Slot> carried;
+  for (std::size_t i = 2; i < node->inputs().size(); ++i) carried.push_back(get(node->input(i), frame));
+  std::int64_t count = trips.sample().toInt();
+  for (const c10::IValue& world : trips.worlds) {
+    if (world.toInt() != count) {
+      throw WorldFailed("the number of rounds of this loop depends on a dynamic size", here(), "T2N-R006");
+    }
+  }
+  if (trips.note.kind == Note::Kind::kSizes) constrain(to_string(trips.note.ratio) + " == " + std::to_string(count));
+  if (trips.note.kind == Note::Kind::kData) {
+    refuse("T2N-R005", "the number of rounds of this loop depends on the values of an input",
+           "give the loop a fixed number of rounds");
+  }
+  if (trips.note.kind == Note::Kind::kUnexplained) {
+    refuse("T2N-R006", "the number of rounds of this loop depends on a dynamic size", "make that axis static");
+  }
+  for (std::int64_t round = 0; round < count && decide(condition, node, "whether this loop goes on"); ++round) {
+    set(body->inputs().at(0), {std::vector<c10::IValue>(world_count(), c10::IValue(round)), {}}, frame);
+    for (std::size_t i = 0; i < carried.size(); ++i) set(body->inputs().at(i + 1), carried[i], frame);
+    run_block(body, frame);
+    frame.at = node;
+    condition = get(body->outputs().at(0), frame);
+    for (std::size_t i = 0; i < carried.size(); ++i) carried[i] = get(body->outputs().at(i + 1), frame);
+  }
+  for (std::size_t i = 0; i < carried.size(); ++i) set(node->output(i), std::move(carried[i]), frame);
+}
+
+Slot Recorder::get(const jit::Value* value, Frame& frame) {
+  auto found = frame.values.find(value);
+  if (found == frame.values.end()) throw std::logic_error("no value for %" + value->debugName());
+  return found->second;
+}
+
+std::vector<Slot> Recorder::inputs_of(const Node* node, Frame& frame) {
+  std::vector<Slot> inputs;
+  for (const jit::Value* input : node->inputs()) inputs.push_back(get(input, frame));
+  return inputs;
+}
+
+void Recorder::set(const jit::Value* value, Slot slot, Frame& frame) { frame.values[value] = std::move(slot); }
+
+void Recorder::set_results(const Node* node, std::vector<Slot> results, Frame& frame) {
+  for (std::size_t i = 0; i < results.size() && i < node->outputs().size(); ++i) {
+    set(node->output(i), std::move(results[i]), frame);
+  }
+}
+
+const Location& Recorder::here() {
+  static const Location kNowhere;
+  if (!frame_ || !frame_->at) return kNowhere;
+  Location& place = locations_[{frame_->at, frame_->module_path}];
+  if (!place.module_class.empty() || !place.stack.empty()) return place;
+  place.module_path = frame_->module_path;
+  place.module_class = frame_->module_class;
+  for (const Frame* frame = frame_; frame && frame->at; frame = frame->caller) {
+    std::vector<SourceLine> lines = source_lines(frame->at);
+    place.stack.insert(place.stack.end(), lines.begin(), lines.end());
+    if (lines.size() > 1) break;   // a trace's record holds the whole stack
+  }
+  return place;
+}
+
+void Recorder::refuse(const std::string& code, const std::string& text, const std::string& hint, const std::string& op) {
+  if (refused_.emplace(text, here().to_string()).second) diagnostics_.error(code, text, here(), hint, op);
+}
+
+void Recorder::constrain(const std::string& condition) {
+  auto& constraints = tape_.tape().constraints;
+  if (condition.empty() || std::find(constraints.begin(), constraints.end(), condition) != constraints.end()) return;
+  constraints.push_back(condition);
+}
+
+void Recorder::finish() { tape_.mark_wanted(); }
+
+}  // namespace torch2nnef

@@ -1,0 +1,223 @@
+// From a loaded model to the Tape: sample inputs, the sizes to execute at, and the execution.
+
+#include "export/record/record.h"
+
+#include <algorithm>
+
+#include "export/record/dynamic_axes.h"
+#include "export/record/model.h"
+#include "export/record/recorder.h"
+#include "export/record/sample_inputs.h"
+#include "export/record/torch_types.h"
+#include "nnef/builder.h"
+
+namespace torch2nnef {
+namespace {
+
+using nnef::Bindings;
+
+[[noreturn]] void usage(const std::string& text, const std::string& hint = "") {
+  throw ExportError(ExportError::Kind::kUsage, {Severity::kError, "T2N-M005", "", {}, text, hint});
+}
+
+struct Plan {
+  SampleInputs samples;
+  std::vector<at::Tensor> leaves;
+  std::vector<DynamicInput> inputs;         // one a leaf
+  DynamicAxes axes;
+};
+
+Plan make_plan(const Model::Impl& model, const ExportOptions& options) {
+  Plan plan;
+  plan.samples = sample_inputs(model, options);
+  std::vector<NamedLeaf> leaves = tensor_leaves(plan.samples.arguments, model.module);
+  if (!options.input_names.empty() && options.input_names.size() != leaves.size()) {
+    usage("--input-names gives " + std::to_string(options.input_names.size()) + " names, but the model takes " +
+          std::to_string(leaves.size()) + " tensors");
+  }
+  for (std::size_t i = 0; i < leaves.size(); ++i) {
+    std::string name = options.input_names.empty() ? nnef::make_identifier(leaves[i].name) : options.input_names[i];
+    plan.leaves.push_back(leaves[i].tensor);
+    std::vector<std::int64_t> sizes = leaves[i].tensor.sizes().vec();
+    plan.inputs.push_back({name, sizes, nnef::make_shape(sizes)});
+  }
+  plan.axes = resolve_dynamic_axes(options, plan.inputs);
+  return plan;
+}
+
+// The sample with dynamic axes cut or repeated to other sizes. A stride of 7 keeps neighbours different.
+at::Tensor resized(const at::Tensor& sample, const nnef::Shape& shape, const Bindings& sizes) {
+  at::Tensor result = sample;
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    std::int64_t size = shape[axis].evaluate(sizes), old = sample.size(static_cast<std::int64_t>(axis));
+    if (size == old || old == 0) continue;
+    at::Tensor index = (at::arange(size, at::kLong) * 7 + 3).remainder(old);
+    result = result.index_select(static_cast<std::int64_t>(axis), index);
+  }
+  return result.clone(at::MemoryFormat::Contiguous);
+}
+
+// The tensors and numbers in a result, depth first, with their notes. Nones are counted.
+void flatten(const Slot& slot, const ContainerNotes& notes, std::vector<Slot>& flat, int& nones) {
+  const c10::IValue& value = slot.sample();
+  if (value.isNone()) {
+    ++nones;
+  } else if (value.isTensor() || value.isInt() || value.isDouble() || value.isBool()) {
+    flat.push_back(slot);
+  } else if (value.isTuple() || value.isList()) {
+    std::vector<std::vector<c10::IValue>> worlds;
+    for (const c10::IValue& world : slot.worlds) worlds.push_back(items_of(world));
+    std::vector<Note> inside = notes.get(value);
+    inside.resize(worlds.front().size());
+    for (std::size_t i = 0; i < worlds.front().size(); ++i) {
+      Slot item{{}, inside[i]};
+      for (const auto& world : worlds) item.worlds.push_back(world.at(i));
+      flatten(item, notes, flat, nones);
+    }
+  } else if (value.isGenericDict()) {
+    for (const auto& entry : value.toGenericDict()) {
+      Slot item;
+      for (const c10::IValue& world : slot.worlds) item.worlds.push_back(world.toGenericDict().at(entry.key()));
+      flatten(item, notes, flat, nones);
+    }
+  } else {
+    throw Unsupported("forward returns a " + value.tagKind() + ", which is no tensor");
+  }
+}
+
+at::Tensor as_tensor(const c10::IValue& value) {
+  if (value.isTensor()) return value.toTensor();
+  if (value.isDouble()) return at::scalar_tensor(value.toDouble(), at::kDouble);
+  if (value.isBool()) return at::scalar_tensor(value.toBool(), at::kBool);
+  return at::scalar_tensor(value.toInt(), at::kLong);
+}
+
+std::vector<std::string> output_names(const ExportOptions& options, std::size_t count) {
+  if (!options.output_names.empty()) {
+    if (options.output_names.size() != count) {
+      usage("--output-names gives " + std::to_string(options.output_names.size()) + " names, but forward returns " +
+            std::to_string(count) + " tensors");
+    }
+    return options.output_names;
+  }
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < count; ++i) names.push_back(count == 1 ? "output" : "output_" + std::to_string(i));
+  return names;
+}
+
+nnef::NamedTensor named(const std::string& name, const at::Tensor& tensor) {
+  return {name, make_constant(tensor.is_contiguous() ? tensor : tensor.contiguous())};
+}
+
+// Executes the model in all `worlds` and records it.
+Recording execute(const Model::Impl& model, const ExportOptions& options, const Plan& plan,
+                  const std::vector<Bindings>& worlds, Diagnostics& diagnostics) {
+  Recording recording;
+  recording.inputs_from = plan.samples.from;
+  recording.tape.symbols = plan.axes.symbols;
+  recording.tape.worlds = worlds;
+  Recorder recorder(recording.tape, diagnostics, model.module);
+  std::vector<std::vector<at::Tensor>> leaves(worlds.size());
+  for (const Bindings& sizes : worlds) recording.runs.push_back({sizes, {}, {}});
+  for (std::size_t i = 0; i < plan.leaves.size(); ++i) {
+    std::vector<at::Tensor> versions;
+    for (std::size_t world = 0; world < worlds.size(); ++world) {
+      at::Tensor version = resized(plan.leaves[i], plan.inputs[i].shape, worlds[world]);
+      recording.runs[world].inputs.push_back(named(plan.inputs[i].name, version));
+      // The model may write into its inputs; 0-dim tensors are not numbers.
+      versions.push_back(version.clone());
+      leaves[world].push_back(versions.back());
+    }
+    recorder.input(plan.inputs[i].name, versions, plan.inputs[i].shape);
+  }
+  std::vector<Slot> arguments(plan.samples.arguments.size());
+  for (std::size_t world = 0; world < worlds.size(); ++world) {
+    std::vector<c10::IValue> values = with_leaves(plan.samples.arguments, leaves[world]);
+    for (std::size_t i = 0; i < values.size(); ++i) arguments[i].worlds.push_back(values[i]);
+  }
+  leaves.clear();
+  Slot result = recorder.run(model.module.get_method("forward").function(), std::move(arguments));
+
+  std::vector<Slot> flat;
+  int nones = 0;
+  flatten(result, recorder.notes(), flat, nones);
+  if (nones > 0) {
+    diagnostics.note("T2N-R013", std::to_string(nones) + " of forward's results " + (nones == 1 ? "is" : "are") +
+                                     " None and left out");
+  }
+  if (flat.empty()) throw Unsupported("forward returns no tensor, so there is nothing to export");
+  std::vector<std::string> names = output_names(options, flat.size());
+  for (std::size_t i = 0; i < flat.size(); ++i) {
+    recorder.output(names[i], flat[i]);
+    for (std::size_t world = 0; world < worlds.size(); ++world) {
+      recording.runs[world].outputs.push_back(named(names[i], as_tensor(flat[i].worlds[world])));
+    }
+  }
+  recorder.finish();
+  return recording;
+}
+
+ExportError stopped(const Diagnostics& diagnostics) {
+  std::vector<Diagnostic> errors;
+  for (const Diagnostic& one : diagnostics.list()) {
+    if (one.severity == Severity::kError) errors.push_back(one);
+  }
+  return {ExportError::Kind::kNotExportable, std::move(errors)};
+}
+
+Recording execute_or_stop(const Model::Impl& model, const ExportOptions& options, const Plan& plan,
+                          const std::vector<Bindings>& worlds, Diagnostics& diagnostics) {
+  try {
+    return execute(model, options, plan, worlds, diagnostics);
+  } catch (const RecordingStopped&) {
+    throw stopped(diagnostics);
+  } catch (const Unsupported& error) {
+    diagnostics.error("T2N-R009", error.what(), {}, error.hint());
+    throw stopped(diagnostics);
+  }
+}
+
+// Other sizes may fail where the model needs multiples of something; the next choice is tried then.
+Recording record_dynamic(const Model::Impl& model, const ExportOptions& options, const Plan& plan, Diagnostics& diagnostics) {
+  std::optional<WorldFailed> first;
+  std::string first_sizes;
+  for (const std::vector<Bindings>& worlds : world_choices(plan.axes, plan.inputs)) {
+    Diagnostics attempt;
+    try {
+      Recording recording = execute_or_stop(model, options, plan, worlds, attempt);
+      for (const Diagnostic& one : attempt.list()) diagnostics.add(one);
+      if (worlds.front() == plan.axes.sample) return recording;
+      // The sample hides broadcasting, but it is what the user gave: it is checked as well.
+      Diagnostics unused;
+      Plan fixed = plan;
+      fixed.axes.symbols.clear();
+      Recording sample = execute_or_stop(model, options, fixed, {plan.axes.sample}, unused);
+      recording.runs.insert(recording.runs.begin(), sample.runs.front());
+      return recording;
+    } catch (const WorldFailed& failed) {
+      if (!first) first = failed;
+      if (!first_sizes.empty()) continue;
+      for (const auto& [name, size] : worlds.back()) {
+        first_sizes += (first_sizes.empty() ? "" : ", ") + name + " = " + std::to_string(size);
+      }
+    }
+  }
+  if (!first) {
+    usage("the bounds of --symbol leave no three sizes to execute the model at", "widen them, or make the axis static");
+  }
+  throw ExportError(ExportError::Kind::kNotExportable,
+                    {Severity::kError, first->code(), "", first->where(), std::string(first->what()) + " (at " + first_sizes + ")",
+                     "make that axis static, or bound it with --symbol to sizes that the model takes"});
+}
+
+}  // namespace
+
+Recording record(const Model& model, const ExportOptions& options, Diagnostics& diagnostics) {
+  c10::InferenceMode guard;
+  at::manual_seed(options.seed);
+  Plan plan = make_plan(model.impl(), options);
+  if (plan.axes.symbols.empty()) return execute_or_stop(model.impl(), options, plan, {Bindings{}}, diagnostics);
+  return record_dynamic(model.impl(), options, plan, diagnostics);
+}
+
+}  // namespace torch2nnef

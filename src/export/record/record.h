@@ -1,0 +1,52 @@
+// The step from a file to the Tape. No torch header is needed to call it.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "export/diagnostics.h"
+#include "export/export.h"
+#include "export/tape.h"
+#include "nnef/io.h"
+
+namespace torch2nnef {
+
+// A loaded TorchScript module, in eval mode, with what the archive says of its inputs.
+class Model {
+ public:
+  // Throws ExportError: a file that is missing or is something else (which the message says), or that this libtorch
+  // cannot read.
+  static Model load(const std::filesystem::path& path);
+  // `inputs` are the arguments of forward.
+  static Model wrap(const torch::jit::Module& module, const std::vector<c10::IValue>& inputs);
+
+  struct Impl;
+  Impl& impl() const { return *impl_; }
+
+ private:
+  explicit Model(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+  std::shared_ptr<Impl> impl_;
+};
+
+// What came of executing a model: the Tape, and inputs and results with their values at all recorded sizes (in the order
+// of Tape::inputs and Tape::outputs). checked[i] belongs to the sizes checked_sizes[i]; the sample comes first.
+struct Recording {
+  struct Run {
+    nnef::Bindings sizes;
+    std::vector<nnef::NamedTensor> inputs, outputs;
+  };
+  Tape tape;
+  std::vector<Run> runs;
+  std::string inputs_from;       // a sentence
+};
+
+// Executes forward on sample inputs: the user's (options), else those that the archive or a file beside it carries; with
+// dynamic axes at other sizes too. Throws ExportError; notes, warnings and errors that did not stop the recording go to
+// `diagnostics`.
+Recording record(const Model& model, const ExportOptions& options, Diagnostics& diagnostics);
+
+std::string torch_version();
+
+}  // namespace torch2nnef

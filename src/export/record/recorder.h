@@ -1,0 +1,158 @@
+// The interpreter of TorchScript that is also a recorder: executes a method node by node, in all worlds in step, and
+// writes the tensor calls that happen to a Tape. Because it executes, control flow, lists, tuples, objects and calls
+// through the module tree simply happen; because every world executes the same node at the same time, whatever differs
+// between sizes and is not explained is found where it arises.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "export/diagnostics.h"
+#include "export/record/cells.h"
+#include "export/record/slot.h"
+#include "export/record/tape_writer.h"
+
+namespace torch2nnef {
+
+// A world other than the sample fails, or takes another way: other sizes may do better.
+class WorldFailed : public std::runtime_error {
+ public:
+  WorldFailed(std::string what, Location where, std::string code)
+      : std::runtime_error(what), where_(std::move(where)), code_(std::move(code)) {}
+  const Location& where() const { return where_; }
+  const std::string& code() const { return code_; }
+
+ private:
+  Location where_;
+  std::string code_;
+};
+
+// Ends the recording; the reasons are in the diagnostics.
+class RecordingStopped : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+class Recorder {
+ public:
+  // The tape's symbols and worlds are set; `root` is in eval mode.
+  Recorder(Tape& tape, Diagnostics& diagnostics, const torch::jit::Module& root);
+
+  // Declares an input of the Tape, one tensor a world.
+  Slot input(const std::string& name, const std::vector<at::Tensor>& worlds, nnef::Shape shape);
+  // Executes a method of the root; arguments without self.
+  Slot run(const torch::jit::Function& method, std::vector<Slot> arguments);
+  // Makes a result (a tensor or a number) an output of the Tape.
+  void output(const std::string& name, const Slot& value);
+  void finish();
+  const ContainerNotes& notes() const { return notes_; }
+
+ private:
+  struct Frame {
+    std::unordered_map<const torch::jit::Value*, Slot> values;
+    std::string module_path, module_class;
+    const Frame* caller = nullptr;
+    const torch::jit::Node* at = nullptr;
+  };
+  using Node = torch::jit::Node;
+  using Block = torch::jit::Block;
+  using Stacks = std::vector<torch::jit::Stack>;   // one a world
+
+  // --- control flow: interpreter.cc ---
+  Slot run_function(const torch::jit::Function& function, std::vector<Slot> arguments, std::string path,
+                    std::string class_name);
+  void run_block(const Block* block, Frame& frame);
+  void run_node(const Node* node, Frame& frame);
+  bool run_structure(const Node* node, Frame& frame);       // prim:: nodes of known meaning; false: another operator
+  void run_if(const Node* node, Frame& frame);
+  void run_loop(const Node* node, Frame& frame);
+  bool decide(const Slot& condition, const Node* node, const char* what);   // a bool that control flow depends on
+  void run_constant(const Node* node, Frame& frame);
+  void run_get_attribute(const Node* node, Frame& frame);
+  void run_set_attribute(const Node* node, Frame& frame);
+  void run_call(const Node* node, Frame& frame);
+  void own(const c10::IValue& value, const std::string& label, const std::string& owner);
+
+  // --- containers: containers.cc ---
+  bool run_container(const Node* node, Frame& frame);
+  void run_list_construct(const Node* node, Frame& frame);
+  void run_tuple_construct(const Node* node, Frame& frame);
+  void run_unpack(const Node* node, Frame& frame);
+  void run_dict_construct(const Node* node, Frame& frame);
+  void run_generic(const Node* node, Frame& frame, const c10::FunctionSchema& schema);
+  std::vector<Note> notes_of_generic(const std::string& op, const std::vector<Slot>& inputs);
+
+  // --- operators: operator_call.cc ---
+  void run_operator(const Node* node, Frame& frame);
+  void run_plain(const Node* node, Frame& frame, const c10::FunctionSchema& schema, std::vector<Slot> inputs);
+  void run_tensor_operator(const Node* node, Frame& frame, const c10::FunctionSchema& schema, std::vector<Slot> inputs);
+  std::vector<Slot> execute(const Node* node, const c10::FunctionSchema& schema, const std::vector<Slot>& inputs);
+  void execute_world(const Node* node, const c10::FunctionSchema& schema, torch::jit::Stack& stack);
+  bool is_live(const c10::IValue& value);
+  void refuse_random(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs);
+  void record_results(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs, std::vector<Slot>& results,
+                      bool recorded);
+  std::vector<std::pair<std::string, TapeArgument>> tape_arguments(const c10::FunctionSchema& schema,
+                                                                   const std::vector<Slot>& inputs, bool with_tensors);
+  TapeArgument tape_argument(const Slot& slot, const c10::Argument& formal, const std::string& op);
+  TapeArgument number_argument(const c10::IValue& value, const Note& note, const std::string& formal,
+                               const std::string& op);
+  nnef::Shape explain(const std::string& op, const std::vector<std::pair<std::string, TapeArgument>>& arguments,
+                      const std::vector<at::Tensor>& worlds);
+
+  // --- numbers: number_call.cc ---
+  bool run_metadata(const Node* node, Frame& frame, const c10::FunctionSchema& schema, const std::vector<Slot>& inputs);
+  bool run_item(const Node* node, Frame& frame, const c10::FunctionSchema& schema, const std::vector<Slot>& inputs);
+  bool run_contents(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs, std::vector<Slot>& results);
+  bool run_number_to_tensor(const Node* node, Frame& frame, const c10::FunctionSchema& schema,
+                            const std::vector<Slot>& inputs);
+  Note number_note(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs, const Slot& result);
+  Note data_note(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs, const Slot& result);
+  TapeValue number_value(const c10::IValue& value, const Note& note);
+  Slot item_slot(const Slot& tensor, std::vector<c10::IValue> worlds, const std::string& what);
+  std::optional<std::vector<Ratio>> contents_of(const Slot& slot);
+
+  // --- writes: in_place.cc ---
+  void run_in_place(const Node* node, Frame& frame, const c10::FunctionSchema& schema, std::vector<Slot> inputs,
+                    std::size_t written);
+  bool run_metadata_write(const Node* node, Frame& frame, const c10::FunctionSchema& schema,
+                          const std::vector<Slot>& inputs);
+  TapeValue functional_value(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs, const CellPtr& cell,
+                             std::size_t written);
+
+  // --- common ---
+  Slot get(const torch::jit::Value* value, Frame& frame);
+  std::vector<Slot> inputs_of(const Node* node, Frame& frame);
+  void set(const torch::jit::Value* value, Slot slot, Frame& frame);
+  void set_results(const Node* node, std::vector<Slot> results, Frame& frame);
+  std::size_t world_count() { return tape_.tape().worlds.size(); }
+  const std::vector<nnef::Bindings>& worlds() { return tape_.tape().worlds; }
+  const Location& here();
+  void refuse(const std::string& code, const std::string& text, const std::string& hint = "", const std::string& op = "");
+  void constrain(const std::string& condition);
+  TapeValue read(const at::Tensor& tensor) { return cells_.read(cells_.of(tensor), tensor, here()); }
+
+  TapeWriter tape_;
+  Cells cells_;
+  ContainerNotes notes_;
+  Diagnostics& diagnostics_;
+  torch::jit::Module root_;
+  std::unordered_map<const void*, std::string> paths_;          // of module objects
+  std::unordered_map<const Node*, std::vector<const torch::jit::Value*>> last_uses_;
+  std::unordered_map<const Node*, c10::IValue> wrapped_numbers_;
+  std::set<const torch::jit::Graph*> analysed_;
+  std::set<std::pair<std::string, std::string>> refused_;       // text and place
+  const Frame* frame_ = nullptr;                                // innermost
+  std::map<std::pair<const Node*, std::string>, Location> locations_;
+};
+
+// The items of a type's flattened tensors in a slot, world by world.
+std::vector<at::Tensor> tensors_in(const c10::IValue& value);
+
+}  // namespace torch2nnef

@@ -1,0 +1,131 @@
+#include "export/record/size_math.h"
+
+#include <array>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+namespace torch2nnef {
+namespace {
+
+constexpr std::int64_t kLargestDenominator = 1 << 20;
+
+Ratio reduced(Ratio ratio) {
+  if (ratio.denominator < 0) {
+    ratio.denominator = -ratio.denominator;
+    ratio.numerator = -ratio.numerator;
+  }
+  if (ratio.denominator == 1) return ratio;
+  if (auto whole = nnef::exact_div(ratio.numerator, ratio.denominator)) return {*whole, 1};
+  if (auto number = ratio.numerator.constant()) {
+    std::int64_t common = std::gcd(*number, ratio.denominator);
+    return {nnef::Dim(*number / common), ratio.denominator / common};
+  }
+  return ratio;
+}
+
+nnef::Dim floor_of(const Ratio& ratio) { return floor_div(ratio.numerator, nnef::Dim(ratio.denominator)); }
+
+std::optional<Ratio> divided(const Ratio& a, const Ratio& b) {
+  if (auto divisor = b.numerator.constant()) {
+    if (*divisor == 0) return std::nullopt;
+    return reduced({a.numerator * nnef::Dim(b.denominator), a.denominator * *divisor});
+  }
+  if (a.denominator != 1 || b.denominator != 1) return std::nullopt;
+  if (auto whole = nnef::exact_div(a.numerator, b.numerator)) return Ratio{*whole, 1};
+  return std::nullopt;
+}
+
+std::optional<Ratio> floor_divided(const Ratio& a, const Ratio& b) {
+  if (b.numerator == nnef::Dim(0)) return std::nullopt;
+  return Ratio{floor_div(a.numerator * nnef::Dim(b.denominator), b.numerator * nnef::Dim(a.denominator)), 1};
+}
+
+struct Named {
+  std::string_view name;
+  NumberOp op;
+};
+constexpr std::array<Named, 30> kNamed = {{
+    {"aten::add", NumberOp::kAdd},           {"aten::sub", NumberOp::kSub},
+    {"aten::mul", NumberOp::kMul},           {"aten::div", NumberOp::kTrueDiv},
+    {"aten::true_divide", NumberOp::kTrueDiv}, {"aten::divide", NumberOp::kTrueDiv},
+    {"aten::floordiv", NumberOp::kFloorDiv}, {"aten::floor_divide", NumberOp::kFloorDiv},
+    {"aten::remainder", NumberOp::kRemainder}, {"aten::neg", NumberOp::kNeg},
+    {"prim::min", NumberOp::kMin},           {"prim::max", NumberOp::kMax},
+    {"aten::minimum", NumberOp::kMin},       {"aten::maximum", NumberOp::kMax},
+    {"aten::floor", NumberOp::kFloor},       {"aten::ceil", NumberOp::kCeil},
+    {"aten::trunc", NumberOp::kTrunc},       {"aten::Int", NumberOp::kTrunc},
+    {"aten::Float", NumberOp::kSame},        {"aten::to", NumberOp::kSame},
+    {"aten::clone", NumberOp::kSame},        {"aten::detach", NumberOp::kSame},
+    {"aten::alias", NumberOp::kSame},        {"aten::contiguous", NumberOp::kSame},
+    {"aten::_to_copy", NumberOp::kSame},     {"aten::type_as", NumberOp::kSame},
+    {"aten::lift_fresh", NumberOp::kSame},   {"aten::subtract", NumberOp::kSub},
+    {"aten::multiply", NumberOp::kMul},      {"aten::negative", NumberOp::kNeg},
+}};
+
+}  // namespace
+
+std::optional<NumberOp> number_op(std::string_view op) {
+  for (const Named& named : kNamed) {
+    if (named.name == op) return named.op;
+  }
+  return std::nullopt;
+}
+
+std::optional<Ratio> apply(NumberOp op, const Ratio& a, const Ratio& b) {
+  nnef::Dim left = a.numerator * nnef::Dim(b.denominator), right = b.numerator * nnef::Dim(a.denominator);
+  std::int64_t common = a.denominator * b.denominator;
+  if (common > kLargestDenominator) return std::nullopt;
+  switch (op) {
+    case NumberOp::kAdd: return reduced({left + right, common});
+    case NumberOp::kSub: return reduced({left - right, common});
+    case NumberOp::kMul: return reduced({a.numerator * b.numerator, common});
+    case NumberOp::kTrueDiv: return divided(a, b);
+    case NumberOp::kFloorDiv: return floor_divided(a, b);
+    case NumberOp::kRemainder:
+      if (common != 1 || b.numerator == nnef::Dim(0)) return std::nullopt;
+      return Ratio{remainder(a.numerator, b.numerator), 1};
+    case NumberOp::kNeg: return Ratio{-a.numerator, a.denominator};
+    case NumberOp::kMin: return reduced({min(left, right), common});
+    case NumberOp::kMax: return reduced({max(left, right), common});
+    case NumberOp::kFloor:
+    case NumberOp::kTrunc: return Ratio{floor_of(a), 1};
+    case NumberOp::kCeil: return Ratio{-floor_of({-a.numerator, a.denominator}), 1};
+    case NumberOp::kSame: return a;
+  }
+  return std::nullopt;
+}
+
+std::optional<Ratio> ratio_of(double number) {
+  for (std::int64_t denominator = 1; denominator <= kLargestDenominator; denominator *= 2) {
+    double scaled = number * static_cast<double>(denominator);
+    if (std::abs(scaled) > 1e15) return std::nullopt;
+    if (std::trunc(scaled) == scaled) return Ratio{nnef::Dim(static_cast<std::int64_t>(scaled)), denominator};
+  }
+  return std::nullopt;
+}
+
+std::optional<Ratio> ratio_of(const c10::IValue& number) {
+  if (number.isInt()) return Ratio{nnef::Dim(number.toInt()), 1};
+  if (number.isBool()) return Ratio{nnef::Dim(number.toBool() ? 1 : 0), 1};
+  if (number.isDouble()) return ratio_of(number.toDouble());
+  return std::nullopt;
+}
+
+std::string to_string(const Ratio& ratio) {
+  if (ratio.denominator == 1) return ratio.numerator.to_string();
+  return "(" + ratio.numerator.to_string() + ")/" + std::to_string(ratio.denominator);
+}
+
+bool holds(const Ratio& ratio, const std::vector<double>& seen, const std::vector<nnef::Bindings>& worlds) {
+  for (std::size_t world = 0; world < worlds.size(); ++world) {
+    try {
+      if (std::abs(ratio.evaluate(worlds[world]) - seen.at(world)) > 1e-9 * (1 + std::abs(seen.at(world)))) return false;
+    } catch (const std::domain_error&) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace torch2nnef

@@ -1,0 +1,31 @@
+// Exact arithmetic on numbers that follow from sizes, scalars and small tensors alike.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "export/record/slot.h"
+
+namespace torch2nnef {
+
+enum class NumberOp { kAdd, kSub, kMul, kTrueDiv, kFloorDiv, kRemainder, kNeg, kMin, kMax, kFloor, kCeil, kTrunc, kSame };
+
+// The operation of an aten operator on numbers or, element by element, on tensors; nullopt for any other operator.
+std::optional<NumberOp> number_op(std::string_view op);
+
+// The exact result, or nullopt when it is none that an expression of sizes can say. `b` is ignored by unary operations.
+std::optional<Ratio> apply(NumberOp op, const Ratio& a, const Ratio& b);
+
+// A number without a note as a ratio: integers, and floats that are short binary fractions.
+std::optional<Ratio> ratio_of(const c10::IValue& number);
+std::optional<Ratio> ratio_of(double number);
+
+// "S/2", for messages and constraints.
+std::string to_string(const Ratio& ratio);
+
+// Whether an expression has the value that was seen, in every world.
+bool holds(const Ratio& ratio, const std::vector<double>& seen, const std::vector<nnef::Bindings>& worlds);
+
+}  // namespace torch2nnef

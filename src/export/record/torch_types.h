@@ -1,0 +1,26 @@
+// libtorch's types and tensors under the Tape's names.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "export/tape.h"
+#include "export/torch_compat.h"
+
+namespace torch2nnef {
+
+ScalarType from_torch(at::ScalarType type);
+// Throws std::invalid_argument for kOther.
+at::ScalarType to_torch(ScalarType type);
+
+// A tensor of libtorch as a constant of the Tape: the storage is shared, nothing is copied before it is written.
+ConstantPtr make_constant(const at::Tensor& tensor);
+
+// A CPU tensor that owns a copy of the data.
+at::Tensor to_tensor(const nnef::TensorData& data);
+
+// torch's own message without its C++ stack trace, one line.
+std::string message_of(const std::exception& error);
+
+}  // namespace torch2nnef

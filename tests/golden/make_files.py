@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""Makes files/: what users hand over in place of a TorchScript archive. Needs no PyTorch: the pickles name its classes only.
+
+    python3 tests/golden/make_files.py
+"""
+import collections
+import io
+import json
+import pathlib
+import pickle
+import struct
+import sys
+import types
+import zipfile
+
+FILES = pathlib.Path(__file__).parent / "files"
+VALUES = struct.pack("<4f", 1.0, 2.0, 3.0, 4.0)
+
+
+def torch_class(module, name):
+    """A stand-in that pickles as `module.name`."""
+    kind = type(name, (), {"__module__": module})
+    holder = sys.modules.setdefault(module, types.ModuleType(module))
+    setattr(holder, name, kind)
+    return kind
+
+
+FloatStorage = torch_class("torch", "FloatStorage")
+Linear = torch_class("torch.nn.modules.linear", "Linear")
+
+
+def _rebuild_tensor_v2(*arguments):
+    return arguments
+
+
+_rebuild_tensor_v2.__module__ = "torch._utils"
+sys.modules["torch._utils"] = types.ModuleType("torch._utils")
+sys.modules["torch._utils"]._rebuild_tensor_v2 = _rebuild_tensor_v2
+
+
+class Storage:
+    """Pickled as a persistent id, as torch.save does."""
+
+
+class Tensor:
+    def __reduce__(self):
+        return _rebuild_tensor_v2, (Storage(), 0, (2, 2), (2, 1), False, collections.OrderedDict())
+
+
+class Pickler(pickle.Pickler):
+    def persistent_id(self, value):
+        return ("storage", FloatStorage, "0", "cpu", 4) if isinstance(value, Storage) else None
+
+
+def pickled(value):
+    stream = io.BytesIO()
+    Pickler(stream, protocol=2).dump(value)
+    return stream.getvalue()
+
+
+def write_zip(name, entries):
+    with zipfile.ZipFile(FILES / name, "w") as archive:
+        for entry, content in entries.items():
+            archive.writestr(zipfile.ZipInfo(entry), content)
+
+
+def module():
+    linear = Linear()
+    linear.__dict__.update(training=False, in_features=2, out_features=2, _parameters={"weight": Tensor()})
+    return linear
+
+
+def legacy(value):
+    magic, protocol = 0x1950A86A20F9469CFC6C, 1001
+    system = {"protocol_version": protocol, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}
+    parts = [pickle.dumps(one, 2) for one in (magic, protocol, system)] + [pickled(value), pickle.dumps(["0"], 2)]
+    return b"".join(parts) + struct.pack("<q", 4) + VALUES
+
+
+def main():
+    FILES.mkdir(exist_ok=True)
+    weights = collections.OrderedDict([("0.weight", Tensor()), ("0.bias", Tensor())])
+    common = {"archive/data/0": VALUES, "archive/version": "3\n"}
+    write_zip("state_dict.pt", {"archive/data.pkl": pickled(weights), **common})
+    write_zip("checkpoint.pt", {"archive/data.pkl": pickled({"epoch": 3, "model": weights}), **common})
+    write_zip("module.pt", {"archive/data.pkl": pickled(module()), **common})
+    (FILES / "legacy.pth").write_bytes(legacy(weights))
+    write_zip("program.pt2", {"archive_format": "pt2", "version": "6\n", "models/model.json": "{}"})
+    write_zip("other.zip", {"readme.txt": "nothing of PyTorch\n"})
+    (FILES / "model.onnx").write_bytes(b"\x08\x08\x12\x07pytorch\x1a\x061.13.1:\x10\x12\x04main" + bytes(10))
+    header = json.dumps({"w": {"dtype": "F32", "shape": [2, 2], "data_offsets": [0, 16]}}).encode()
+    (FILES / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + VALUES)
+    (FILES / "text.pt").write_text("import torch\n")
+    (FILES / "empty.pt").write_bytes(b"")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+// One line of a .cases file: a call of an operator, the tensors that it is called with, and how its export is judged.
+//
+//   EXPRESSION | TENSORS | OPTIONS
+//
+//   aten::softplus(x, beta=2.0) | x:f32/f16/f64[2,3] | x:0=S
+//   aten::conv2d(x, w, b)       | x:f32[1,3,8,8] w@f32[4,3,3,3] b@f32[4] | x:2=H x:3=W
+//   y = x * 2; aten::relu_(y)   | x:f32[2,3]
+//   aten::dropout(x, 0.5, True) | x:f32[2] | refused training
+//
+// EXPRESSION is TorchScript, `aten::name(...)` being any operator of that name (arguments choose the overload); several
+// statements are separated by `;`, the last one is the result. The words f16 f32 f64 bf16 u8 i8 i16 i32 i64 b8 stand for
+// torch's numbers of these dtypes.
+//
+// TENSORS are `name:DTYPE[SIZES]=FILL` for an argument of forward, `name@DTYPE[SIZES]=FILL` for a parameter of the
+// module. Several dtypes separated by `/` make as many cases; a tensor with one dtype keeps it in all of them. FILL is
+//   (nothing)     floats in -2..2, integers in -4..5 (unsigned: 0..9), bools of both kinds
+//   LOW..HIGH     floats between the two, integers from LOW to HIGH - 1
+//   distinct      no two values equal, in a random order
+//   [1,nan,-inf]  these values, row-major, over and over
+//
+// OPTIONS are words in any order:
+//   x:0=S, x:1=2*S+1   a dynamic axis; each symbol is the only one of some axis
+//   S=2..9             bounds of a symbol
+//   at:S=7,T=3         one more set of sizes to check (there are two others without it)
+//   only:S=7,T=3       the same, in place of those two
+//   ~LEVEL             the tolerance, by tract's names (default: approximate)
+//   refused TEXT       the export is refused with a message that has this text: the last option
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "export/export.h"
+
+namespace op_tests {
+
+struct CaseTensor {
+  std::string name;
+  bool is_parameter = false;
+  std::vector<std::string> dtypes;      // "f32", ...: one, or one a variant
+  std::vector<std::int64_t> sizes;
+  std::string fill;
+};
+
+struct OpCase {
+  int line = 0;
+  std::string expression;
+  std::vector<CaseTensor> tensors;
+  std::vector<torch2nnef::DynamicAxis> dynamic_axes;
+  std::vector<torch2nnef::Symbol> bounds;
+  std::vector<nnef::Bindings> other_sizes;
+  bool only_these_sizes = false;
+  torch2nnef::Tolerance tolerance = torch2nnef::Tolerance::kApproximate;
+  bool is_refused = false;
+  std::string refusal;
+
+  std::size_t variants() const;                                   // number of dtype combinations
+  const std::string& dtype(const CaseTensor& tensor, std::size_t variant) const;
+  // The sizes of the symbols in the sample inputs.
+  nnef::Bindings sample_bindings() const;
+  // The sizes of one tensor at others of the symbols.
+  std::vector<std::int64_t> sizes_at(const CaseTensor& tensor, const nnef::Bindings& bindings) const;
+  // All sets of sizes that are checked: the sample's first; one empty set for a static case.
+  std::vector<nnef::Bindings> all_bindings() const;
+};
+
+// Throws std::runtime_error that says what cannot be read.
+OpCase parse_case(std::string_view line, int number);
+// Every case of a file; blank lines and lines that begin with # are none. Errors name the file and the line.
+std::vector<OpCase> read_cases(const std::filesystem::path& file);
+
+}  // namespace op_tests

@@ -1,0 +1,86 @@
+#include "op_check.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "export/verify/compare.h"
+#include "export/verify/private_folder.h"
+#include "nnef/validate.h"
+#include "op_module.h"
+
+namespace op_tests {
+namespace {
+
+constexpr std::uint64_t kSampleSeed = 1, kOtherSeed = 2;
+constexpr double kTimeoutSeconds = 60;
+
+std::string sizes_text(const nnef::Bindings& bindings) {
+  std::string text;
+  for (const auto& [name, size] : bindings) text += fmt::format(" {}={}", name, size);
+  return text.empty() ? "" : " at" + text;
+}
+
+std::string text_of(const torch2nnef::ExportError& error) {
+  std::string text;
+  for (const torch2nnef::Diagnostic& one : error.diagnostics()) {
+    text += fmt::format("{}{} {}: {}", text.empty() ? "" : "\n", one.code, one.op, one.text);
+    if (!one.hint.empty()) text += " (" + one.hint + ")";
+  }
+  return text;
+}
+
+torch2nnef::ExportOptions options_of(const OpCase& one, const OpModule& module) {
+  torch2nnef::ExportOptions options;
+  options.check = torch2nnef::Check::kNone;  // the judgement is made here, at other values
+  options.dynamic_axes = one.dynamic_axes;
+  options.symbols = one.bounds;
+  for (const nnef::NamedTensor& input : module.inputs()) options.input_names.push_back(input.name);
+  for (const nnef::NamedTensor& result : module.results()) options.output_names.push_back(result.name);
+  return options;
+}
+
+// What our own reader and the dialect's rules say of the archive.
+std::string read_back(const std::filesystem::path& archive) {
+  const nnef::Dialect dialect{nnef::Target{}};
+  const std::vector<std::string> problems = nnef::validate(nnef::read_archive(archive, dialect), dialect);
+  return problems.empty() ? "" : fmt::format("the archive is not valid: {}", fmt::join(problems, "; "));
+}
+
+std::string run_at(const nnef::Bindings& bindings, OpModule& module, const OpCase& one,
+                   const std::filesystem::path& archive, const torch2nnef::Engine& engine) {
+  module.draw(kOtherSeed, bindings);
+  module.run();
+  const torch2nnef::EngineRun run = torch2nnef::run_engine(engine, archive, module.inputs(), kTimeoutSeconds);
+  if (!run.ran) return fmt::format("tract{}: {}", sizes_text(bindings), run.message);
+  std::string problems;
+  for (const auto& output : torch2nnef::compare_outputs(module.results(), run.outputs, one.tolerance)) {
+    if (!output.agrees) problems += fmt::format("{}{}: {}\n", output.name, sizes_text(bindings), output.detail);
+  }
+  return problems;
+}
+
+}  // namespace
+
+std::string check_case(const OpCase& op_case, std::size_t variant, const torch2nnef::Engine& engine) {
+  OpModule module(op_case, variant);
+  module.draw(kSampleSeed, op_case.sample_bindings());
+  module.run();
+  const torch2nnef::PrivateFolder folder;
+  const std::filesystem::path archive = folder.path() / "case";
+  try {
+    module.export_to(archive, options_of(op_case, module));
+  } catch (const torch2nnef::ExportError& error) {
+    const std::string text = text_of(error);
+    if (!op_case.is_refused) return "not exported: " + text;
+    if (error.kind() != torch2nnef::ExportError::Kind::kNotExportable) return "refused as a defect: " + text;
+    return text.find(op_case.refusal) != std::string::npos ? "" : "refused with other words: " + text;
+  }
+  if (op_case.is_refused) return "exported, though it should be refused";
+  if (std::string problems = read_back(archive); !problems.empty()) return problems;
+  for (const nnef::Bindings& bindings : op_case.all_bindings()) {
+    if (std::string problems = run_at(bindings, module, op_case, archive, engine); !problems.empty()) return problems;
+  }
+  return "";
+}
+
+}  // namespace op_tests

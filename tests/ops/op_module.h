@@ -1,0 +1,43 @@
+// A case as libtorch sees it: a module whose forward is the expression, values for its inputs, the results it computes.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "nnef/io.h"
+#include "op_case.h"
+
+namespace op_tests {
+
+class OpModule {
+ public:
+  // Throws what libtorch says when the expression is wrong.
+  OpModule(const OpCase& op_case, std::size_t variant);
+  ~OpModule();
+
+  // New values for the inputs at these sizes; equal arguments give equal values.
+  void draw(std::uint64_t seed, const nnef::Bindings& bindings);
+  // forward on the values; tuples and lists flattened depth first, numbers as tensors, None dropped.
+  void run();
+  std::vector<nnef::NamedTensor> inputs() const;
+  std::vector<nnef::NamedTensor> results() const;     // output_0, output_1, ...
+
+  // Exports the module with the values as sample inputs.
+  torch2nnef::ExportReport export_to(const std::filesystem::path& output, torch2nnef::ExportOptions options) const;
+  // What forward calls: "aten::add.Tensor", in-place operators by the functional one's name.
+  std::vector<std::string> operators() const;
+
+ private:
+  struct Torch;
+  void run_widened();
+  const OpCase& case_;
+  std::size_t variant_;
+  std::unique_ptr<Torch> torch_;
+};
+
+// Has the linked libtorch an operator of that name ("aten::add" or "aten::add.Tensor")?
+bool torch_has(const std::string& name);
+
+}  // namespace op_tests
