@@ -171,6 +171,8 @@ cxxopts::ParseResult parse_arguments(const std::vector<std::string>& arguments) 
   }
 }
 
+bool is_check_level(const std::string& text) { return text == "none" || text == "tract" || text == "reference"; }
+
 // From the arguments that are no flag and no value of one.
 void set_model(CommandLine& line, const std::vector<std::string>& arguments) {
   for (const std::string& argument : arguments) {
@@ -179,8 +181,10 @@ void set_model(CommandLine& line, const std::vector<std::string>& arguments) {
   for (const std::string& argument : arguments) {
     if (argument.empty() || argument == "-") throw UsageError(fmt::format("'{}' is no file of a model", argument));
     if (!line.model.empty()) {
-      const std::string there = line.model.string();
-      throw UsageError(fmt::format("unexpected argument '{}': there is a MODEL already, {}", argument, there));
+      std::string text = fmt::format("unexpected argument '{}': there is a MODEL already, {}", argument,
+                                     line.model.string());
+      if (is_check_level(argument)) text += fmt::format("; did you mean --check={}?", argument);
+      throw UsageError(text);
     }
     line.model = argument;
   }

@@ -117,7 +117,8 @@ void share_variables(Graph& graph) {
   const std::vector<bool> pinned = pinned_values(graph);
   std::vector<Value> replacement(graph.values.size());
   for (const auto& [label, first] : first_of_equals(graph, labels)) {
-    if (label != first && !pinned[index_of(holders.at(label))]) replacement[index_of(holders.at(label))] = holders.at(first);
+    if (label != first && !pinned[index_of(holders.at(label))])
+      replacement[index_of(holders.at(label))] = holders.at(first);
   }
   for (Operation& operation : graph.operations) {
     for (nnef::NamedArgument& named : operation.arguments) {
@@ -157,7 +158,8 @@ bool is_plain_reshape(const Graph& graph, const Operation& operation) {
   if (shape == nullptr || shape->array() == nullptr) return false;
   const nnef::Shape& result = graph.info(operation.results.at(0)).shape;
   const auto& items = shape->array()->items;
-  return items.size() == result.size() && std::equal(items.begin(), items.end(), result.begin(), [](const auto& a, const auto& b) {
+  return items.size() == result.size() &&
+         std::equal(items.begin(), items.end(), result.begin(), [](const auto& a, const auto& b) {
            return a.dim() != nullptr && *a.dim() == b && b != nnef::Dim(0);
          });
 }
@@ -165,7 +167,9 @@ bool is_plain_reshape(const Graph& graph, const Operation& operation) {
 class ChainFolder {
  public:
   explicit ChainFolder(Graph& graph)
-      : graph_(graph), pinned_(pinned_values(graph)), made_by_(graph.values.size(), nullptr),
+      : graph_(graph),
+        pinned_(pinned_values(graph)),
+        made_by_(graph.values.size(), nullptr),
         replacement_(graph.values.size()) {}
 
   void run() {
@@ -194,6 +198,9 @@ class ChainFolder {
   void stand_for(const Operation& operation, Value value) {
     const Value result = operation.results[0];
     const nnef::ValueInfo &a = graph_.info(result), &b = graph_.info(value);
+    const Operation* source = made_by_[index_of(value)];
+    // tract gives sizes, which are no i64 before a cast to it.
+    if (source != nullptr && (source->op == "tract_core_range" || source->op == "tract_core_shape_of")) return;
     if (!is_pinned(operation) && a.dtype == b.dtype && a.shape == b.shape) replacement_[index_of(result)] = value;
   }
 

@@ -7,12 +7,12 @@ namespace torch2nnef {
 
 // Before Builder::finish(), which then sets the registries of what is left. In this order:
 //   * variables of the same dtype, shape and bytes become one (the first);
-//   * chains fold: transpose of transpose, reshape of reshape, squeeze and unsqueeze, squeeze of unsqueeze, a cast to the
-//     type that a value has, and a cast to a wider type and back;
+//   * chains fold: transpose of transpose, reshape of reshape, squeeze and unsqueeze, squeeze of unsqueeze, casts to
+//     the type that a value has, and to a wider type and back;
 //   * operations, variables, fragments and quantisation entries that no output needs go.
-// Results are the same bit for bit. Inputs, outputs, their names and dtypes stay, as does every Value's id. Values with an
-// entry in Graph::quant are not folded away. Linear in the operations; reads the bytes of variables only where more than
-// one has the same dtype, shape and beginning.
+// Results are the same bit for bit. Inputs, outputs, their names and dtypes stay, as does every Value's id. Values with
+// an entry in Graph::quant are not folded away. Linear in the operations; reads the bytes of variables only where more
+// than one has the same dtype, shape and beginning.
 void simplify(nnef::Graph& graph);
 
 }  // namespace torch2nnef

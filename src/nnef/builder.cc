@@ -22,6 +22,9 @@ bool is_shareable(std::string_view op) {
          op != "tract_core_submodel" && op.find("kv_cache") == std::string_view::npos;
 }
 
+// tract's symbolic integers, which pass for i64 only after a cast.
+bool gives_sizes(std::string_view op) { return op == "tract_core_range" || op == "tract_core_shape_of"; }
+
 [[noreturn]] void refuse(std::string_view op, const std::string& message) {
   throw BuildError(std::string(op) + ": " + message + ".");
 }
@@ -184,7 +187,10 @@ std::vector<Value> Builder::add_multi(std::string_view op, std::vector<Argument>
   }
   operation.comment = state_->comment;
   graph_.operations.push_back(std::move(operation));
-  const std::vector<Value>& values = graph_.operations.back().results;
+  std::vector<Value> values = graph_.operations.back().results;
+  if (gives_sizes(op) && dtype(values[0]) == DType::kI64) {
+    values = {add("tract_core_cast", {values[0]}, {{"to", std::string(to_string(DType::kI64))}})};
+  }
   if (!key.empty()) state_->known.emplace(std::move(key), values);
   return values;
 }

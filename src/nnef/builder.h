@@ -65,6 +65,7 @@ class Builder {
 
   // One operation with one result. `tensors` are bound to the declaration's tensor parameters in order; attributes by
   // name, those equal to the default may be left out. An operation equal to an earlier one returns that one's result.
+  // tract_core_range and tract_core_shape_of are followed by the cast that makes i64 of the engine's sizes.
   Value add(std::string_view op, std::vector<Argument> tensors, std::vector<NamedArgument> attributes = {});
   // An operation with a fixed number of results (topk, max_pool_with_index, unstack, ...).
   std::vector<Value> add_multi(std::string_view op, std::vector<Argument> tensors,

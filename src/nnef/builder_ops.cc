@@ -46,7 +46,8 @@ Value Builder::reshape(Value x, const Shape& wanted) {
   }
   for (std::size_t i = 0; i < wanted.size(); ++i) {  // a 0 in the text means the extent at its place
     if (wanted[i] == Dim(0) && (i >= from.size() || from[i] != Dim(0))) {
-      throw BuildError("reshape: " + to_string(from) + " cannot become " + to_string(wanted) + ", whose 0 would be a copy.");
+      throw BuildError("reshape: " + to_string(from) + " cannot become " + to_string(wanted) +
+                       ", whose 0 would be a copy.");
     }
   }
   if (from.empty() && wanted.size() == 1 && wanted[0] == Dim(1)) return unsqueeze(x, {0});

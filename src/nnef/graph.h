@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -131,7 +132,7 @@ struct Graph {
   std::vector<std::string> asserts;                                   // extension tract_assert TEXT;
   std::vector<std::string> extensions;                                // any other extension line, without the keyword
   std::vector<std::pair<std::string, std::string>> properties;        // tract_core_properties
-  std::vector<ValueInfo> values;                                      // by Value::id
+  std::deque<ValueInfo> values;                                       // by Value::id; references stay valid
   std::vector<Value> inputs;
   std::vector<Value> outputs;
   std::vector<Operation> operations;                                  // topological: definition before use

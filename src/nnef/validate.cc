@@ -15,8 +15,12 @@ class BodyCheck {
  public:
   // `body` is the graph, or a fragment's body with the symbols, variables and fragments of the graph.
   BodyCheck(const Graph& body, const Dialect& dialect, bool is_fragment, std::vector<std::string>& problems)
-      : body_(body), dialect_(dialect), is_fragment_(is_fragment), problems_(problems),
-        symbols_(body.symbols.begin(), body.symbols.end()), defined_(body.values.size(), false) {}
+      : body_(body),
+        dialect_(dialect),
+        is_fragment_(is_fragment),
+        problems_(problems),
+        symbols_(body.symbols.begin(), body.symbols.end()),
+        defined_(body.values.size(), false) {}
 
   void run() {
     check_values();

@@ -103,6 +103,17 @@ TEST_F(Simplify, FoldsCastsThatLoseNothing) {
   EXPECT_NE(text.find("tract_core_cast(n, to = \"f32\")"), std::string::npos) << text;
 }
 
+// A range is of tract's sizes until it is cast.
+TEST_F(Simplify, SizesStayCast) {
+  const Value x = input("x", {3}, DType::kI64);
+  const Value range = b.add("tract_core_range", {}, {{"start", 0}, {"end", 3}, {"step", 1}});
+  b.name_output(b.binary("add", x, b.identity(b.cast(range, DType::kI64))), "y");
+  EXPECT_EQ(simplified(),
+            "tract_core_range = tract_core_range(start = 0, end = 3, step = 1);\n"
+            "tract_core_cast = tract_core_cast(tract_core_range, to = \"i64\");\n"
+            "y = add(x, tract_core_cast);\n");
+}
+
 // An output needs an operation of its own, whatever it does.
 TEST_F(Simplify, OutputsStay) {
   const Value x = input("x", {2, 3});
@@ -143,8 +154,9 @@ TEST_F(Simplify, LeavesQuantisedValuesAlone) {
   graph.quant[graph.info(t).name] = {"zero_point_linear_quantize", {}};
   graph.quant["nobody"] = {"zero_point_linear_quantize", {}};
   graph.values.push_back({"nobody", DType::kF32, {}});
-  EXPECT_EQ(simplified(), "transpose = transpose(x, axes = [1, 0]);\ntranspose_1 = transpose(transpose, axes = [1, 0]);\n"
-                          "y = exp(transpose_1);\n");
+  EXPECT_EQ(simplified(),
+            "transpose = transpose(x, axes = [1, 0]);\ntranspose_1 = transpose(transpose, axes = [1, 0]);\n"
+            "y = exp(transpose_1);\n");
   EXPECT_EQ(graph.quant.size(), 1u);
 }
 
@@ -168,8 +180,11 @@ TEST_F(Simplify, LooksIntoScans) {
     return Argument(std::move(array));
   };
   const auto results = b.add_multi("tract_core_scan", {},
-                                   {{"body", "step"}, {"scan", list({"item", x, 0, 1})}, {"full", Argument::Array{}},
-                                    {"state", list({"sum", start, "next"})}, {"output", list({"next", "last", 0, 1})}});
+                                   {{"body", "step"},
+                                    {"scan", list({"item", x, 0, 1})},
+                                    {"full", Argument::Array{}},
+                                    {"state", list({"sum", start, "next"})},
+                                    {"output", list({"next", "last", 0, 1})}});
   b.name_output(results.at(0), "y");
   simplified();
   ASSERT_EQ(graph.fragments.size(), 1u);

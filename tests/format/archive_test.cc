@@ -125,6 +125,7 @@ TEST(Archive, ReplacesOnlyWhatIsAnArchive) {
   EXPECT_THROW(write_archive(graph, tract_dialect(), folder / "d.tar"), IoError);
   EXPECT_THROW(write_archive(graph, tract_dialect(), folder / "absent/m.tar"), IoError);
   EXPECT_THROW(write_archive(graph, tract_dialect(), "/dev/null/m.tar"), IoError);
+  EXPECT_THROW(write_archive(graph, tract_dialect(), "/proc/m.tar"), IoError);
   EXPECT_EQ(folder.count(), 5);
 }
 
@@ -139,6 +140,30 @@ TEST(Archive, RemovesWhatDeadProcessesLeft) {
   write_archive(sample_graph(), tract_dialect(), folder / "m.tar");
   EXPECT_FALSE(fs::exists(folder / (".m.tar.tmp-" + std::to_string(child))));
   EXPECT_EQ(folder.count(), 3);
+}
+
+TEST(Archive, AKilledProcessLeavesNoArchive) {
+  for (const char* place : kPlaces) {
+    const TemporaryFolder folder;
+    const pid_t child = fork();
+    if (child == 0) {
+      WriteOptions options;
+      options.progress = [](std::uint64_t, std::uint64_t) { raise(SIGKILL); };
+      write_archive(large_graph(), tract_dialect(), folder / place, options);
+      _exit(0);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    ASSERT_TRUE(WIFSIGNALED(status));
+    EXPECT_FALSE(fs::exists(folder / place));
+    EXPECT_EQ(folder.count(), 1);
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder / "")) {
+      EXPECT_TRUE(entry.path().filename().string().starts_with(".")) << entry.path();
+    }
+    write_archive(large_graph(), tract_dialect(), folder / place);
+    EXPECT_EQ(folder.count(), 1);
+    EXPECT_EQ(compare_archive(folder / place, large_graph(), tract_dialect()), "");
+  }
 }
 
 // A tensor whose stream fails, or gives too little or too much.

@@ -79,8 +79,11 @@ TEST_F(BuilderTest, EqualOperationsAreShared) {
   EXPECT_NE(b.binary("mul", x, 0.0), b.binary("mul", x, -0.0));
   EXPECT_NE(b.binary("mul", x, 1.0), b.binary("mul", x, 2.0));
   const auto draw = [&] {
-    return b.add("tract_onnx_random", {}, {{"datum_type", "f32"}, {"shape", std::vector<Dim>{2}}, {"dist", "uniform"},
-                                           {"parameters", Argument::Array{{0.0, 1.0}, false}}});
+    return b.add("tract_onnx_random", {},
+                 {{"datum_type", "f32"},
+                  {"shape", std::vector<Dim>{2}},
+                  {"dist", "uniform"},
+                  {"parameters", Argument::Array{{0.0, 1.0}, false}}});
   };
   EXPECT_NE(draw(), draw());
 }
@@ -93,45 +96,102 @@ TEST_F(BuilderTest, RefusesWhatTheEngineMisreads) {
   const Value s = input("s", {S, 3});
   using Axes = std::vector<std::int64_t>;
   const std::pair<const char*, std::function<void()>> kCases[] = {
-      {"negative axis", [&] { b.add("softmax", {x}, {{"axes", Axes{-1}}}); }},
-      {"axis beyond the rank", [&] { b.add("softmax", {x}, {{"axes", Axes{2}}}); }},
-      {"unsorted axes", [&] { b.add("sum_reduce", {x}, {{"axes", Axes{1, 0}}}); }},
-      {"axis twice", [&] { b.reduce("sum_reduce", x, {1, 1}, true); }},
+      {"negative axis",
+       [&] {
+         b.add("softmax", {x}, {{"axes", Axes{-1}}});
+       }},
+      {"axis beyond the rank",
+       [&] {
+         b.add("softmax", {x}, {{"axes", Axes{2}}});
+       }},
+      {"unsorted axes",
+       [&] {
+         b.add("sum_reduce", {x}, {{"axes", Axes{1, 0}}});
+       }},
+      {"axis twice",
+       [&] {
+         b.reduce("sum_reduce", x, {1, 1}, true);
+       }},
       {"mixed types", [&] { b.binary("add", x, n); }},
       {"half and single", [&] { b.binary("add", x, h); }},
-      {"integer literal", [&] { b.add("add", {n, 2}); }},
-      {"float literal beside integers", [&] { b.add("mul", {n, 0.5}); }},
+      {"integer literal",
+       [&] {
+         b.add("add", {n, 2});
+       }},
+      {"float literal beside integers",
+       [&] {
+         b.add("mul", {n, 0.5});
+       }},
       {"fraction as integer", [&] { b.binary("mul", n, 0.5); }},
-      {"ranks that differ", [&] { b.add("add", {x, b.reshape(b.slice(x, 0, 0, 1), {3})}); }},
+      {"ranks that differ",
+       [&] {
+         b.add("add", {x, b.reshape(b.slice(x, 0, 0, 1), {3})});
+       }},
       {"shapes that do not broadcast", [&] { b.binary("add", x, b.slice(x, 1, 0, 2)); }},
       {"symbol against number", [&] { b.binary("add", x, s); }},
       {"shape of another volume", [&] { b.reshape(x, {4}); }},
       {"symbolic shape of another volume", [&] { b.reshape(s, {S * 4}); }},
       {"deduced extent", [&] { b.reshape(x, {-1}); }},
-      {"extent copied by a 0", [&] { b.reshape(x, {0, 3}); }},
+      {"extent copied by a 0",
+       [&] {
+         b.reshape(x, {0, 3});
+       }},
       {"slice beyond the end", [&] { b.slice(x, 0, 0, 3); }},
       {"negative bound", [&] { b.slice(x, 0, -1, 2); }},
       {"bounds the wrong way", [&] { b.slice(x, 0, 2, 1); }},
       {"negative stride", [&] { b.slice(x, 0, 0, 2, -2); }},
       {"squeeze of more than 1", [&] { b.squeeze(x, {0}); }},
-      {"no permutation", [&] { b.transpose(x, {0, 0}); }},
-      {"concat of types", [&] { b.concat({x, h}, 0); }},
+      {"no permutation",
+       [&] {
+         b.transpose(x, {0, 0});
+       }},
+      {"concat of types",
+       [&] {
+         b.concat({x, h}, 0);
+       }},
       {"narrowing broadcast", [&] { b.broadcast_to(x, {3}); }},
       {"sigmoid of f64", [&] { b.unary("sigmoid", b.cast(x, DType::kF64)); }},
       {"exp of integers", [&] { b.unary("exp", n); }},
-      {"product of i64", [&] { b.add("matmul", {n, n}, {{"transposeB", true}}); }},
-      {"comparison of logicals", [&] { b.add("eq", {c, c}); }},
+      {"product of i64",
+       [&] {
+         b.add("matmul", {n, n}, {{"transposeB", true}});
+       }},
+      {"comparison of logicals",
+       [&] {
+         b.add("eq", {c, c});
+       }},
       {"logic of integers", [&] { b.binary("and", n, n); }},
       {"number as condition", [&] { b.select(n, x, x); }},
-      {"division of sizes", [&] { b.reshape(s, {floor_div(S * 3, S + 1), S + 1}); }},
+      {"division of sizes",
+       [&] {
+         b.reshape(s, {floor_div(S * 3, S + 1), S + 1});
+       }},
       {"no such operator", [&] { b.unary("no_such", x); }},
-      {"no such parameter", [&] { b.add("exp", {x}, {{"y", 1}}); }},
-      {"missing argument", [&] { b.add("concat", {Argument(std::vector<Value>{x, x})}); }},
-      {"too many tensors", [&] { b.add("exp", {x, x}); }},
-      {"argument twice", [&] { b.add("concat", {Argument(std::vector<Value>{x, x})}, {{"axis", 0}, {"axis", 1}}); }},
-      {"several results", [&] { b.add("unstack", {x}, {{"axis", 0}}); }},
+      {"no such parameter",
+       [&] {
+         b.add("exp", {x}, {{"y", 1}});
+       }},
+      {"missing argument",
+       [&] {
+         b.add("concat", {Argument(std::vector<Value>{x, x})});
+       }},
+      {"too many tensors",
+       [&] {
+         b.add("exp", {x, x});
+       }},
+      {"argument twice",
+       [&] {
+         b.add("concat", {Argument(std::vector<Value>{x, x})}, {{"axis", 0}, {"axis", 1}});
+       }},
+      {"several results",
+       [&] {
+         b.add("unstack", {x}, {{"axis", 0}});
+       }},
       {"two literals", [&] { b.binary("add", 1.0, 2.0); }},
-      {"implicit padding", [&] { b.add("max_pool", {b.unsqueeze(x, {0, 1})}, {{"size", Axes{1, 1, 2, 2}}}); }},
+      {"implicit padding",
+       [&] {
+         b.add("max_pool", {b.unsqueeze(x, {0, 1})}, {{"size", Axes{1, 1, 2, 2}}});
+       }},
   };
   for (const auto& [what, action] : kCases) EXPECT_THROW(action(), BuildError) << what;
 }

@@ -24,7 +24,8 @@ TEST(Dialect, Versions) {
   EXPECT_EQ(Version::parse("0.23.9"), (Version{0, 23, 9}));
   EXPECT_EQ(Version::parse("1"), (Version{1, 0, 0}));
   EXPECT_LT(*Version::parse("0.9.10"), *Version::parse("0.23"));
-  for (const char* bad : {"", "x", "1.", "1.2.3.4", "-1", "1..2", "1.2x"}) EXPECT_EQ(Version::parse(bad), std::nullopt) << bad;
+  for (const char* bad : {"", "x", "1.", "1.2.3.4", "-1", "1..2", "1.2x"})
+    EXPECT_EQ(Version::parse(bad), std::nullopt) << bad;
 }
 
 TEST(Dialect, Targets) {
@@ -74,15 +75,34 @@ TEST(Dialect, SaysWhyATargetLacksAnOperator) {
 }
 
 // Operators whose results depend on values, on state between calls, or on tensors that this program never makes.
-const std::set<std::string> kWithoutInference = {
-    "separable_deconv", "update", "tract_core_einsum_q", "tract_core_matmul", "tract_core_qmatmul", "tract_core_qconv",
-    "tract_core_complex_to_inner_dim", "tract_core_inner_dim_to_complex", "tract_core_submodel", "tract_resource_get",
-    "tract_onnx_resize", "tract_onnx_non_max_suppression", "tract_onnx_ml_direct_lookup", "tract_onnx_ml_reverse_lookup",
-    "tract_onnx_ml_tree_ensemble_classifier", "tract_pulse_delay", "tract_pulse_cumsum", "tract_pulse_mask",
-    "tract_pulse_pulse_pad", "tract_transformers_dyn_kv_cache", "tract_transformers_quantized_dyn_kv_cache",
-    "tract_transformers_window_kv_sdpa", "tract_transformers_quantized_kv_sdpa", "tract_moe_ffn",
-    "tract_transformers_causal_conv1d_update", "tract_qwen35_causal_conv1d_update", "tract_transformers_gdn_recurrent",
-    "tract_qwen35_gdn_recurrent"};
+const std::set<std::string> kWithoutInference = {"separable_deconv",
+                                                 "update",
+                                                 "tract_core_einsum_q",
+                                                 "tract_core_matmul",
+                                                 "tract_core_qmatmul",
+                                                 "tract_core_qconv",
+                                                 "tract_core_complex_to_inner_dim",
+                                                 "tract_core_inner_dim_to_complex",
+                                                 "tract_core_submodel",
+                                                 "tract_resource_get",
+                                                 "tract_onnx_resize",
+                                                 "tract_onnx_non_max_suppression",
+                                                 "tract_onnx_ml_direct_lookup",
+                                                 "tract_onnx_ml_reverse_lookup",
+                                                 "tract_onnx_ml_tree_ensemble_classifier",
+                                                 "tract_pulse_delay",
+                                                 "tract_pulse_cumsum",
+                                                 "tract_pulse_mask",
+                                                 "tract_pulse_pulse_pad",
+                                                 "tract_transformers_dyn_kv_cache",
+                                                 "tract_transformers_quantized_dyn_kv_cache",
+                                                 "tract_transformers_window_kv_sdpa",
+                                                 "tract_transformers_quantized_kv_sdpa",
+                                                 "tract_moe_ffn",
+                                                 "tract_transformers_causal_conv1d_update",
+                                                 "tract_qwen35_causal_conv1d_update",
+                                                 "tract_transformers_gdn_recurrent",
+                                                 "tract_qwen35_gdn_recurrent"};
 
 TEST(Dialect, ResultsAreInferredOrRefusedByName) {
   const Dialect dialect{Target{}};

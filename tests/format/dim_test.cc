@@ -1,8 +1,8 @@
+#include "nnef/dim.h"
+
 #include <gtest/gtest.h>
 
 #include <random>
-
-#include "nnef/dim.h"
 
 namespace nnef {
 namespace {
@@ -81,9 +81,19 @@ TEST(Dim, ExtremaAreCanonical) {
 
 TEST(Dim, Texts) {
   const std::pair<Dim, const char*> kCases[] = {
-      {3, "3"}, {S, "S"}, {2 * S + 1, "2*S+1"}, {S - 1, "S-1"}, {1 - S, "1-S"}, {-S, "-1*S"}, {-2 * S, "-2*S"},
-      {floor_div(S - 1, 3) + 1, "(S+2)/3"}, {min(S, 3), "min(3,S)"}, {S * T - 2, "S*T-2"},
-      {floor_div(S * T, 4) * 3, "3*((S*T)/4)"}, {floor_div(S, T + 1), "S/(T+1)"}, {remainder(S, 3), "S-3*(S/3)"},
+      {3, "3"},
+      {S, "S"},
+      {2 * S + 1, "2*S+1"},
+      {S - 1, "S-1"},
+      {1 - S, "1-S"},
+      {-S, "-1*S"},
+      {-2 * S, "-2*S"},
+      {floor_div(S - 1, 3) + 1, "(S+2)/3"},
+      {min(S, 3), "min(3,S)"},
+      {S * T - 2, "S*T-2"},
+      {floor_div(S * T, 4) * 3, "3*((S*T)/4)"},
+      {floor_div(S, T + 1), "S/(T+1)"},
+      {remainder(S, 3), "S-3*(S/3)"},
   };
   for (const auto& [dim, text] : kCases) {
     EXPECT_EQ(dim.to_string(), text);
@@ -133,8 +143,8 @@ struct Sample {
 TEST(Dim, AgreesWithArithmeticOnNumbers) {
   std::mt19937 random(7);
   const auto below = [&random](std::size_t count) { return static_cast<std::size_t>(random()) % count; };
-  const std::vector<Bindings> bindings = {{{"S", 1}, {"T", 1}}, {{"S", 5}, {"T", 2}}, {{"S", 2}, {"T", 9}},
-                                          {{"S", 12}, {"T", 7}}, {{"S", 33}, {"T", 64}}};
+  const std::vector<Bindings> bindings = {
+      {{"S", 1}, {"T", 1}}, {{"S", 5}, {"T", 2}}, {{"S", 2}, {"T", 9}}, {{"S", 12}, {"T", 7}}, {{"S", 33}, {"T", 64}}};
   const auto floor_of = [](std::int64_t a, std::int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); };
   for (int round = 0; round < 60; ++round) {
     std::vector<Sample> pool = {{S, {}}, {T, {}}};
@@ -146,14 +156,29 @@ TEST(Dim, AgreesWithArithmeticOnNumbers) {
       const Sample a = pool[below(pool.size())], b = pool[below(pool.size())];
       const auto number = static_cast<std::int64_t>(below(6) + 1);
       const std::size_t kind = below(10);
-      const Dim made[] = {a.dim + b.dim, a.dim - b.dim, a.dim * number, -a.dim, floor_div(a.dim, number),
-                          ceil_div(a.dim, number), remainder(a.dim, number), min(a.dim, b.dim), max(a.dim, b.dim),
+      const Dim made[] = {a.dim + b.dim,
+                          a.dim - b.dim,
+                          a.dim * number,
+                          -a.dim,
+                          floor_div(a.dim, number),
+                          ceil_div(a.dim, number),
+                          remainder(a.dim, number),
+                          min(a.dim, b.dim),
+                          max(a.dim, b.dim),
                           a.dim + number};
       Sample result{made[kind], {}};
       for (std::size_t i = 0; i < bindings.size(); ++i) {
         const std::int64_t x = a.values[i], y = b.values[i];
-        const std::int64_t computed[] = {x + y, x - y, x * number, -x, floor_of(x, number), -floor_of(-x, number),
-                                         x - floor_of(x, number) * number, std::min(x, y), std::max(x, y), x + number};
+        const std::int64_t computed[] = {x + y,
+                                         x - y,
+                                         x * number,
+                                         -x,
+                                         floor_of(x, number),
+                                         -floor_of(-x, number),
+                                         x - floor_of(x, number) * number,
+                                         std::min(x, y),
+                                         std::max(x, y),
+                                         x + number};
         result.values.push_back(computed[kind]);
         ASSERT_EQ(result.dim.evaluate(bindings[i]), computed[kind]) << result.dim.to_string();
       }

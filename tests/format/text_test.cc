@@ -6,6 +6,7 @@
 #include "sample_graph.h"
 #include "nnef/builder.h"
 #include "nnef/syntax.h"
+#include "nnef/validate.h"
 
 namespace nnef {
 namespace {
@@ -166,6 +167,69 @@ TEST(Text, ReadsScans) {
   EXPECT_NE(text.find("fragment cell(a: tensor<scalar>, h: tensor<scalar>) -> (n: tensor<scalar>)\n{\n  n = add(a, h);\n}\n"),
             std::string::npos) << text;
   EXPECT_EQ(write_text(read(text), tract_dialect()), text);
+}
+
+void expect_same_values(const Graph& a, const Graph& b) {
+  ASSERT_EQ(a.operations.size(), b.operations.size());
+  for (std::size_t i = 0; i < a.operations.size(); ++i) {
+    const Operation &x = a.operations[i], &y = b.operations[i];
+    EXPECT_EQ(x.op, y.op);
+    ASSERT_EQ(x.results.size(), y.results.size());
+    for (std::size_t k = 0; k < x.results.size(); ++k) {
+      EXPECT_EQ(a.info(x.results[k]).name, b.info(y.results[k]).name);
+      EXPECT_EQ(a.info(x.results[k]).dtype, b.info(y.results[k]).dtype);
+      EXPECT_EQ(a.info(x.results[k]).shape, b.info(y.results[k]).shape) << a.info(x.results[k]).name;
+    }
+  }
+}
+
+// All that a graph can say at once: symbols, asserts, properties, a scan, quantisation, sizes, several results.
+TEST(Text, BuiltGraphsRoundTrip) {
+  Graph body;
+  body.name = "step";
+  const Dialect dialect = tract_dialect();
+  Builder inner(body, dialect);
+  const Value item = inner.parameter("item", DType::kF32, {1, 4});
+  const Value sum = inner.parameter("sum", DType::kF32, {1, 4});
+  inner.name_output(inner.binary("add", item, inner.binary("mul", sum, 0.1)), "next");
+
+  Graph graph;
+  graph.symbols = {"S", "T"};
+  graph.asserts = {"S >= 2"};
+  graph.extensions = {"vendor_thing 1"};
+  graph.properties = {{"tool", "a 'b' \"c\" \\"}};
+  graph.fragments.push_back({body});
+  Builder b(graph, dialect);
+  const Dim S = Dim::symbol("S"), T = Dim::symbol("T");
+  const Value x = b.external("x", DType::kF32, {S, 4});
+  const Value n = b.external("n", DType::kI64, {T});
+  const Value start = b.variable("start", ramp(DType::kF32, {1, 4}));
+  const auto list = [](std::vector<Argument> items) {
+    Argument::Array array;
+    array.items.push_back(Argument::tuple(std::move(items)));
+    return Argument(std::move(array));
+  };
+  const Value seen = b.add("tract_core_scan", {},
+                           {{"body", "step"}, {"scan", list({"item", x, 0, 1})}, {"full", Argument::Array{}},
+                            {"state", list({"sum", start, "next"})}, {"output", list({"next", "full", 0, 1})}});
+  const auto best = b.add_multi("tract_core_topk", {seen}, {{"k", 2}, {"axis", 1}, {"largest", true}});
+  b.name_output(b.reshape(b.slice(best[0], 0, S - min(S, 7), S), {2 * min(S, 7)}), "y");
+  b.name_output(b.add_multi("unstack", {best[1]}, {{"axis", 1}})[1], "places");
+  b.name_output(b.binary("mul", n, floor_div(T + S, 3)), "scaled");
+  graph.quant["y"] = {"zero_point_linear_quantize",
+                      {{"zero_point", 0}, {"scale", 0.1}, {"bits", 8}, {"signed", true}, {"symmetric", false}}};
+  b.finish();
+
+  const std::string text = write_text(graph, dialect), quant = write_quant(graph);
+  const Graph back = read_text(text, quant, "graph.nnef", dialect, graph.variables);
+  EXPECT_EQ(write_text(back, dialect), text);
+  EXPECT_EQ(write_quant(back), quant);
+  EXPECT_EQ(back.extensions, graph.extensions);
+  EXPECT_EQ(back.properties, graph.properties);
+  expect_same_values(graph, back);
+  ASSERT_EQ(back.fragments.size(), 1u);
+  expect_same_values(graph.fragments[0].body, back.fragments[0].body);
+  EXPECT_EQ(validate(back, dialect), std::vector<std::string>{});
 }
 
 TEST(Text, ErrorsNameThePlace) {

@@ -16,7 +16,9 @@ std::string problems(const std::function<void(Graph&)>& change) {
   return all;
 }
 
-TEST(Validate, TheSampleIsValid) { EXPECT_EQ(problems([](Graph&) {}), ""); }
+TEST(Validate, TheSampleIsValid) {
+  EXPECT_EQ(problems([](Graph&) {}), "");
+}
 
 TEST(Validate, NamesWhatIsWrong) {
   const std::pair<std::function<void(Graph&)>, const char*> kCases[] = {
@@ -37,7 +39,8 @@ TEST(Validate, NamesWhatIsWrong) {
        "the output 'y' is never defined.\n"},
       {[](Graph& g) { g.values[4].dtype = DType::kF32; },
        "'i' is stated as f32[S,1] but argmax_reduce of 'i' gives i64[S,1].\n"},
-      {[](Graph& g) { g.values[3].shape = {4}; }, "'y' is stated as f32[4] but mul of 'y' gives f32[S,4].\n"
+      {[](Graph& g) { g.values[3].shape = {4}; },
+       "'y' is stated as f32[4] but mul of 'y' gives f32[S,4].\n"
        "argmax_reduce of 'i': axis 1 is not in 0..0.\n"},
       {[](Graph& g) { g.registries.clear(); },
        "The operator tract_core_external needs the registry tract_core, which is not declared.\n"},
@@ -50,10 +53,13 @@ TEST(Validate, NamesWhatIsWrong) {
       {[](Graph& g) { g.outputs.push_back(Value{99}); }, "an output is not a value of the graph.\n"},
       {[](Graph& g) { g.operations[3].arguments[0].argument = Value{99}; },
        "mul of 'y' uses a value that does not exist.\n"},
-      {[](Graph& g) { g.operations[4].results.clear(); }, "argmax_reduce has no result.\nthe output 'i' is never defined.\n"},
+      {[](Graph& g) { g.operations[4].results.clear(); },
+       "argmax_reduce has no result.\nthe output 'i' is never defined.\n"},
       {[](Graph& g) { g.symbols.push_back("S"); }, "The symbol 'S' is declared twice.\n"},
       {[](Graph& g) { g.symbols.push_back("1"); }, "'1' cannot be the name of a symbol.\n"},
-      {[](Graph& g) { g.quant["nobody"] = {"linear_quantize", {}}; },
+      {[](Graph& g) {
+         g.quant["nobody"] = {"linear_quantize", {}};
+       },
        "The quantisation entry 'nobody' names no value.\n"},
   };
   for (const auto& [change, expected] : kCases) EXPECT_EQ(problems(change), expected);

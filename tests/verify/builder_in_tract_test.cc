@@ -58,7 +58,8 @@ class BuilderInTract : public testing::Test {
     const EngineRun result = run_engine(*engine, archive, inputs_, 60);
     ASSERT_TRUE(result.ran) << result.message << "\n" << nnef::write_text(graph, dialect);
     for (const auto& compared : compare_outputs(expected_, result.outputs, tolerance)) {
-      EXPECT_TRUE(compared.agrees) << compared.name << ": " << compared.detail << "\n" << nnef::write_text(graph, dialect);
+      EXPECT_TRUE(compared.agrees) << compared.name << ": " << compared.detail << "\n"
+                                   << nnef::write_text(graph, dialect);
     }
   }
 
@@ -84,7 +85,8 @@ TEST_F(BuilderInTract, MovesItems) {
   output("empty", b.slice(x, 0, 1, 1), f32({0, 3}, {}));
   output("joined", b.concat({x, x}, 1), f32({2, 6}, {0, 1, 2, 0, 1, 2, 3, 4, 5, 3, 4, 5}));
   output("tiled", b.tile(x, {2, 1}), f32({4, 3}, {0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5}));
-  output("widened", b.broadcast_to(b.slice(x, 0, 0, 1), {2, 2, 3}), f32({2, 2, 3}, {0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2}));
+  output("widened", b.broadcast_to(b.slice(x, 0, 0, 1), {2, 2, 3}),
+         f32({2, 2, 3}, {0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2}));
   const Value one = b.slice(b.slice(x, 0, 1, 2), 1, 2, 3);
   output("rank_0", b.reshape(one, {}), f32({}, {5}));
   output("rank_1", b.reshape(b.reshape(one, {}), {1}), f32({1}, {5}));
@@ -133,7 +135,8 @@ TEST_F(BuilderInTract, LiteralsOfEachType) {
   const Value d = b.cast(x, DType::kF64);
   output("f64_tenth", b.binary("mul", d, 0.1), f64({2}, {0.1, 0.2}));
   const Value n = b.cast(x, DType::kI64);
-  output("i64_large", b.binary("add", n, std::int64_t{1} << 40), i64({2}, {(std::int64_t{1} << 40) + 1, (std::int64_t{1} << 40) + 2}));
+  output("i64_large", b.binary("add", n, std::int64_t{1} << 40),
+         i64({2}, {(std::int64_t{1} << 40) + 1, (std::int64_t{1} << 40) + 2}));
   output("i64_minus", b.binary("mul", n, -3), i64({2}, {-3, -6}));
   output("i32", b.binary("add", b.cast(x, DType::kI32), 7), tensor<std::int32_t>(DType::kI32, {2}, {8, 9}));
   output("i16", b.binary("add", b.cast(x, DType::kI16), -300), tensor<std::int16_t>(DType::kI16, {2}, {-299, -298}));
@@ -149,15 +152,24 @@ TEST_F(BuilderInTract, LiteralsOfEachType) {
 TEST_F(BuilderInTract, LogicalAndIntegerArithmetic) {
   const Value n = input("n", i64({4}, {-3, 0, 2, 7}));
   const Value m = input("m", i64({4}, {2, 2, 2, -4}));
-  for (const auto& [op, items] : std::map<std::string, std::vector<std::int64_t>>{
-           {"add", {-1, 2, 4, 3}}, {"sub", {-5, -2, 0, 11}}, {"mul", {-6, 0, 4, -28}}, {"div", {-1, 0, 1, -1}},
-           {"min", {-3, 0, 2, -4}}, {"max", {2, 2, 2, 7}}, {"tract_core_bitand", {0, 0, 2, 4}},
-           {"tract_core_bitor", {-1, 2, 2, -1}}, {"tract_core_bitxor", {-1, 2, 0, -5}}}) {
+  for (const auto& [op, items] :
+       std::map<std::string, std::vector<std::int64_t>>{{"add", {-1, 2, 4, 3}},
+                                                        {"sub", {-5, -2, 0, 11}},
+                                                        {"mul", {-6, 0, 4, -28}},
+                                                        {"div", {-1, 0, 1, -1}},
+                                                        {"min", {-3, 0, 2, -4}},
+                                                        {"max", {2, 2, 2, 7}},
+                                                        {"tract_core_bitand", {0, 0, 2, 4}},
+                                                        {"tract_core_bitor", {-1, 2, 2, -1}},
+                                                        {"tract_core_bitxor", {-1, 2, 0, -5}}}) {
     output("i_" + op, b.binary(op, n, m), i64({4}, items));
   }
-  for (const auto& [op, items] : std::map<std::string, std::vector<std::uint8_t>>{
-           {"eq", {0, 0, 1, 0}}, {"ne", {1, 1, 0, 1}}, {"lt", {1, 1, 0, 0}}, {"gt", {0, 0, 0, 1}}, {"le", {1, 1, 1, 0}},
-           {"ge", {0, 0, 1, 1}}}) {
+  for (const auto& [op, items] : std::map<std::string, std::vector<std::uint8_t>>{{"eq", {0, 0, 1, 0}},
+                                                                                  {"ne", {1, 1, 0, 1}},
+                                                                                  {"lt", {1, 1, 0, 0}},
+                                                                                  {"gt", {0, 0, 0, 1}},
+                                                                                  {"le", {1, 1, 1, 0}},
+                                                                                  {"ge", {0, 0, 1, 1}}}) {
     output("c_" + op, b.binary(op, n, m), bools({4}, items));
   }
   const Value p = b.binary("gt", n, 0), q = b.binary("gt", m, 0);  // 0 0 1 1, 1 1 1 0
@@ -167,8 +179,11 @@ TEST_F(BuilderInTract, LogicalAndIntegerArithmetic) {
   output("same", b.binary("eq", p, q), bools({4}, {0, 0, 1, 0}));
   output("differ", b.binary("ne", p, q), bools({4}, {1, 1, 0, 1}));
   output("not_", b.unary("not", p), bools({4}, {1, 1, 0, 0}));
-  for (const auto& [op, items] : std::map<std::string, std::vector<std::int64_t>>{
-           {"neg", {3, 0, -2, -7}}, {"abs", {3, 0, 2, 7}}, {"sign", {-1, 0, 1, 1}}, {"tract_core_bitnot", {2, -1, -3, -8}}}) {
+  for (const auto& [op, items] :
+       std::map<std::string, std::vector<std::int64_t>>{{"neg", {3, 0, -2, -7}},
+                                                        {"abs", {3, 0, 2, 7}},
+                                                        {"sign", {-1, 0, 1, 1}},
+                                                        {"tract_core_bitnot", {2, -1, -3, -8}}}) {
     output("u_" + op, b.unary(op, n), i64({4}, items));
   }
   run();
@@ -240,10 +255,15 @@ TEST_F(BuilderInTract, Scans) {
   const Value x = input("x", f32({3, 2}, {1, 2, 3, 4, 5, 6}), {S, 2});
   const Value start = b.variable("start", f32({1, 2}, {10, 20}));
   using nnef::Argument;
-  const auto list = [](std::vector<Argument> items) { return Argument(Argument::Array{{Argument::tuple(std::move(items))}, false}); };
+  const auto list = [](std::vector<Argument> items) {
+    return Argument(Argument::Array{{Argument::tuple(std::move(items))}, false});
+  };
   const auto results = b.add_multi("tract_core_scan", {},
-                                   {{"body", "step"}, {"scan", list({"item", x, 0, 1})}, {"full", Argument::Array{}},
-                                    {"state", list({"sum", start, "next"})}, {"output", list({"seen", "full", 0, 1})}});
+                                   {{"body", "step"},
+                                    {"scan", list({"item", x, 0, 1})},
+                                    {"full", Argument::Array{}},
+                                    {"state", list({"sum", start, "next"})},
+                                    {"output", list({"seen", "full", 0, 1})}});
   output("sums", results.at(0), f32({3, 2}, {11, 22, 14, 26, 19, 32}));
   run();
 }
@@ -261,8 +281,15 @@ TEST_F(BuilderInTract, DimensionExpressions) {
     const Dim a = pool[static_cast<std::size_t>(below(static_cast<std::int64_t>(pool.size())))];
     const Dim c = pool[static_cast<std::size_t>(below(static_cast<std::int64_t>(pool.size())))];
     const Dim number = below(7) + 1;
-    const Dim made[] = {a + c, a * number + c, floor_div(a + number, number + 1), ceil_div(a, number), min(a, c + number),
-                        max(a, c), max(a - c, 0), remainder(a, number), a - min(a, c)};
+    const Dim made[] = {a + c,
+                        a * number + c,
+                        floor_div(a + number, number + 1),
+                        ceil_div(a, number),
+                        min(a, c + number),
+                        max(a, c),
+                        max(a - c, 0),
+                        remainder(a, number),
+                        a - min(a, c)};
     const Dim dim = made[below(std::size(made))];
     const std::int64_t expected = dim.evaluate(sizes);
     if (expected < 0 || expected > 10000 || dim.to_string().size() > 32) continue;
@@ -279,10 +306,14 @@ TEST_F(BuilderInTract, VariablesOfEachType) {
   output("f16_", b.variable("a/half", f16({2}, {1.5F, -2})), f16({2}, {1.5F, -2}));
   output("f64_", b.variable("a/double", f64({1}, {0.1})), f64({1}, {0.1}));
   output("i64_", b.variable("a/long", i64({1}, {std::int64_t{1} << 60})), i64({1}, {std::int64_t{1} << 60}));
-  output("i32_", b.variable("a/int", tensor<std::int32_t>(DType::kI32, {1}, {-5})), tensor<std::int32_t>(DType::kI32, {1}, {-5}));
-  output("i16_", b.variable("a/short", tensor<std::int16_t>(DType::kI16, {1}, {-5})), tensor<std::int16_t>(DType::kI16, {1}, {-5}));
-  output("i8_", b.variable("a/char", tensor<std::int8_t>(DType::kI8, {1}, {-5})), tensor<std::int8_t>(DType::kI8, {1}, {-5}));
-  output("u8_", b.variable("a/byte", tensor<std::uint8_t>(DType::kU8, {1}, {250})), tensor<std::uint8_t>(DType::kU8, {1}, {250}));
+  output("i32_", b.variable("a/int", tensor<std::int32_t>(DType::kI32, {1}, {-5})),
+         tensor<std::int32_t>(DType::kI32, {1}, {-5}));
+  output("i16_", b.variable("a/short", tensor<std::int16_t>(DType::kI16, {1}, {-5})),
+         tensor<std::int16_t>(DType::kI16, {1}, {-5}));
+  output("i8_", b.variable("a/char", tensor<std::int8_t>(DType::kI8, {1}, {-5})),
+         tensor<std::int8_t>(DType::kI8, {1}, {-5}));
+  output("u8_", b.variable("a/byte", tensor<std::uint8_t>(DType::kU8, {1}, {250})),
+         tensor<std::uint8_t>(DType::kU8, {1}, {250}));
   output("bool_", b.variable("a/flag", bools({2}, {1, 0})), bools({2}, {1, 0}));
   run();
 }

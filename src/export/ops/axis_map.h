@@ -22,7 +22,8 @@ struct AxisMap {
 // Each item of the result read from one place: a gather by constant indices.
 Value read_along(Call& call, Value x, int axis, std::string_view hint, const std::vector<std::int64_t>& places);
 
-// The map as a product with a constant matrix. x is f32 or f64.
+// The map as a product with a constant matrix, or, where that would be large, as a weighted sum of gathers (all items
+// then have equally many taps). x is f32 or f64.
 Value map_along(Call& call, Value x, int axis, std::string_view hint, const AxisMap& map);
 
 }  // namespace torch2nnef

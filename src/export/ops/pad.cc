@@ -149,7 +149,7 @@ void lower_pad(Call& call) {
 }
 
 void lower_pad_by_number(Call& call) {
-  static constexpr Border kModes[] = {Border::kConstant, Border::kReflect, Border::kReplicate, Border::kCircular};
+  static constexpr Border kModes[] = {Border::kReflect, Border::kReplicate, Border::kCircular, Border::kConstant};
   std::int64_t mode = call.integer("mode");
   if (mode < 0 || mode > 3) throw Unsupported("padding of mode " + std::to_string(mode));
   pad(call, kModes[mode], "pad", "value");

@@ -19,27 +19,35 @@ Pool read_pool(const Call& call, std::size_t spatial) {
   return pool;
 }
 
-std::vector<std::int64_t> ceiling_room(const Pool& pool, const Shape& sizes, const Shape& results) {
+namespace {
+
+// How many windows torch sees with ceil_mode: the last one may stick out, but not begin in the padding at the end.
+Dim ceiling_windows(const Pool& pool, std::size_t axis, const Dim& size) {
+  const Dim stride = pool.stride[axis];
+  const Dim touching = ceil_div(size + 2 * pool.padding[axis] - pool.extent(axis), stride) + 1;
+  // Strides that are not longer than that never leave a window behind the end.
+  if (pool.stride[axis] + pool.padding[axis] <= pool.extent(axis)) return touching;
+  return min(touching, ceil_div(size + pool.padding[axis], stride));
+}
+
+}  // namespace
+
+std::vector<std::int64_t> ceiling_room(const Pool& pool, const Shape& sizes) {
   std::vector<std::int64_t> room(pool.spatial(), 0);
   for (std::size_t axis = 0; pool.ceil_mode && axis < room.size(); ++axis) {
-    const std::int64_t stride = pool.stride[axis];
-    if (!sizes[axis].is_constant()) {
-      room[axis] = stride - 1;
-      continue;
-    }
-    const std::int64_t used = (results[axis].value() - 1) * stride + pool.extent(axis);
+    room[axis] = pool.stride[axis] - 1;
+    if (!sizes[axis].is_constant()) continue;
+    const std::int64_t windows = ceiling_windows(pool, axis, sizes[axis]).value();
+    const std::int64_t used = (windows - 1) * pool.stride[axis] + pool.extent(axis);
     room[axis] = std::max<std::int64_t>(used - sizes[axis].value() - 2 * pool.padding[axis], 0);
   }
   return room;
 }
 
-// torch drops a last window that begins in the padding at the end. It can only be there when the stride is that long.
-Value cut_to(Call& call, const Pool& pool, Value y, const Shape& results) {
-  Builder& b = call.builder();
+Value without_surplus(Call& call, const Pool& pool, Value y, const Shape& sizes) {
   for (std::size_t axis = 0; pool.ceil_mode && axis < pool.spatial(); ++axis) {
-    const std::size_t place = axis + 2;
-    if (b.shape(y)[place].is_constant() || pool.stride[axis] + pool.padding[axis] <= pool.extent(axis)) continue;
-    y = b.slice(y, static_cast<int>(place), 0, results[axis]);
+    if (sizes[axis].is_constant() || pool.stride[axis] + pool.padding[axis] <= pool.extent(axis)) continue;
+    y = call.builder().slice(y, static_cast<int>(axis) + 2, 0, ceiling_windows(pool, axis, sizes[axis]));
   }
   return y;
 }
@@ -68,18 +76,18 @@ Padding padding_with_room(const Pool& pool, const std::vector<std::int64_t>& roo
 void lower_max_pool(Call& call, std::size_t spatial) {
   Builder& b = call.builder();
   const Pool pool = read_pool(call, spatial);
-  const Shape results = last_axes(call.result_shape(), spatial);
+  const Shape sizes = last_axes(call.shape("self"), spatial);
   if (is_empty(call.result_shape())) throw Unsupported("a pool of nothing");
   Planes planes(call, call.tensor("self"), spatial);
-  const std::vector<std::int64_t> room = ceiling_room(pool, last_axes(call.shape("self"), spatial), results);
+  const std::vector<std::int64_t> room = ceiling_room(pool, sizes);
   const auto attributes = pool_attributes(pool, padding_with_room(pool, room));
   if (!call.wanted(1)) {
     Value y = b.add("max_pool", {planes.value()}, attributes);
-    return call.result(planes.restored(cut_to(call, pool, y, results)));
+    return call.result(planes.restored(without_surplus(call, pool, y, sizes)));
   }
   std::vector<Value> both = b.add_multi("max_pool_with_index", {planes.value()}, attributes);
   for (std::size_t i = 0; i < both.size(); ++i) {
-    if (call.wanted(i)) call.result(i, planes.restored(cut_to(call, pool, both[i], results)));
+    if (call.wanted(i)) call.result(i, planes.restored(without_surplus(call, pool, both[i], sizes)));
   }
 }
 
@@ -112,13 +120,13 @@ void lower_average_pool(Call& call, std::size_t spatial) {
   if (!is_floating(call.result_type())) throw Unsupported("an average pool of integers");
   if (is_empty(call.result_shape())) throw Unsupported("a pool of nothing");
   const Pool pool = read_pool(call, spatial);
-  const Shape results = last_axes(call.result_shape(), spatial);
+  const Shape sizes = last_axes(call.shape("self"), spatial);
   Planes planes(call, call.tensor_as("self", window_dtype(call.result_dtype())), spatial);
-  const std::vector<std::int64_t> room = ceiling_room(pool, last_axes(call.shape("self"), spatial), results);
+  const std::vector<std::int64_t> room = ceiling_room(pool, sizes);
   Value y = call.has("divisor_override")
                 ? sum_over(call, pool, planes.value(), room, call.integer("divisor_override"))
                 : average(call, pool, planes.value(), room, call.flag("count_include_pad"));
-  call.result(b.cast(planes.restored(cut_to(call, pool, y, results)), call.result_dtype()));
+  call.result(b.cast(planes.restored(without_surplus(call, pool, y, sizes)), call.result_dtype()));
 }
 
 }  // namespace
@@ -129,7 +137,8 @@ void register_pool(Registry& registry) {
   for (std::size_t spatial = 1; spatial <= 3; ++spatial) {
     const std::string d = std::to_string(spatial) + "d";
     registry.add("aten::max_pool" + d + " aten::max_pool" + d + "_with_indices aten::mkldnn_max_pool" + d,
-                 [spatial](Call& call) { lower_max_pool(call, spatial); });
+                 [spatial](Call& call) { lower_max_pool(call, spatial); },
+                 "NaN is dropped, and a window of -inf alone gives the least finite number: the engine's maximum");
     registry.add("aten::avg_pool" + d, [spatial](Call& call) { lower_average_pool(call, spatial); });
   }
 }

@@ -21,9 +21,9 @@ struct Pool {
 Pool read_pool(const Call& call, std::size_t spatial);
 
 // Room at the end of each spatial axis that makes the engine, which rounds sizes down, see as many windows as torch.
-// `sizes` are those of the input, `results` torch's. A symbolic size may get one window too many, which cut_to() drops.
-std::vector<std::int64_t> ceiling_room(const Pool& pool, const Shape& sizes, const Shape& results);
-Value cut_to(Call& call, const Pool& pool, Value y, const Shape& results);
+// `sizes` are those of the input. A symbolic size may get one window too many, which without_surplus() drops.
+std::vector<std::int64_t> ceiling_room(const Pool& pool, const Shape& sizes);
+Value without_surplus(Call& call, const Pool& pool, Value y, const Shape& sizes);
 
 // The last `count` axes of a shape.
 inline Shape last_axes(const Shape& shape, std::size_t count) {

@@ -2,20 +2,19 @@
 //
 // Sizes that are known at export: whole factors of nearest are a tile, other nearest ones a gather, interpolation is a
 // product with a small matrix for each axis (twice as fast in the engine as its resize operator, and with torch's own
-// rounding). Symbolic sizes need a factor: whole for nearest, any for interpolation.
+// rounding). Symbolic sizes: whole factors are a tile, or the engine's operator; for others places and weights are
+// computed in the graph.
 
 #include <array>
 #include <cmath>
 
 #include "export/ops/interpolation.h"
+#include "export/ops/interpolation_symbolic.h"
 #include "export/ops/pool.h"
 #include "export/ops/shape_util.h"
 
 namespace torch2nnef {
 namespace {
-
-// Matrices above this go through the engine's resize operator: they would weigh more than they save.
-constexpr std::int64_t kLargestMatrix = 1 << 20;
 
 struct Resize {
   Resample kind;
@@ -43,11 +42,33 @@ std::vector<std::optional<double>> given_scales(const Call& call, std::size_t sp
   return scales;
 }
 
+// floor(size * scale).
+Dim scaled(const Dim& size, double scale) {
+  if (size.is_constant()) return static_cast<std::int64_t>(static_cast<double>(size.value()) * scale);
+  for (std::int64_t divisor = 1; divisor <= 64; ++divisor) {
+    const double times = std::round(scale * static_cast<double>(divisor));
+    if (times > 0 && times / static_cast<double>(divisor) == scale) {
+      return floor_div(size * static_cast<std::int64_t>(times), divisor);
+    }
+  }
+  throw Unsupported("an axis of length " + size.to_string() + " resampled by " + std::to_string(scale),
+                    "make the axis static, or use a simple fraction");
+}
+
+Shape wanted_sizes(const Call& call, const Resize& resize) {
+  if (call.has("output_size")) return call.dims("output_size");
+  Shape results;
+  for (std::size_t axis = 0; axis < resize.spatial; ++axis) {
+    results.push_back(scaled(resize.sizes[axis], resize.scales[axis].value()));
+  }
+  return results;
+}
+
 Resize read_resize(const Call& call, std::string_view input, Resample kind, std::size_t spatial, bool antialias) {
   Resize resize{kind, spatial, false, antialias, given_scales(call, spatial), {}, {}};
   resize.align_corners = call.has("align_corners") && call.flag("align_corners");
   resize.sizes = last_axes(call.shape(input), spatial);
-  resize.results = last_axes(call.result_shape(), spatial);
+  resize.results = wanted_sizes(call, resize);
   return resize;
 }
 
@@ -93,10 +114,8 @@ Value repeated(Call& call, Value x, const std::vector<std::int64_t>& times) {
   return b.reshape(b.tile(b.reshape(x, split), repeats), merged);
 }
 
-[[noreturn]] void refuse_symbolic(const Resize& resize, std::size_t axis) {
-  throw Unsupported("an axis of length " + resize.sizes[axis].to_string() + " resampled to " +
-                        resize.results[axis].to_string(),
-                    "make the axis static, or resample by a whole scale factor");
+SymbolicAxis symbolic_axis(const Resize& resize, std::size_t axis) {
+  return {resize.sizes[axis], resize.results[axis], resize.scales[axis], resize.align_corners};
 }
 
 Value resize_nearest(Call& call, Value x, const Resize& resize) {
@@ -111,71 +130,44 @@ Value resize_nearest(Call& call, Value x, const Resize& resize) {
       const std::vector<std::int64_t> places = nearest_places(resize.kind, axis_of(resize, axis, b.dtype(x)));
       x = read_along(call, x, static_cast<int>(lead + axis), "places", places);
     } else {
-      refuse_symbolic(resize, axis);
+      x = nearest_along(call, x, static_cast<int>(lead + axis), resize.kind, symbolic_axis(resize, axis));
     }
   }
   return repeated(call, x, times);
 }
 
-// Results for inputs along an axis whose length is symbolic, where that is a number: 2, or 1.5.
-std::optional<double> ratio(const Resize& resize, std::size_t axis) {
-  if (resize.scales[axis] && *resize.scales[axis] > 0) return *resize.scales[axis];
-  if (is_static(resize, axis)) {
-    return static_cast<double>(resize.results[axis].value()) / static_cast<double>(resize.sizes[axis].value());
-  }
-  for (std::int64_t divisor = 1; divisor <= 8; ++divisor) {
-    const std::optional<Dim> factor = nnef::exact_div(resize.results[axis] * divisor, resize.sizes[axis]);
-    if (factor && factor->is_constant()) return static_cast<double>(factor->value()) / static_cast<double>(divisor);
-  }
-  return std::nullopt;
-}
-
-// The engine's own operator over all axes at once: by sizes where they are known and say all, else by scales.
-Value resize_by_operator(Call& call, Value x, const Resize& resize) {
-  Builder& b = call.builder();
-  if (resize.antialias) refuse_symbolic(resize, 0);
-  std::vector<Argument> scales;
-  std::vector<std::int64_t> sizes;
-  const std::size_t lead = b.shape(x).size() - resize.spatial;
-  bool by_sizes = true;
-  for (std::size_t axis = 0; axis < b.shape(x).size(); ++axis) {
-    const Dim& size = axis < lead ? b.shape(x)[axis] : resize.results[axis - lead];
-    by_sizes = by_sizes && size.is_constant() && (axis < lead || is_static(resize, axis - lead));
-    if (by_sizes) sizes.push_back(size.value());
-    const std::optional<double> scale = axis < lead ? 1.0 : ratio(resize, axis - lead);
-    if (!scale) refuse_symbolic(resize, axis - lead);
-    scales.emplace_back(*scale);
-    if (axis >= lead && by_sizes && !resize.align_corners) {
-      const double exact = static_cast<double>(size.value()) / static_cast<double>(b.shape(x)[axis].value());
-      by_sizes = *scale == exact;
-    }
-  }
-  const Argument places = by_sizes ? Argument(sizes) : Argument(Argument::Array{scales});
-  return b.add("tract_core_resize", {x},
-               {{by_sizes ? "sizes" : "scales", places},
-                {"coord_transformer", resize.align_corners ? "align_corners" : "half_pixel"},
-                {"interpolator", resize.kind == Resample::kLinear ? "linear" : "cubic"}});
-}
-
-bool matrices_serve(const Resize& resize) {
-  for (std::size_t axis = 0; axis < resize.spatial; ++axis) {
-    if (!is_static(resize, axis)) return false;
-    if (resize.antialias) continue;
-    if (resize.sizes[axis].value() * resize.results[axis].value() > kLargestMatrix) return false;
-  }
-  return true;
+// The engine's own operator, which takes symbolic sizes by whole factors. Other axes keep their size here.
+Value grown_by_operator(Call& call, Value x, const Resize& resize, const std::vector<std::int64_t>& times) {
+  const std::size_t lead = static_cast<std::size_t>(call.builder().rank(x)) - resize.spatial;
+  std::vector<Argument> scales(lead, Argument(1.0));
+  for (std::int64_t count : times) scales.emplace_back(static_cast<double>(count));
+  return call.builder().add("tract_core_resize", {x},
+                            {{"scales", Argument::Array{scales}},
+                             {"coord_transformer", resize.align_corners ? "align_corners" : "half_pixel"},
+                             {"interpolator", resize.kind == Resample::kLinear ? "linear" : "cubic"}});
 }
 
 Value interpolate(Call& call, Value x, const Resize& resize) {
   Builder& b = call.builder();
-  if (!matrices_serve(resize)) return resize_by_operator(call, x, resize);
   const std::size_t lead = b.shape(x).size() - resize.spatial;
+  std::vector<std::int64_t> times(resize.spatial, 1);
+  bool grows = false;
   for (std::size_t axis = 0; axis < resize.spatial; ++axis) {
+    const int place = static_cast<int>(lead + axis);
     if (same_size(resize, axis) && (resize.align_corners || resize.scales[axis].value_or(1.0) == 1.0)) continue;
-    const AxisMap map = interpolation(resize.kind, axis_of(resize, axis, b.dtype(x)));
-    x = map_along(call, x, static_cast<int>(lead + axis), "interpolation", map);
+    if (is_static(resize, axis)) {
+      x = map_along(call, x, place, "interpolation", interpolation(resize.kind, axis_of(resize, axis, b.dtype(x))));
+    } else if (resize.antialias) {
+      throw Unsupported("an axis of length " + resize.sizes[axis].to_string() + " resampled with antialiasing",
+                        "make the axis static");
+    } else if (const auto factor = whole_factor(resize, axis); factor && b.dialect().has("tract_core_resize")) {
+      times[axis] = *factor;
+      grows = true;
+    } else {
+      x = interpolated_along(call, x, place, resize.kind, symbolic_axis(resize, axis));
+    }
   }
-  return x;
+  return grows ? grown_by_operator(call, x, resize, times) : x;
 }
 
 void lower_resize(Call& call, Resample kind, std::size_t spatial, bool antialias) {
@@ -196,23 +188,22 @@ void lower_resize(Call& call, Resample kind, std::size_t spatial, bool antialias
 void register_resize(Registry& registry);
 
 void register_resize(Registry& registry) {
-  auto add = [&](const char* names, Resample kind, std::size_t spatial, const char* notes, bool antialias = false) {
-    registry.add(names, [=](Call& call) { lower_resize(call, kind, spatial, antialias); }, notes);
+  auto add = [&](const char* name, Resample kind, std::size_t spatial, bool antialias = false) {
+    registry.add(name, [=](Call& call) { lower_resize(call, kind, spatial, antialias); },
+                 antialias ? "static axes" : "");
   };
-  const char* whole = "symbolic axes by whole factors";
-  const char* any = "symbolic axes by a factor";
-  add("aten::upsample_nearest1d", Resample::kNearest, 1, whole);
-  add("aten::upsample_nearest2d", Resample::kNearest, 2, whole);
-  add("aten::upsample_nearest3d", Resample::kNearest, 3, whole);
-  add("aten::_upsample_nearest_exact1d", Resample::kNearestExact, 1, whole);
-  add("aten::_upsample_nearest_exact2d", Resample::kNearestExact, 2, whole);
-  add("aten::_upsample_nearest_exact3d", Resample::kNearestExact, 3, whole);
-  add("aten::upsample_linear1d", Resample::kLinear, 1, any);
-  add("aten::upsample_bilinear2d", Resample::kLinear, 2, any);
-  add("aten::upsample_trilinear3d", Resample::kLinear, 3, any);
-  add("aten::upsample_bicubic2d", Resample::kCubic, 2, any);
-  add("aten::_upsample_bilinear2d_aa", Resample::kLinear, 2, "static axes", true);
-  add("aten::_upsample_bicubic2d_aa", Resample::kCubic, 2, "static axes", true);
+  add("aten::upsample_nearest1d", Resample::kNearest, 1);
+  add("aten::upsample_nearest2d", Resample::kNearest, 2);
+  add("aten::upsample_nearest3d", Resample::kNearest, 3);
+  add("aten::_upsample_nearest_exact1d", Resample::kNearestExact, 1);
+  add("aten::_upsample_nearest_exact2d", Resample::kNearestExact, 2);
+  add("aten::_upsample_nearest_exact3d", Resample::kNearestExact, 3);
+  add("aten::upsample_linear1d", Resample::kLinear, 1);
+  add("aten::upsample_bilinear2d", Resample::kLinear, 2);
+  add("aten::upsample_trilinear3d", Resample::kLinear, 3);
+  add("aten::upsample_bicubic2d", Resample::kCubic, 2);
+  add("aten::_upsample_bilinear2d_aa", Resample::kLinear, 2, true);
+  add("aten::_upsample_bicubic2d_aa", Resample::kCubic, 2, true);
 }
 
 }  // namespace torch2nnef

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <random>
 #include <set>
 
 namespace torch2nnef {
@@ -129,11 +130,18 @@ bool within(const Symbol& symbol, std::int64_t value) {
   return value >= std::max<std::int64_t>(symbol.minimum.value_or(2), 2) && value <= symbol.maximum.value_or(INT64_MAX);
 }
 
-// A size near `start + step`, within the bounds and unlike those of other symbols.
-std::optional<std::int64_t> pick(const Symbol& symbol, std::int64_t start, std::int64_t step, std::int64_t grid,
+// How far the sizes of world w are from the sample's, in steps: unlike for each symbol, so that no symbol follows another,
+// and odd and even, so that a rounded half shows.
+std::int64_t steps_away(std::size_t symbol, std::size_t world) {
+  static constexpr std::int64_t kSteps[4][5] = {{0, 1, 2, 5, 9}, {0, 2, 5, 3, 8}, {0, 3, 1, 7, 6}, {0, 5, 4, 2, 11}};
+  return kSteps[symbol % 4][world % 5] + static_cast<std::int64_t>(symbol / 4);
+}
+
+// The size that many steps above or below the sample, within the bounds and unlike those that are taken.
+std::optional<std::int64_t> pick(const Symbol& symbol, std::int64_t start, std::int64_t away, std::int64_t grid,
                                  const std::set<std::int64_t>& taken) {
   for (int round = 0; round < 16; ++round) {
-    for (std::int64_t value : {start + step + round * grid, start - step - round * grid}) {
+    for (std::int64_t value : {start + (away + round) * grid, start - (away + round) * grid}) {
       if (within(symbol, value) && !taken.count(value)) return value;
     }
   }
@@ -153,35 +161,51 @@ bool hides_broadcasting(const DynamicAxes& axes, const std::vector<DynamicInput>
 
 std::vector<std::vector<Bindings>> world_choices(const DynamicAxes& axes, const std::vector<DynamicInput>& inputs) {
   bool with_sample = !hides_broadcasting(axes, inputs);
+  std::size_t count = std::clamp<std::size_t>(axes.symbols.size() + 2, 4, 5);
   std::vector<std::vector<Bindings>> choices;
   for (std::int64_t grid : {std::int64_t{1}, std::int64_t{2}, std::int64_t{4}, std::int64_t{8}, std::int64_t{16},
                             std::int64_t{32}, std::int64_t{64}, std::int64_t{0}}) {
     std::vector<Bindings> worlds;
     if (with_sample) worlds.push_back(axes.sample);
     bool possible = true;
-    for (std::size_t world = worlds.size(); world < 3 && possible; ++world) {
+    for (std::size_t world = worlds.size(); world < count && possible; ++world) {
       Bindings bindings;
-      std::set<std::int64_t> taken;
-      for (const Symbol& symbol : axes.symbols) {
+      for (std::size_t i = 0; i < axes.symbols.size() && possible; ++i) {
+        const Symbol& symbol = axes.symbols[i];
         std::int64_t sample = axes.sample.at(symbol.name);
+        std::set<std::int64_t> taken;
         for (const Bindings& other : worlds) taken.insert(other.at(symbol.name));
-        // Batch sizes and the like stay small; 0 stands for multiples of the sample.
+        for (const auto& [name, size] : bindings) taken.insert(size);
+        // Batch sizes and the like stay small; a grid of 0 stands for multiples of the sample.
         std::int64_t step = grid == 0 ? std::max<std::int64_t>(sample, 1) : sample <= 4 && grid < 64 ? 1 : grid;
-        std::int64_t start = sample < 2 && step == 1 ? 1 : sample;
-        auto value = pick(symbol, start, step * static_cast<std::int64_t>(world + (with_sample ? 0 : 1)), step, taken);
-        for (const Bindings& other : worlds) taken.erase(other.at(symbol.name));
-        if (!value) {
-          possible = false;
-          break;
-        }
-        bindings[symbol.name] = *value;
-        taken.insert(*value);
+        std::int64_t start = with_sample ? sample : std::max<std::int64_t>(sample, 1) + step;
+        auto value = pick(symbol, start, steps_away(i, world), step, taken);
+        possible = value.has_value();
+        if (possible) bindings[symbol.name] = *value;
       }
       worlds.push_back(std::move(bindings));
     }
     if (possible && std::find(choices.begin(), choices.end(), worlds) == choices.end()) choices.push_back(std::move(worlds));
   }
   return choices;
+}
+
+std::vector<Bindings> sizes_within_bounds(const std::vector<Symbol>& symbols) {
+  constexpr int kTries = 64;
+  std::mt19937_64 random(1);
+  std::vector<Bindings> result;
+  for (int i = 0; i < kTries; ++i) {
+    Bindings sizes;
+    for (const Symbol& symbol : symbols) {
+      std::int64_t low = std::max<std::int64_t>(symbol.minimum.value_or(1), 1);
+      std::int64_t high = std::max(symbol.maximum.value_or(std::max<std::int64_t>(4096, low)), low);
+      std::int64_t near = std::min(high, low + 16);   // small sizes break conditions most often
+      sizes[symbol.name] = i == 0 ? low : i == 1 ? high
+                           : low + static_cast<std::int64_t>(random() % static_cast<std::uint64_t>((i % 2 ? near : high) - low + 1));
+    }
+    result.push_back(std::move(sizes));
+  }
+  return result;
 }
 
 }  // namespace torch2nnef

@@ -25,8 +25,12 @@ struct DynamicAxes {
 // there, an expression that no size of its symbols makes the sample's, a size out of its bounds.
 DynamicAxes resolve_dynamic_axes(const ExportOptions& options, std::vector<DynamicInput>& inputs);
 
-// Sizes to execute a model at, best first: each has three worlds. World 0 is the sample unless an axis has size 0 or 1
+// Sizes to execute a model at, best first: each has four or five worlds. World 0 is the sample unless an axis has size 0 or 1
 // there, which broadcasting would hide. No symbol is 0 or 1 and no two have one size, as far as the bounds allow.
 std::vector<std::vector<nnef::Bindings>> world_choices(const DynamicAxes& axes, const std::vector<DynamicInput>& inputs);
+
+// Sizes at which a condition is tried: the ends of the bounds (1 and 4096 where there are none) and pseudo-random ones
+// between them.
+std::vector<nnef::Bindings> sizes_within_bounds(const std::vector<Symbol>& symbols);
 
 }  // namespace torch2nnef

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "export/record/dynamic_axes.h"
 #include "export/record/recorder.h"
 #include "export/record/size_math.h"
 #include "export/record/source_location.h"
@@ -56,8 +57,8 @@ bool only_raises(const jit::Block* block) {
 
 }  // namespace
 
-Recorder::Recorder(Tape& tape, Diagnostics& diagnostics, const jit::Module& root)
-    : tape_(tape), cells_(tape_), diagnostics_(diagnostics), root_(root) {
+Recorder::Recorder(Tape& tape, Diagnostics& diagnostics, const jit::Module& root, bool first_is_sample)
+    : tape_(tape), cells_(tape_), diagnostics_(diagnostics), root_(root), first_is_sample_(first_is_sample) {
   collect_paths(root_._ivalue(), "", paths_);
 }
 
@@ -230,7 +231,10 @@ bool Recorder::decide(const Slot& condition, const Node* node, const char* what)
     }
   }
   const Note& note = condition.note;
-  if (note.kind == Note::Kind::kSizes) constrain(taken ? note.text : "not (" + note.text + ")");
+  if (note.kind == Note::Kind::kSizes) {
+    bool other_raises = node->kind() == c10::prim::If && only_raises(node->blocks().at(taken ? 1 : 0));
+    constrain(taken ? note : negated(note), !other_raises, what);
+  }
   if (note.kind == Note::Kind::kUnexplained) {
     refuse("T2N-R006", std::string(what) + " depends on a dynamic size in a way that is not understood",
            "make that axis static");
@@ -268,7 +272,9 @@ void Recorder::run_loop(const Node* node, Frame& frame) {
       throw WorldFailed("the number of rounds of this loop depends on a dynamic size", here(), "T2N-R006");
     }
   }
-  if (trips.note.kind == Note::Kind::kSizes) constrain(to_string(trips.note.ratio) + " == " + std::to_string(count));
+  if (trips.note.kind == Note::Kind::kSizes) {
+    constrain(comparison_note(trips.note.ratio, "==", {nnef::Dim(count), 1}), true, "the number of rounds of this loop");
+  }
   if (trips.note.kind == Note::Kind::kData) {
     refuse("T2N-R005", "the number of rounds of this loop depends on the values of an input",
            "give the loop a fixed number of rounds");
@@ -326,10 +332,19 @@ void Recorder::refuse(const std::string& code, const std::string& text, const st
   if (refused_.emplace(text, here().to_string()).second) diagnostics_.error(code, text, here(), hint, op);
 }
 
-void Recorder::constrain(const std::string& condition) {
+void Recorder::constrain(const Note& condition, bool must_hold, const char* what) {
   auto& constraints = tape_.tape().constraints;
-  if (condition.empty() || std::find(constraints.begin(), constraints.end(), condition) != constraints.end()) return;
-  constraints.push_back(condition);
+  if (std::find(constraints.begin(), constraints.end(), condition.text) != constraints.end()) return;
+  constraints.push_back(condition.text);
+  if (!must_hold) return;
+  for (const nnef::Bindings& sizes : sizes_within_bounds(tape_.tape().symbols)) {
+    if (condition.test(sizes)) continue;
+    std::string example;
+    for (const auto& [name, size] : sizes) example += (example.empty() ? "" : ", ") + name + " = " + std::to_string(size);
+    refuse("T2N-R006", std::string(what) + " holds only where " + condition.text + ", which " + example + " is not",
+           "give bounds within which that is so (--symbol NAME=MIN..MAX), or make the axis static");
+    return;
+  }
 }
 
 void Recorder::finish() { tape_.mark_wanted(); }

@@ -144,7 +144,7 @@ bool Recorder::run_item(const Node* node, Frame& frame, const c10::FunctionSchem
   if (const std::vector<Ratio>* items = Cells::contents(*cell)) {
     Ratio ratio = items->at(0);
     if (result.sample().isInt() && ratio.denominator != 1) ratio = *apply(NumberOp::kTrunc, ratio, {nnef::Dim(0), 1});
-    result.note = result.sample().isBool() ? Note::condition(to_string(ratio) + " != 0") : Note::sizes(ratio);
+    result.note = result.sample().isBool() ? comparison_note(ratio, "!=", {nnef::Dim(0), 1}) : Note::sizes(ratio);
     bool constant = ratio.denominator == 1 && ratio.numerator.is_constant();
     if (constant) result.note = {};
   } else if (Cells::live(*cell)) {
@@ -185,29 +185,25 @@ TapeValue Recorder::number_value(const c10::IValue& value, const Note& note) {
 }
 
 Note Recorder::number_note(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs, const Slot& result) {
+  const std::string& name = schema.name();
+  Note unknown = Note::unexplained("a number computed by " + name);
   std::vector<Ratio> ratios;
-  std::string text;
-  bool conditions = true;
+  std::size_t bools = 0;
   for (const Slot& input : inputs) {
     if (input.note.kind == Note::Kind::kUnexplained) return input.note;
-    conditions = conditions && (input.sample().isBool());
-    if (!is_number(input.sample())) return Note::unexplained("a number computed by " + schema.name());
-    if (input.sample().isBool()) {
-      text += (text.empty() ? "" : schema.name() == "aten::__or__" ? " or " : " and ") +
-              (input.note ? input.note.text : std::string(input.sample().toBool() ? "true" : "false"));
-    } else if (auto items = contents_of(input)) {
-      ratios.push_back(items->front());
-    }
+    if (!is_number(input.sample())) return unknown;
+    bools += input.sample().isBool();
+    if (auto items = contents_of(input)) ratios.push_back(items->front());
   }
-  if (conditions && result.sample().isBool()) {
-    return Note::condition(schema.name() == "aten::__not__" ? "not (" + text + ")" : text);
+  if (bools == inputs.size() && result.sample().isBool()) {
+    if (name == "aten::__not__") return negated(inputs[0].note);
+    return inputs.size() == 2 && (name == "aten::__and__" || name == "aten::__or__") ? combined(name, inputs[0], inputs[1])
+                                                                                     : unknown;
   }
-  if (const char* sign = comparison(schema.name()); sign && ratios.size() == 2) {
-    return Note::condition(to_string(ratios[0]) + " " + sign + " " + to_string(ratios[1]));
-  }
-  if (schema.name() == "aten::Bool" && ratios.size() == 1) return Note::condition(to_string(ratios[0]) + " != 0");
-  auto op = number_op(schema.name());
-  if (op && !ratios.empty() && ratios.size() == inputs.size()) {
+  if (ratios.size() != inputs.size() || ratios.empty()) return unknown;
+  if (const char* sign = comparison(name); sign && ratios.size() == 2) return comparison_note(ratios[0], sign, ratios[1]);
+  if (name == "aten::Bool") return comparison_note(ratios[0], "!=", {nnef::Dim(0), 1});
+  if (auto op = number_op(name)) {
     std::optional<Ratio> ratio = apply(*op, ratios.front(), ratios.back());
     std::vector<double> seen;
     for (const c10::IValue& world : result.worlds) seen.push_back(number_of(world));
@@ -215,7 +211,7 @@ Note Recorder::number_note(const c10::FunctionSchema& schema, const std::vector<
       return ratio->numerator.is_constant() ? Note{} : Note::sizes(*ratio);
     }
   }
-  return Note::unexplained("a number computed by " + schema.name());
+  return unknown;
 }
 
 Note Recorder::data_note(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs, const Slot& result) {

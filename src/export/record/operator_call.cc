@@ -189,7 +189,7 @@ std::vector<Slot> Recorder::execute(const Node* node, const c10::FunctionSchema&
       execute_world(node, schema, stack);
     } catch (const std::exception& error) {
       std::string text = schema.name() + " fails: " + message_of(error);
-      if (world > 0) throw WorldFailed(text, here(), "T2N-R002");
+      if (world > 0 || !first_is_sample_) throw WorldFailed(text, here(), "T2N-R002");
       refuse("T2N-R001", "the model itself fails on the sample inputs: " + text, "check the inputs' shapes and dtypes",
              schema.name());
       throw RecordingStopped(text);
@@ -260,7 +260,9 @@ TapeArgument Recorder::number_argument(const c10::IValue& value, const Note& not
              "make that axis static", op);
       break;
   }
-  if (value.isBool() && note.kind == Note::Kind::kSizes) constrain(value.toBool() ? note.text : "not (" + note.text + ")");
+  if (value.isBool() && note.kind == Note::Kind::kSizes) {
+    constrain(value.toBool() ? note : negated(note), true, "an argument of a call");
+  }
   return plain_argument(value, formal);
 }
 

@@ -116,7 +116,7 @@ Recording execute(const Model::Impl& model, const ExportOptions& options, const 
   recording.inputs_from = plan.samples.from;
   recording.tape.symbols = plan.axes.symbols;
   recording.tape.worlds = worlds;
-  Recorder recorder(recording.tape, diagnostics, model.module);
+  Recorder recorder(recording.tape, diagnostics, model.module, worlds.front() == plan.axes.sample || worlds.size() == 1);
   std::vector<std::vector<at::Tensor>> leaves(worlds.size());
   for (const Bindings& sizes : worlds) recording.runs.push_back({sizes, {}, {}});
   for (std::size_t i = 0; i < plan.leaves.size(); ++i) {
@@ -203,7 +203,7 @@ Recording record_dynamic(const Model::Impl& model, const ExportOptions& options,
     }
   }
   if (!first) {
-    usage("the bounds of --symbol leave no three sizes to execute the model at", "widen them, or make the axis static");
+    usage("the bounds of --symbol leave too few sizes to execute the model at", "widen them, or make the axis static");
   }
   throw ExportError(ExportError::Kind::kNotExportable,
                     {Severity::kError, first->code(), "", first->where(), std::string(first->what()) + " (at " + first_sizes + ")",

@@ -41,8 +41,8 @@ class RecordingStopped : public std::runtime_error {
 
 class Recorder {
  public:
-  // The tape's symbols and worlds are set; `root` is in eval mode.
-  Recorder(Tape& tape, Diagnostics& diagnostics, const torch::jit::Module& root);
+  // The tape's symbols and worlds are set; `root` is in eval mode. `first_is_sample`: world 0 has the user's inputs.
+  Recorder(Tape& tape, Diagnostics& diagnostics, const torch::jit::Module& root, bool first_is_sample);
 
   // Declares an input of the Tape, one tensor a world.
   Slot input(const std::string& name, const std::vector<at::Tensor>& worlds, nnef::Shape shape);
@@ -135,7 +135,8 @@ class Recorder {
   const std::vector<nnef::Bindings>& worlds() { return tape_.tape().worlds; }
   const Location& here();
   void refuse(const std::string& code, const std::string& text, const std::string& hint = "", const std::string& op = "");
-  void constrain(const std::string& condition);
+  // Notes a condition that the recording relies on; refused when it must hold and sizes within the bounds break it.
+  void constrain(const Note& condition, bool must_hold, const char* what);
   TapeValue read(const at::Tensor& tensor) { return cells_.read(cells_.of(tensor), tensor, here()); }
 
   TapeWriter tape_;
@@ -143,6 +144,7 @@ class Recorder {
   ContainerNotes notes_;
   Diagnostics& diagnostics_;
   torch::jit::Module root_;
+  bool first_is_sample_;
   std::unordered_map<const void*, std::string> paths_;          // of module objects
   std::unordered_map<const Node*, std::vector<const torch::jit::Value*>> last_uses_;
   std::unordered_map<const Node*, c10::IValue> wrapped_numbers_;

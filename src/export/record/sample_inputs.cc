@@ -108,26 +108,36 @@ class Tensors {
   // The next one whose name is not that of another argument.
   std::optional<at::Tensor> next(const std::set<std::string>& reserved) {
     for (std::size_t i = 0; i < tensors_.size(); ++i) {
-      if (!used_[i] && !reserved.count(tensors_[i].first)) return take(i);
+      if (!used_[i] && !reserved.count(tensors_[i].first) && !is_result(tensors_[i].first)) return take(i);
     }
     return std::nullopt;
   }
   std::vector<std::pair<std::string, at::Tensor>> rest() {
     std::vector<std::pair<std::string, at::Tensor>> result;
     for (std::size_t i = 0; i < tensors_.size(); ++i) {
-      if (!used_[i]) result.emplace_back(tensors_[i].first, take(i));
+      if (!used_[i] && !is_result(tensors_[i].first)) result.emplace_back(tensors_[i].first, take(i));
     }
     return result;
   }
-  std::size_t left() const { return static_cast<std::size_t>(std::count(used_.begin(), used_.end(), false)); }
+  std::size_t left() const {
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < tensors_.size(); ++i) count += !used_[i] && !is_result(tensors_[i].first);
+    return count;
+  }
+  // A name that nobody took, "" for none.
   std::string first_left() const {
     for (std::size_t i = 0; i < tensors_.size(); ++i) {
-      if (!used_[i]) return tensors_[i].first;
+      if (!used_[i] && !is_result(tensors_[i].first)) return tensors_[i].first;
     }
     return "";
   }
 
  private:
+  // A file may hold results beside the inputs; an argument of that name is still found by its name.
+  static bool is_result(const std::string& name) {
+    static const std::regex kResult("output(_\\d+)?");
+    return std::regex_match(name, kResult);
+  }
   // input_3 and arr_3 are third.
   static std::optional<int> position(const std::string& name) {
     static const std::regex kNumbered("(input|arr)_(\\d+)");
@@ -153,7 +163,7 @@ class Assembler {
   std::vector<c10::IValue> run() {
     std::vector<c10::IValue> result;
     for (const c10::Argument& argument : forward_arguments(module_)) result.push_back(value(argument));
-    if (tensors_.left() > 0) {
+    if (!tensors_.first_left().empty()) {
       fail("there is no argument of " + describe(module_) + " for the input '" + tensors_.first_left() + "'");
     }
     if (extra_used_ < extra_.size()) {

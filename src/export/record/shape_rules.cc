@@ -12,6 +12,8 @@ namespace {
 
 using nnef::Dim;
 using nnef::Shape;
+constexpr std::int64_t kLargestSize = std::int64_t{1} << 32;
+
 using Arguments = std::vector<std::pair<std::string, TapeArgument>>;
 
 class Explainer {
@@ -55,6 +57,7 @@ class Explainer {
   std::optional<Dim> explain() const {
     if (same_everywhere()) return Dim(seen(0));
     if (auto dim = by_window()) return dim;
+    if (auto dim = by_unfold()) return dim;
     for (const Shape& shape : shapes_) {          // aligned right, as broadcasting does
       std::size_t back = rank_ - axis_;
       if (back <= shape.size() && fits(shape[shape.size() - back])) return shape[shape.size() - back];
@@ -62,6 +65,7 @@ class Explainer {
     for (const Dim& dim : all_) {
       if (fits(dim)) return dim;
     }
+    if (auto dim = by_shift()) return dim;
     if (auto dim = by_volume()) return dim;
     if (auto dim = by_sum()) return dim;
     if (auto dim = by_pairs()) return dim;
@@ -91,6 +95,36 @@ class Explainer {
     Dim transposed = (size - Dim(1)) * step - Dim(2) * pad + spread * (extent - Dim(1)) + Dim(1);
     Dim extra = Dim(seen(0) - transposed.evaluate(tape_.worlds[0]));
     return fits(transposed + extra) ? std::optional<Dim>(transposed + extra) : std::nullopt;
+  }
+
+  // Tensor.unfold: the windows along its axis.
+  std::optional<Dim> by_unfold() const {
+    const Shape* input = shape_of({"self"});
+    std::vector<std::int64_t> axis = integers("dimension"), size = integers("size"), step = integers("step");
+    if (op_ != "aten::unfold" || !input || axis.size() != 1 || size.size() != 1 || step.size() != 1) return std::nullopt;
+    std::int64_t place = axis[0] < 0 ? axis[0] + static_cast<std::int64_t>(input->size()) : axis[0];
+    if (place != static_cast<std::int64_t>(axis_)) return std::nullopt;
+    Dim windows = floor_div((*input)[axis_] - Dim(size[0]), Dim(step[0])) + Dim(1);
+    return fits(windows) ? std::optional<Dim>(windows) : std::nullopt;
+  }
+
+  // The same axis of an argument, longer or shorter by a constant, or a constant number of times as long.
+  std::optional<Dim> by_shift() const {
+    for (const Shape& shape : shapes_) {
+      std::size_t back = rank_ - axis_;
+      if (back > shape.size()) continue;
+      const Dim& dim = shape[shape.size() - back];
+      if (dim.is_constant()) continue;
+      std::int64_t old = dim.evaluate(tape_.worlds[0]);
+      if (Dim shifted = dim + Dim(seen(0) - old); fits(shifted)) return shifted;
+      if (old != 0 && seen(0) % old == 0 && fits(dim * Dim(seen(0) / old))) return dim * Dim(seen(0) / old);
+      if (seen(0) != 0 && old / seen(0) > 1) {
+        for (const Dim& part : {floor_div(dim, Dim(old / seen(0))), ceil_div(dim, Dim(old / seen(0)))}) {
+          if (fits(part)) return part;
+        }
+      }
+    }
+    return std::nullopt;
   }
 
   // What a view's -1 stands for: the items over the other sizes.
@@ -217,6 +251,7 @@ class Explainer {
     }
   }
   void add(const Dim& dim) {
+    if (dim.is_constant() && std::abs(dim.value()) > kLargestSize) return;   // "to the end" of a slice
     if (std::find(all_.begin(), all_.end(), dim) == all_.end()) all_.push_back(dim);
   }
 

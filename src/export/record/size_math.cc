@@ -9,6 +9,7 @@ namespace torch2nnef {
 namespace {
 
 constexpr std::int64_t kLargestDenominator = 1 << 20;
+constexpr double kRounding = 3e-7;               // of float32, in which a model may compute with sizes
 
 Ratio reduced(Ratio ratio) {
   if (ratio.denominator < 0) {
@@ -96,13 +97,31 @@ std::optional<Ratio> apply(NumberOp op, const Ratio& a, const Ratio& b) {
   return std::nullopt;
 }
 
-std::optional<Ratio> ratio_of(double number) {
-  for (std::int64_t denominator = 1; denominator <= kLargestDenominator; denominator *= 2) {
-    double scaled = number * static_cast<double>(denominator);
-    if (std::abs(scaled) > 1e15) return std::nullopt;
-    if (std::trunc(scaled) == scaled) return Ratio{nnef::Dim(static_cast<std::int64_t>(scaled)), denominator};
+namespace {
+
+// The fraction of small numbers that a float stands for: 0.7 is 7/10, whatever its last bits are. What is computed with
+// it is compared with what was seen.
+std::optional<Ratio> simple_fraction(double number) {
+  constexpr double kFloatError = 1e-7;
+  for (std::int64_t denominator = 3; denominator <= 1000; ++denominator) {
+    double scaled = number * static_cast<double>(denominator), nearest = std::round(scaled);
+    if (std::abs(scaled - nearest) <= kFloatError * std::abs(scaled)) {
+      return Ratio{nnef::Dim(static_cast<std::int64_t>(nearest)), denominator};
+    }
   }
   return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Ratio> ratio_of(double number) {
+  if (!std::isfinite(number) || std::abs(number) > 1e15) return std::nullopt;
+  for (std::int64_t denominator = 1; denominator <= kLargestDenominator; denominator *= 2) {
+    double scaled = number * static_cast<double>(denominator);
+    if (std::abs(scaled) > 1e15) break;
+    if (std::trunc(scaled) == scaled) return Ratio{nnef::Dim(static_cast<std::int64_t>(scaled)), denominator};
+  }
+  return simple_fraction(number);
 }
 
 std::optional<Ratio> ratio_of(const c10::IValue& number) {
@@ -120,12 +139,41 @@ std::string to_string(const Ratio& ratio) {
 bool holds(const Ratio& ratio, const std::vector<double>& seen, const std::vector<nnef::Bindings>& worlds) {
   for (std::size_t world = 0; world < worlds.size(); ++world) {
     try {
-      if (std::abs(ratio.evaluate(worlds[world]) - seen.at(world)) > 1e-9 * (1 + std::abs(seen.at(world)))) return false;
+      if (std::abs(ratio.evaluate(worlds[world]) - seen.at(world)) > kRounding * (1 + std::abs(seen.at(world)))) return false;
     } catch (const std::domain_error&) {
       return false;
     }
   }
   return true;
+}
+
+Note comparison_note(const Ratio& a, const std::string& sign, const Ratio& b) {
+  return Note::condition(to_string(a) + " " + sign + " " + to_string(b), [a, sign, b](const nnef::Bindings& sizes) {
+    double left = a.evaluate(sizes), right = b.evaluate(sizes);
+    if (sign == "==") return left == right;
+    if (sign == "!=") return left != right;
+    if (sign == "<") return left < right;
+    if (sign == "<=") return left <= right;
+    return sign == ">" ? left > right : left >= right;
+  });
+}
+
+Note negated(const Note& condition) {
+  return Note::condition("not (" + condition.text + ")",
+                         [test = condition.test](const nnef::Bindings& sizes) { return !test(sizes); });
+}
+
+Note combined(const std::string& op, const Slot& a, const Slot& b) {
+  auto test_of = [](const Slot& slot) {
+    if (slot.note) return slot.note.test;
+    return std::function<bool(const nnef::Bindings&)>([value = slot.sample().toBool()](const nnef::Bindings&) { return value; });
+  };
+  auto text_of = [](const Slot& slot) { return slot.note ? slot.note.text : std::string(slot.sample().toBool() ? "true" : "false"); };
+  bool either = op == "aten::__or__";
+  return Note::condition(text_of(a) + (either ? " or " : " and ") + text_of(b),
+                         [left = test_of(a), right = test_of(b), either](const nnef::Bindings& sizes) {
+                           return either ? left(sizes) || right(sizes) : left(sizes) && right(sizes);
+                         });
 }
 
 }  // namespace torch2nnef

@@ -28,4 +28,10 @@ std::string to_string(const Ratio& ratio);
 // Whether an expression has the value that was seen, in every world.
 bool holds(const Ratio& ratio, const std::vector<double>& seen, const std::vector<nnef::Bindings>& worlds);
 
+// The condition `a sign b`, sign one of == != < <= > >=.
+Note comparison_note(const Ratio& a, const std::string& sign, const Ratio& b);
+Note negated(const Note& condition);
+// Both, or either (`op` is aten::__and__ or aten::__or__); a bool without a note is what it is.
+Note combined(const std::string& op, const Slot& a, const Slot& b);
+
 }  // namespace torch2nnef

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,12 +38,15 @@ struct Note {
   Ratio ratio;
   TapeValue scalar;
   std::string text;                 // what it is, for messages
+  std::function<bool(const nnef::Bindings&)> test;   // of a condition
   explicit operator bool() const { return kind != Kind::kNone; }
 
-  static Note sizes(Ratio ratio) { return {Kind::kSizes, std::move(ratio), {}, ""}; }
-  static Note condition(std::string text) { return {Kind::kSizes, {}, {}, std::move(text)}; }
-  static Note data(TapeValue scalar, std::string text) { return {Kind::kData, {}, scalar, std::move(text)}; }
-  static Note unexplained(std::string text) { return {Kind::kUnexplained, {}, {}, std::move(text)}; }
+  static Note sizes(Ratio ratio) { return {Kind::kSizes, std::move(ratio), {}, "", {}}; }
+  static Note condition(std::string text, std::function<bool(const nnef::Bindings&)> test) {
+    return {Kind::kSizes, {}, {}, std::move(text), std::move(test)};
+  }
+  static Note data(TapeValue scalar, std::string text) { return {Kind::kData, {}, scalar, std::move(text), {}}; }
+  static Note unexplained(std::string text) { return {Kind::kUnexplained, {}, {}, std::move(text), {}}; }
 };
 
 struct Slot {

@@ -91,6 +91,9 @@ std::string place_of(const Location& where) {
   return text;
 }
 
+// Frames of the interpreter itself say nothing about the model.
+bool is_of_python(const SourceLine& line) { return line.file.starts_with("<frozen "); }
+
 std::string diagnostic_text(const Diagnostic& one) {
   std::string text = fmt::format("{} {}: ", to_string(one.severity), one.code);
   if (!one.op.empty()) text += one.op + (one.count > 1 ? fmt::format(" ({})", counted(one.count, "call")) : "") + ": ";
@@ -98,18 +101,25 @@ std::string diagnostic_text(const Diagnostic& one) {
   if (const std::string place = place_of(one.where); !place.empty()) text += "    at   " + place + "\n";
   for (std::size_t i = 1; i < one.where.stack.size(); ++i) {
     const SourceLine& caller = one.where.stack[i];
-    text += fmt::format("    from {}:{} in {}: {}\n", caller.file, caller.line, caller.function, caller.text);
+    if (is_of_python(caller)) continue;
+    text += fmt::format("    from {}:{} in {}", caller.file, caller.line, caller.function);
+    text += caller.text.empty() ? "\n" : ": " + caller.text + "\n";
   }
   if (!one.hint.empty()) text += "    hint " + one.hint + "\n";
   return text;
 }
 
-// "3 operators (7 calls) are not supported", or "" when nothing is about an operator.
+// Operators that have no lowering, or not for these arguments: the codes of lowering (codes.def).
+bool is_about_operator(const Diagnostic& one) {
+  return one.severity == Severity::kError && !one.op.empty() && one.code.starts_with("T2N-L");
+}
+
+// ": 3 operators in 7 calls cannot be exported", or "" when nothing is about an operator.
 std::string operators_summary(const std::vector<Diagnostic>& list) {
   std::set<std::string> names;
   int calls = 0;
   for (const Diagnostic& one : list) {
-    if (one.severity != Severity::kError || one.op.empty()) continue;
+    if (!is_about_operator(one)) continue;
     names.insert(one.op);
     calls += one.count;
   }
@@ -119,20 +129,17 @@ std::string operators_summary(const std::vector<Diagnostic>& list) {
 }
 
 std::string how_to_go_on(const ExportError& error) {
-  std::set<std::string> operators;
-  for (const Diagnostic& one : error.diagnostics()) {
-    if (one.severity == Severity::kError && !one.op.empty()) operators.insert(one.op);
+  const std::vector<Diagnostic>& list = error.diagnostics();
+  const auto found = std::find_if(list.begin(), list.end(), is_about_operator);
+  if (found != list.end()) {
+    return fmt::format(
+        "How to go on:\n"
+        "  torch2nnef --explain {}    what is supported of an operator\n"
+        "  torch2nnef --list-ops    what can stand in its place\n"
+        "  --fragments FILE.nnef    a definition of your own, as an expression\n",
+        found->op);
   }
-  if (operators.empty()) {
-    if (error.diagnostics().empty()) return "";
-    return fmt::format("How to go on:\n  torch2nnef --explain {}\n", error.diagnostics().front().code);
-  }
-  return fmt::format(
-      "How to go on:\n"
-      "  torch2nnef --explain {}    what is supported of an operator\n"
-      "  torch2nnef --list-ops    what can stand in its place\n"
-      "  --fragments FILE.nnef    a definition of your own, as an expression\n",
-      *operators.begin());
+  return list.empty() ? "" : fmt::format("How to go on:\n  torch2nnef --explain {}\n", list.front().code);
 }
 
 std::string failure_title(const ExportError& error, const std::string& model) {

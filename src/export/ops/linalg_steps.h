@@ -1,0 +1,30 @@
+// Linear systems of a small, static size, solved by steps that are written out one by one.
+#pragma once
+
+#include "export/ops/lowering.h"
+
+namespace torch2nnef {
+
+// The size of the square matrices that a tensor ends with. Unsupported when it is dynamic, or so large that the steps
+// written out would be a graph of their own.
+std::int64_t system_size(const Builder& b, Value matrix);
+
+// [n, n] with ones on the diagonal.
+Value identity_matrix(Call& call, std::int64_t size, DType dtype);
+
+// Gauss-Jordan elimination with partial pivoting, as LAPACK picks its pivots.
+struct Eliminated {
+  std::vector<Value> pivots;  // [.., 1, 1] each
+  Value sign;                 // [.., 1, 1]: -1 for an odd number of swapped rows
+  Value solution;             // matrix^-1 * right; not set without a right side
+};
+// matrix [.., n, n], right [.., n, m] with the same leading axes.
+Eliminated eliminate(Call& call, Value matrix, std::optional<Value> right);
+
+// The solution of a triangular system, row after row.
+Value solve_triangular(Call& call, Value matrix, Value right, bool is_upper, bool is_unit);
+
+// The lower triangle L of L * L^T = matrix, of which only the lower half is read.
+Value cholesky(Call& call, Value matrix);
+
+}  // namespace torch2nnef

@@ -1,0 +1,45 @@
+// Makes files/*.pt: small TorchScript archives that are refused, each for a reason of its own.
+//
+//   make_golden_models tests/golden/files
+#include <torch/script.h>
+
+#include <iostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace {
+
+const std::vector<std::pair<std::string, std::string>> kModels = {
+    {"unsupported.pt",
+     "def forward(self, x):\n"
+     "  y = torch.linalg_inv(x)\n"
+     "  z = torch.linalg_inv(y + x)\n"
+     "  return torch.det(z) + torch.bincount(torch.to(x.flatten(), 4)).sum()\n"},
+    {"training.pt", "def forward(self, x):\n  return torch.dropout(x, 0.5, True)\n"},
+    {"random.pt", "def forward(self, x):\n  return x + torch.rand_like(x)\n"},
+    {"branch.pt",
+     "def forward(self, x):\n"
+     "  if bool(torch.sum(x) > 0):\n"
+     "    y = x * 2\n"
+     "  else:\n"
+     "    y = x - 1\n"
+     "  return y\n"},
+    {"baked.pt", "def forward(self, x):\n  return x.view([2, 12])\n"},
+    {"no_tensor.pt", "def forward(self, x):\n  return None\n"},
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::cerr << "usage: make_golden_models FOLDER\n";
+    return 2;
+  }
+  for (const auto& [name, source] : kModels) {
+    torch::jit::Module module("Model");
+    module.define(source);
+    module.save(std::string(argv[1]) + "/" + name);
+  }
+  return 0;
+}
