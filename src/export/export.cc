@@ -3,12 +3,14 @@
 #include "export/export.h"
 
 #include <chrono>
+#include <utility>
 
 #include "export/export_model.h"
 #include "export/lower.h"
 #include "export/ops/lowering.h"
 #include "export/simplify.h"
 #include "export/verify/check.h"
+#include "nnef/builder.h"
 #include "nnef/io.h"
 
 namespace torch2nnef {
@@ -114,6 +116,7 @@ ExportReport export_model(const Model& model, const std::filesystem::path& outpu
 
   steps.begin("simplify");
   simplify(graph);
+  nnef::set_registries(graph, dialect);
   describe_graph(graph, report);
   check_dump(options, "simplify", [&] { return nnef::write_text(graph, dialect, text); }, report);
 

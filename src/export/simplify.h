@@ -5,7 +5,7 @@
 
 namespace torch2nnef {
 
-// Before Builder::finish(), which then sets the registries of what is left. In this order:
+// Followed by nnef::set_registries(), since operators may be gone. In this order:
 //   * variables of the same dtype, shape and bytes become one (the first);
 //   * chains fold: transpose of transpose, reshape of reshape, squeeze and unsqueeze, squeeze of unsqueeze, casts to
 //     the type that a value has, and to a wider type and back;

@@ -287,17 +287,19 @@ Value Builder::name_output(Value value, std::string_view name) {
   return value;
 }
 
-void Builder::finish() {
+void Builder::finish() { set_registries(graph_, dialect_); }
+
+void set_registries(Graph& graph, const Dialect& dialect) {
   std::vector<std::string_view> used;
-  auto collect = [&](const Graph& graph) {
-    for (const Operation& operation : graph.operations) used.push_back(declaration_of(dialect_, operation.op).registry);
+  auto collect = [&](const Graph& part) {
+    for (const Operation& operation : part.operations) used.push_back(declaration_of(dialect, operation.op).registry);
   };
-  collect(graph_);
-  for (const Fragment& fragment : graph_.fragments) collect(fragment.body);
-  graph_.registries.clear();
-  if (dialect_.target().kind == Target::Kind::kKhronos) return;
+  collect(graph);
+  for (const Fragment& fragment : graph.fragments) collect(fragment.body);
+  graph.registries.clear();
+  if (dialect.target().kind == Target::Kind::kKhronos) return;
   for (std::string_view registry : kRegistries) {
-    if (std::find(used.begin(), used.end(), registry) != used.end()) graph_.registries.emplace_back(registry);
+    if (std::find(used.begin(), used.end(), registry) != used.end()) graph.registries.emplace_back(registry);
   }
 }
 

@@ -115,6 +115,9 @@ class Builder {
   std::shared_ptr<State> state_;
 };
 
+// Sets Graph::registries to those of the operators in use; again after operations were taken out.
+void set_registries(Graph& graph, const Dialect& dialect);
+
 // Shape and dtype of the results of an operation, or BuildError. Used by Builder and by the validator.
 std::vector<ValueInfo> infer(const Graph& graph, const Operation& operation, const OperatorDeclaration& declaration);
 

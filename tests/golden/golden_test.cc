@@ -60,9 +60,9 @@ int main(int argc, char** argv) {
     std::cerr << "usage: golden_test TORCH2NNEF FOLDER [--rebase] [NAME...]\n";
     return 2;
   }
-  const fs::path folder = fs::absolute(arguments[1]).lexically_normal();
-  const golden::Places places{fs::absolute(arguments[0]), folder / "files", folder.parent_path() / "models"};
   try {
+    const fs::path folder = fs::canonical(arguments[1]);
+    const golden::Places places{fs::absolute(arguments[0]), folder / "files", folder.parent_path() / "models"};
     return replay_all(places, transcripts(folder, {arguments.begin() + 2, arguments.end()}), rebase) == 0 ? 0 : 1;
   } catch (const std::exception& error) {
     std::cerr << "golden_test: " << error.what() << "\n";

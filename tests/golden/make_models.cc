@@ -15,7 +15,7 @@ const std::vector<std::pair<std::string, std::string>> kModels = {
      "def forward(self, x):\n"
      "  y = torch.linalg_inv(x)\n"
      "  z = torch.linalg_inv(y + x)\n"
-     "  return torch.det(z) + torch.bincount(torch.to(x.flatten(), 4)).sum()\n"},
+     "  return torch.det(z) + torch.bincount(torch.to(torch.abs(x).flatten(), 4)).sum()\n"},
     {"training.pt", "def forward(self, x):\n  return torch.dropout(x, 0.5, True)\n"},
     {"random.pt", "def forward(self, x):\n  return x + torch.rand_like(x)\n"},
     {"branch.pt",

@@ -110,7 +110,8 @@ std::string difference(const std::string& expected, const std::string& actual) {
   std::istringstream wanted(expected), got(actual);
   std::string one, other, command;
   for (int number = 1;; ++number) {
-    const bool more = static_cast<bool>(std::getline(wanted, one)), more_got = static_cast<bool>(std::getline(got, other));
+    const bool more = static_cast<bool>(std::getline(wanted, one));
+    const bool more_got = static_cast<bool>(std::getline(got, other));
     if (!more && !more_got) return "";
     if (!more) one = "(nothing)";
     if (!more_got) other = "(nothing)";

@@ -12,6 +12,7 @@
 #include <set>
 
 #include "export/ops/lowering.h"
+#include "export/record/compat_ops.h"
 #include "op_check.h"
 #include "op_module.h"
 
@@ -61,7 +62,8 @@ int run_cases(const std::filesystem::path& file) {
   for (const OpCase& one : read_cases(file)) {
     for (std::size_t variant = 0; variant < one.variants(); ++variant) {
       testing::RegisterTest(suite.c_str(), test_name(one, variant).c_str(), nullptr, one.expression.c_str(),
-                            file.c_str(), one.line, [=]() -> testing::Test* { return new CaseTest(one, variant, *engine); });
+                            file.c_str(), one.line,
+                            [=]() -> testing::Test* { return new CaseTest(one, variant, *engine); });
     }
   }
   return RUN_ALL_TESTS();
@@ -153,6 +155,7 @@ int check_coverage(const std::filesystem::path& folder) {
 
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
+  torch2nnef::register_missing_operators();  // so that TorchScript's compiler knows them, too
   try {
     if (argc == 3 && std::string(argv[1]) == "--coverage") return op_tests::check_coverage(argv[2]);
     if (argc == 2) return op_tests::run_cases(argv[1]);

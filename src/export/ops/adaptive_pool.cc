@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "export/ops/adaptive_symbolic.h"
 #include "export/ops/axis_map.h"
 #include "export/ops/pool.h"
 #include "export/ops/shape_util.h"
@@ -15,7 +16,9 @@ struct Range {
 
 std::vector<Range> ranges(std::int64_t length, std::int64_t count) {
   std::vector<Range> result;
-  for (std::int64_t i = 0; i < count; ++i) result.push_back({i * length / count, ((i + 1) * length + count - 1) / count});
+  for (std::int64_t i = 0; i < count; ++i) {
+    result.push_back({i * length / count, ((i + 1) * length + count - 1) / count});
+  }
   return result;
 }
 
@@ -39,12 +42,6 @@ std::optional<Pool> as_pool(const Shape& sizes, const Shape& results) {
   return pool;
 }
 
-[[noreturn]] void refuse_length(const Dim& length, const Dim& count) {
-  throw Unsupported("an axis of length " + length.to_string() + " pooled to " + count.to_string() +
-                        " items of different lengths",
-                    "make the axis static, or a multiple of the items by construction");
-}
-
 // One axis by a reduction over parts of it, where it is a multiple of the result or the result is one item.
 std::optional<Value> reduce_parts(Call& call, Value x, int axis, const Dim& count, const char* op) {
   Builder& b = call.builder();
@@ -62,11 +59,12 @@ std::optional<Value> reduce_parts(Call& call, Value x, int axis, const Dim& coun
 Value average_along(Call& call, Value x, int axis, const Dim& count) {
   const Dim length = call.builder().shape(x)[static_cast<std::size_t>(axis)];
   if (std::optional<Value> y = reduce_parts(call, x, axis, count, "mean_reduce")) return *y;
-  if (!length.is_constant() || !count.is_constant()) refuse_length(length, count);
+  if (!length.is_constant() || !count.is_constant()) return symbolic_average_along(call, x, axis, count);
   AxisMap map{length.value(), {}};
   for (const Range& range : ranges(length.value(), count.value())) {
     Taps& taps = map.outputs.emplace_back();
-    for (std::int64_t i = range.begin; i < range.end; ++i) taps.emplace_back(i, 1.0 / static_cast<double>(range.end - range.begin));
+    const double share = 1.0 / static_cast<double>(range.end - range.begin);
+    for (std::int64_t i = range.begin; i < range.end; ++i) taps.emplace_back(i, share);
   }
   return map_along(call, x, axis, "average", map);
 }
@@ -88,7 +86,7 @@ Value maximum_along(Call& call, Value x, int axis, const Dim& count) {
   if (std::optional<Value> y = reduce_parts(call, x, axis, count, "max_reduce")) return *y;
   Shape shape = b.shape(x);
   Dim& length = shape[static_cast<std::size_t>(axis)];
-  if (!length.is_constant() || !count.is_constant()) refuse_length(length, count);
+  if (!length.is_constant() || !count.is_constant()) return symbolic_maximum_along(call, x, axis, count);
   std::int64_t longest = 0;
   x = read_along(call, x, axis, "places", padded_places(length.value(), count.value(), &longest));
   length = count;
@@ -223,12 +221,13 @@ void lower_adaptive_maximum(Call& call, std::size_t spatial) {
 void register_adaptive_pool(Registry& registry);
 
 void register_adaptive_pool(Registry& registry) {
-  const char* notes = "a symbolic axis becomes one item, or as many as divide it";
   for (std::size_t spatial = 1; spatial <= 3; ++spatial) {
     const std::string d = std::to_string(spatial) + "d";
-    registry.add("aten::adaptive_avg_pool" + d + " aten::_adaptive_avg_pool" + d + " aten::mkldnn_adaptive_avg_pool" + d,
-                 [spatial](Call& call) { lower_adaptive_average(call, spatial); }, notes);
-    registry.add("aten::adaptive_max_pool" + d, [spatial](Call& call) { lower_adaptive_maximum(call, spatial); }, notes);
+    const std::string average = "adaptive_avg_pool" + d;
+    registry.add("aten::" + average + " aten::_" + average + " aten::mkldnn_" + average,
+                 [spatial](Call& call) { lower_adaptive_average(call, spatial); });
+    registry.add("aten::adaptive_max_pool" + d, [spatial](Call& call) { lower_adaptive_maximum(call, spatial); },
+                 "indices along static axes only");
   }
 }
 

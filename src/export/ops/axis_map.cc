@@ -32,7 +32,7 @@ nnef::TensorDataPtr dense(DType dtype, const AxisMap& map, bool transposed) {
   return tensor_of(dtype, std::move(shape), items);
 }
 
-nnef::TensorDataPtr matrix(DType dtype, const AxisMap& map, bool transposed) {
+nnef::TensorDataPtr matrix_of(DType dtype, const AxisMap& map, bool transposed) {
   return dtype == DType::kF64 ? dense<double>(dtype, map, transposed) : dense<float>(dtype, map, transposed);
 }
 
@@ -80,12 +80,17 @@ Value map_along(Call& call, Value x, int axis, std::string_view hint, const Axis
   const std::size_t items = static_cast<std::size_t>(map.inputs) * map.outputs.size();
   if (items > kLargestMatrix && has_equally_many_taps(map)) return sum_of_gathers(call, x, axis, hint, map);
   if (axis == rank - 2) {
-    Value left = b.align_rank(call.variable(hint, matrix(b.dtype(x), map, true)), rank);
+    Value left = b.align_rank(call.variable(hint, matrix_of(b.dtype(x), map, true)), rank);
     return b.add("matmul", {left, x});
   }
+  return product_along(call, x, axis, call.variable(hint, matrix_of(b.dtype(x), map, false)));
+}
+
+Value product_along(Call& call, Value x, int axis, Value matrix) {
+  Builder& b = call.builder();
+  const int rank = b.rank(x);
   const std::vector<int> to_end = moved_axis(rank, axis, rank - 1);
-  Value right = b.align_rank(call.variable(hint, matrix(b.dtype(x), map, false)), std::max(rank, 2));
-  Value y = b.add("matmul", {b.transpose(x, to_end), right});
+  Value y = b.add("matmul", {b.transpose(x, to_end), b.align_rank(matrix, rank)});
   return b.transpose(y, inverse_permutation(to_end));
 }
 

@@ -26,4 +26,7 @@ Value read_along(Call& call, Value x, int axis, std::string_view hint, const std
 // then have equally many taps). x is f32 or f64.
 Value map_along(Call& call, Value x, int axis, std::string_view hint, const AxisMap& map);
 
+// The product with a matrix [items of the axis, items of the result].
+Value product_along(Call& call, Value x, int axis, Value matrix);
+
 }  // namespace torch2nnef

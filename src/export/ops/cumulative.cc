@@ -89,9 +89,10 @@ void lower_running_extremum(Call& call, const char* comparison) {
   DType dtype = b.dtype(x);
   if (dtype == DType::kBool) x = b.cast(x, DType::kU8);
   Shape along(static_cast<std::size_t>(b.rank(x)), 1);
-  Dim size = b.shape(x)[static_cast<std::size_t>(axis)];
+  const Shape shape = b.shape(x);
+  Dim size = shape[static_cast<std::size_t>(axis)];
   along[static_cast<std::size_t>(axis)] = size;
-  Value places = b.broadcast_to(reshape_to(call, affine_range(call, size), along), b.shape(x));
+  Value places = b.broadcast_to(reshape_to(call, affine_range(call, size), along), shape);
   Combine combine = [&](const Columns& earlier, const Columns& later) {
     Value takes_later = b.binary(comparison, later[0], earlier[0]);
     if (nnef::is_float(dtype)) takes_later = b.binary("or", takes_later, b.binary("ne", later[0], later[0]));

@@ -1,5 +1,6 @@
-// The largest and the smallest item, where they stand, and whether all or any items hold. NaN are not looked for: the
-// engine's extrema drop them.
+// The largest and the smallest item, where they stand, and whether all or any items hold.
+
+#include <limits>
 
 #include "export/ops/reduce_util.h"
 #include "export/ops/shape_util.h"
@@ -10,10 +11,21 @@ namespace {
 // The dtype in which the engine compares: booleans as bytes.
 DType comparable(DType dtype) { return dtype == DType::kBool ? DType::kU8 : dtype; }
 
+// Whether any item is true. The engine's own operator is young; before it, the largest of zeros and ones.
+Value any_of(Builder& b, Value x, const Reduction& reduction) {
+  if (b.dialect().has("any_reduce")) return b.reduce("any_reduce", x, reduction.axes, reduction.keepdim);
+  Value y = b.reduce("max_reduce", b.cast(x, DType::kI64), reduction.axes, reduction.keepdim);
+  return b.cast(y, DType::kBool);
+}
+
+// The engine's extrema drop NaN; torch's are NaN as soon as one item is.
 Value extremum(Call& call, Value x, const char* op, const Reduction& reduction) {
   Builder& b = call.builder();
   DType dtype = b.dtype(x);
-  return b.cast(b.reduce(op, b.cast(x, comparable(dtype)), reduction.axes, reduction.keepdim), dtype);
+  Value y = b.cast(b.reduce(op, b.cast(x, comparable(dtype)), reduction.axes, reduction.keepdim), dtype);
+  if (!nnef::is_float(dtype) || reduction.axes.empty()) return y;
+  Value has_nan = any_of(b, b.binary("ne", x, x), reduction);
+  return b.select(has_nan, b.literal(std::numeric_limits<double>::quiet_NaN(), dtype), y);
 }
 
 // The first place of the extremum along one axis.
@@ -55,33 +67,33 @@ void lower_place(Call& call, const char* op) {
 void lower_argmax(Call& call) { lower_place(call, "argmax_reduce"); }
 void lower_argmin(Call& call) { lower_place(call, "argmin_reduce"); }
 
-// The engine's own operators are young; before them, the extremum of zeros and ones.
-void lower_quantifier(Call& call, const char* op, const char* fallback, double nothing) {
+void lower_any(Call& call) {
   Builder& b = call.builder();
   DType dtype = call.result_dtype();
-  if (is_empty(call.shape("self"))) {
-    return call.result(filled(call, constant_of(call, nothing, dtype), call.result_shape()));
-  }
-  Value x = is_not_zero(b, call.tensor("self"));
-  Reduction reduction = reduction_of(call);
-  if (b.dialect().has(op)) return call.result(b.cast(b.reduce(op, x, reduction.axes, reduction.keepdim), dtype));
-  Value y = b.reduce(fallback, b.cast(x, DType::kI64), reduction.axes, reduction.keepdim);
-  call.result(b.cast(y, dtype));
+  if (is_empty(call.shape("self"))) return call.result(zeros(call, dtype, call.result_shape()));
+  call.result(b.cast(any_of(b, is_not_zero(b, call.tensor("self")), reduction_of(call)), dtype));
 }
-void lower_any(Call& call) { lower_quantifier(call, "any_reduce", "max_reduce", 0); }
-void lower_all(Call& call) { lower_quantifier(call, "all_reduce", "min_reduce", 1); }
+
+// Everything holds when nothing does not.
+void lower_all(Call& call) {
+  Builder& b = call.builder();
+  DType dtype = call.result_dtype();
+  if (is_empty(call.shape("self"))) return call.result(filled(call, constant_of(call, 1, dtype), call.result_shape()));
+  Value is_zero = b.unary("not", is_not_zero(b, call.tensor("self")));
+  call.result(b.cast(b.unary("not", any_of(b, is_zero, reduction_of(call))), dtype));
+}
 
 }  // namespace
 
 void register_extremum(Registry& registry);
 
 void register_extremum(Registry& registry) {
-  static constexpr char kLimits[] = "NaN are dropped instead of kept";
+  static constexpr char kLimits[] = "indices do not look at NaN";
   registry.add("aten::max", lower_max, kLimits);
   registry.add("aten::min", lower_min, kLimits);
-  registry.add("aten::amax", lower_amax, kLimits);
-  registry.add("aten::amin", lower_amin, kLimits);
-  registry.add("aten::aminmax", lower_aminmax, kLimits);
+  registry.add("aten::amax", lower_amax);
+  registry.add("aten::amin", lower_amin);
+  registry.add("aten::aminmax", lower_aminmax);
   registry.add("aten::argmax", lower_argmax, kLimits);
   registry.add("aten::argmin", lower_argmin, kLimits);
   registry.add("aten::any", lower_any);

@@ -159,7 +159,8 @@ void lower_matrix_power(Call& call) {
   if (power == 0) {
     Dim size = b.shape(x).back();
     Value rows = b.unsqueeze(affine_range(call, size), {1}), columns = b.unsqueeze(affine_range(call, size), {0});
-    return call.result(b.broadcast_to(b.cast(b.binary("eq", rows, columns), b.dtype(x)), b.shape(x)));
+    Value unit = b.cast(b.binary("eq", rows, columns), b.dtype(x));
+    return call.result(b.broadcast_to(unit, call.result_shape()));
   }
   std::optional<Value> product;
   for (; power > 0; power /= 2) {

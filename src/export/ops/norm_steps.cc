@@ -22,8 +22,8 @@ Value mean_over(Call& call, Value x, const std::vector<int>& axes) {
   Dim count = 1;
   for (int axis : axes) count *= b.shape(x)[static_cast<std::size_t>(axis)];
   if (count.is_constant() && count.value() <= kLongSum) return b.reduce("mean_reduce", x, axes, true);
-  for (auto axis = axes.rbegin(); axis != axes.rend(); ++axis) x = b.reduce("mean_reduce", x, {*axis}, true);
-  return x;
+  for (auto axis = axes.rbegin(); axis != axes.rend(); ++axis) x = b.reduce("sum_reduce", x, {*axis}, true);
+  return b.binary("div", x, call.dim_tensor(count, b.dtype(x)));
 }
 
 Normalized normalized(Call& call, Value x, const std::vector<int>& axes, double eps) {

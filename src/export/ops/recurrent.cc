@@ -7,11 +7,13 @@
 namespace torch2nnef {
 namespace {
 
-// The engine's sigmoid lacks double precision.
+// The engine's sigmoid lacks double precision. The one is no literal of that dtype, which would be a tensor file: a scan's
+// body has none.
 Value sigmoid(Builder& b, Value x) {
   if (b.dtype(x) != DType::kF64) return b.unary("sigmoid", x);
   Value growth = b.unary("exp", b.unary("neg", x));
-  return b.unary("recip", b.binary("add", growth, b.literal(1.0, DType::kF64)));
+  Value one = b.cast(b.constant(std::int64_t{1}, DType::kI64), DType::kF64);
+  return b.unary("recip", b.binary("add", growth, one));
 }
 
 // Gate number `index` of a tensor whose last axis holds gates of `width` side by side.

@@ -178,7 +178,9 @@ void lower_resize(Call& call, Resample kind, std::size_t spatial, bool antialias
   if (kind == Resample::kNearest || kind == Resample::kNearestExact) {
     return call.result(resize_nearest(call, call.tensor(input), resize));
   }
-  if (!is_floating(call.result_type())) throw Unsupported("an interpolation of integers", "cast them to float32 before");
+  if (!is_floating(call.result_type())) {
+    throw Unsupported("an interpolation of integers", "cast them to float32 before");
+  }
   const DType dtype = call.result_dtype() == DType::kF16 ? DType::kF32 : call.result_dtype();
   call.result(b.cast(interpolate(call, call.tensor_as(input, dtype), resize), call.result_dtype()));
 }

@@ -127,7 +127,8 @@ Value scatter_mean(Call& call, const Scatter& scatter, Value x, bool include_sel
   DType dtype = b.dtype(x);
   if (!nnef::is_float(dtype)) throw Unsupported("scatter_reduce with reduce='mean' of integers");
   Value one = constant_of(call, 1, dtype);
-  Value count = filled(call, constant_of(call, include_self ? 1 : 0, dtype), b.shape(x));
+  Value start = constant_of(call, include_self ? 1 : 0, dtype);
+  Value count = filled(call, start, b.shape(x));
   count = scattered(call, scatter, count, filled(call, one, b.shape(scatter.index)), "add");
   Value sum = scattered(call, scatter, x, scatter.updates, "add");
   return b.binary("div", sum, b.binary("max", count, one));
@@ -145,8 +146,8 @@ void scatter_reduced(Call& call, std::string_view reduce, bool include_self) {
   if (dtype == DType::kBool) throw Unsupported("scatter with a reduction of booleans");
   Value x = scatter.x;
   if (!include_self) {
-    Value start = filled(call, constant_of(call, neutral(found->second, dtype), dtype), b.shape(scatter.index));
-    x = scattered(call, scatter, x, start, "none");
+    Value start = constant_of(call, neutral(found->second, dtype), dtype);
+    x = scattered(call, scatter, x, filled(call, start, b.shape(scatter.index)), "none");
   }
   Value y = reduce == "mean" ? scatter_mean(call, scatter, x, include_self)
                              : scattered(call, scatter, x, scatter.updates, found->second);

@@ -153,7 +153,7 @@ void lower_unfold(Call& call) {
   int rank = b.rank(x), axis = call.axis("dimension", rank);
   Dim size(call.integer("size")), step(call.integer("step"));
   if (call.rank("self") == 0) return call.result(reshape_to(call, x, call.result_shape()));
-  Dim count = size_of(call.result_shape(), axis);
+  Dim count = floor_div(size_of(b.shape(x), axis) - size, step) + 1;
   Value windows;
   if (size == step) {
     Shape shape = b.shape(x);

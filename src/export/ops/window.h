@@ -21,12 +21,12 @@ using Padding = std::vector<std::pair<Dim, Dim>>;
 // Zeros around the last axes of x, one pair for each of them. Amounts are not negative and not symbolic.
 Value pad_with_zeros(Call& call, Value x, const Padding& last_axes);
 
-// The type in which sums over windows are computed: half precision in single precision, as torch does it; integers, which
-// the engine cannot sum so, in f64, which holds them exactly up to 2^53.
+// The type in which sums over windows are computed: half precision in single precision, as torch does it; integers,
+// which the engine cannot sum so, in f64, which holds them exactly up to 2^53.
 DType window_dtype(DType dtype);
 
-// [N, C, spatial...] with a C that is a number, as window operators want it, of a tensor that may lack the batch axis or
-// have symbolic channels.
+// [N, C, spatial...] with a C that is a number, as window operators want it, of a tensor that may lack the batch axis
+// or have symbolic channels.
 class Planes {
  public:
   // `spatial` counts the axes that the window moves along.

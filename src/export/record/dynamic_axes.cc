@@ -159,35 +159,51 @@ bool hides_broadcasting(const DynamicAxes& axes, const std::vector<DynamicInput>
 
 }  // namespace
 
-std::vector<std::vector<Bindings>> world_choices(const DynamicAxes& axes, const std::vector<DynamicInput>& inputs) {
+std::vector<Bindings> worlds_on(const DynamicAxes& axes, const std::vector<DynamicInput>& inputs, const Grids& grids) {
   bool with_sample = !hides_broadcasting(axes, inputs);
   std::size_t count = std::clamp<std::size_t>(axes.symbols.size() + 2, 4, 5);
-  std::vector<std::vector<Bindings>> choices;
-  for (std::int64_t grid : {std::int64_t{1}, std::int64_t{2}, std::int64_t{4}, std::int64_t{8}, std::int64_t{16},
-                            std::int64_t{32}, std::int64_t{64}, std::int64_t{0}}) {
-    std::vector<Bindings> worlds;
-    if (with_sample) worlds.push_back(axes.sample);
-    bool possible = true;
-    for (std::size_t world = worlds.size(); world < count && possible; ++world) {
-      Bindings bindings;
-      for (std::size_t i = 0; i < axes.symbols.size() && possible; ++i) {
-        const Symbol& symbol = axes.symbols[i];
-        std::int64_t sample = axes.sample.at(symbol.name);
-        std::set<std::int64_t> taken;
-        for (const Bindings& other : worlds) taken.insert(other.at(symbol.name));
-        for (const auto& [name, size] : bindings) taken.insert(size);
-        // Batch sizes and the like stay small; a grid of 0 stands for multiples of the sample.
-        std::int64_t step = grid == 0 ? std::max<std::int64_t>(sample, 1) : sample <= 4 && grid < 64 ? 1 : grid;
-        std::int64_t start = with_sample ? sample : std::max<std::int64_t>(sample, 1) + step;
-        auto value = pick(symbol, start, steps_away(i, world), step, taken);
-        possible = value.has_value();
-        if (possible) bindings[symbol.name] = *value;
-      }
-      worlds.push_back(std::move(bindings));
+  std::vector<Bindings> worlds;
+  if (with_sample) worlds.push_back(axes.sample);
+  for (std::size_t world = worlds.size(); world < count; ++world) {
+    Bindings bindings;
+    for (std::size_t i = 0; i < axes.symbols.size(); ++i) {
+      const Symbol& symbol = axes.symbols[i];
+      std::int64_t sample = axes.sample.at(symbol.name);
+      std::set<std::int64_t> taken;
+      for (const Bindings& other : worlds) taken.insert(other.at(symbol.name));
+      for (const auto& [name, size] : bindings) taken.insert(size);
+      std::int64_t start = with_sample ? sample : std::max<std::int64_t>(sample, 1) + grids[i];
+      auto value = pick(symbol, start, steps_away(i, world), grids[i], taken);
+      if (!value) return {};
+      bindings[symbol.name] = *value;
     }
-    if (possible && std::find(choices.begin(), choices.end(), worlds) == choices.end()) choices.push_back(std::move(worlds));
+    worlds.push_back(std::move(bindings));
   }
-  return choices;
+  return worlds;
+}
+
+std::vector<std::string> fix_multiples(DynamicAxes& axes, std::vector<DynamicInput>& inputs, const Grids& grids) {
+  std::map<std::string, Dim, std::less<>> replacements;
+  std::vector<std::string> conditions;
+  for (std::size_t i = 0; i < axes.symbols.size(); ++i) {
+    std::int64_t grid = grids[i];
+    if (grid == 1) continue;
+    Symbol& symbol = axes.symbols[i];
+    std::string old = symbol.name;
+    std::int64_t sample = axes.sample.at(old), rest = sample % grid;
+    symbol.name = old + "_" + std::to_string(grid);
+    if (symbol.minimum) symbol.minimum = (*symbol.minimum - rest + grid - 1) / grid;
+    if (symbol.maximum) symbol.maximum = (*symbol.maximum - rest) / grid;
+    axes.sample.erase(old);
+    axes.sample[symbol.name] = sample / grid;
+    replacements.emplace(old, Dim(grid) * Dim::symbol(symbol.name) + Dim(rest));
+    conditions.push_back(old + " % " + std::to_string(grid) + " == " + std::to_string(rest) + " (" + old + " is " +
+                         replacements.at(old).to_string() + ")");
+  }
+  for (DynamicInput& input : inputs) {
+    for (Dim& dim : input.shape) dim = dim.substitute(replacements);
+  }
+  return conditions;
 }
 
 std::vector<Bindings> sizes_within_bounds(const std::vector<Symbol>& symbols) {

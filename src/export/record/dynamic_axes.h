@@ -25,9 +25,17 @@ struct DynamicAxes {
 // there, an expression that no size of its symbols makes the sample's, a size out of its bounds.
 DynamicAxes resolve_dynamic_axes(const ExportOptions& options, std::vector<DynamicInput>& inputs);
 
-// Sizes to execute a model at, best first: each has four or five worlds. World 0 is the sample unless an axis has size 0 or 1
-// there, which broadcasting would hide. No symbol is 0 or 1 and no two have one size, as far as the bounds allow.
-std::vector<std::vector<nnef::Bindings>> world_choices(const DynamicAxes& axes, const std::vector<DynamicInput>& inputs);
+// How far apart the sizes of a symbol are at which a model is executed, in the order of the symbols.
+using Grids = std::vector<std::int64_t>;
+
+// Sizes to execute a model at, four or five worlds; empty when the bounds leave too few. World 0 is the sample unless an
+// axis has size 0 or 1 there, which broadcasting would hide. No symbol is 0 or 1, no two symbols have one size, and none
+// follows another.
+std::vector<nnef::Bindings> worlds_on(const DynamicAxes& axes, const std::vector<DynamicInput>& inputs, const Grids& grids);
+
+// Writes symbols whose grid is g > 1 as g * NAME_g + rest, in the shapes, the bounds and the sample: what is exported then
+// holds for those sizes and no others. Returns the conditions, "H % 4 == 0 (H is 4*H_4)".
+std::vector<std::string> fix_multiples(DynamicAxes& axes, std::vector<DynamicInput>& inputs, const Grids& grids);
 
 // Sizes at which a condition is tried: the ends of the bounds (1 and 4096 where there are none) and pseudo-random ones
 // between them.

@@ -122,6 +122,7 @@ TapeValue Recorder::functional_value(const c10::FunctionSchema& schema, const st
 void Recorder::run_in_place(const Node* node, Frame& frame, const c10::FunctionSchema& schema, std::vector<Slot> inputs,
                             std::size_t written) {
   refuse_random(schema, inputs);
+  mark_number(schema, inputs);
   if (is_refused(schema.name())) {
     throw Unsupported(schema.name() + " replaces the memory of a tensor", "write the model without it");
   }

@@ -129,29 +129,25 @@ bool Recorder::run_structure(const Node* node, Frame& frame) {
     case c10::prim::Enter:
       throw Unsupported("the model uses " + std::string(node->kind().toUnqualString()) + ", which is not followed",
                         "remove it, or trace the model instead");
-    default: return false;
+    default: break;
   }
+  static const c10::Symbol kData = c10::Symbol::fromQualString("prim::data");
+  if (node->kind() != kData) return false;
+  set(node->output(), get(node->input(0), frame), frame);       // another name of the same memory
+  return true;
 }
 
 void Recorder::run_constant(const Node* node, Frame& frame) {
   if (node->output()->type()->cast<c10::FunctionType>()) return;
-  auto found = wrapped_numbers_.find(node);
-  if (found == wrapped_numbers_.end()) {
+  auto found = constants_.find(node);
+  if (found == constants_.end()) {
     auto value = jit::toIValue(node->output());
     c10::IValue constant = value ? *value : c10::IValue();
     if (constant.isDevice()) constant = c10::IValue(at::Device(at::kCPU));
     if (constant.isTensor() && constant.toTensor().defined()) {
-      at::Tensor tensor = constant.toTensor();
-      // A Python number in a trace is such a tensor; a number does not promote a tensor's dtype.
-      if (tensor.dim() == 0 && (tensor.scalar_type() == at::kDouble || tensor.scalar_type() == at::kLong)) {
-        tensor = tensor.clone();
-        tensor.unsafeGetTensorImpl()->set_wrapped_number(true);
-      }
-      constant = tensor;
-      CellPtr cell = cells_.of(tensor);
-      cell->owner = "constant";
+      cells_.of(constant.toTensor())->owner = "constant";
     }
-    found = wrapped_numbers_.emplace(node, constant).first;
+    found = constants_.emplace(node, constant).first;
   }
   set(node->output(), {std::vector<c10::IValue>(world_count(), found->second), {}}, frame);
 }

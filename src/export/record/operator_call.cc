@@ -188,8 +188,8 @@ std::vector<Slot> Recorder::execute(const Node* node, const c10::FunctionSchema&
     try {
       execute_world(node, schema, stack);
     } catch (const std::exception& error) {
-      std::string text = schema.name() + " fails: " + message_of(error);
-      if (world > 0 || !first_is_sample_) throw WorldFailed(text, here(), "T2N-R002");
+      std::string text = message_of(error);
+      if (world > 0 || !first_is_sample_) throw WorldFailed(schema.name() + " fails: " + text, here(), "T2N-R002");
       refuse("T2N-R001", "the model itself fails on the sample inputs: " + text, "check the inputs' shapes and dtypes",
              schema.name());
       throw RecordingStopped(text);
@@ -198,6 +198,26 @@ std::vector<Slot> Recorder::execute(const Node* node, const c10::FunctionSchema&
     for (std::size_t i = 0; i < stack.size(); ++i) results[i].worlds.push_back(stack[i]);
   }
   return results;
+}
+
+// A Python number in a trace is a constant tensor of rank 0. libtorch's own executor takes it for a number, which does not
+// promote a tensor's dtype, where it is the second operand of arithmetic; as the first it is a tensor like any other.
+void Recorder::mark_number(const c10::FunctionSchema& schema, std::vector<Slot>& inputs) {
+  auto index = schema.argumentIndexWithName("other");
+  if (!index || *index != 1 || inputs.size() < 2 || !inputs[1].sample().isTensor()) return;
+  const at::Tensor& tensor = inputs[1].sample().toTensor();
+  if (!tensor.defined() || tensor.dim() != 0 || (tensor.scalar_type() != at::kDouble && tensor.scalar_type() != at::kLong)) {
+    return;
+  }
+  CellPtr cell = cells_.find(tensor);
+  if (!cell || cell->owner != "constant") return;
+  at::Tensor& number = numbers_[tensor.unsafeGetTensorImpl()];
+  if (!number.defined()) {
+    number = tensor.clone();
+    number.unsafeGetTensorImpl()->set_wrapped_number(true);
+    cells_.of(number)->owner = "constant";
+  }
+  inputs[1].worlds.assign(world_count(), number);
 }
 
 void Recorder::refuse_random(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs) {
@@ -316,6 +336,7 @@ nnef::Shape Recorder::explain(const std::string& op, const std::vector<std::pair
 void Recorder::run_tensor_operator(const Node* node, Frame& frame, const c10::FunctionSchema& schema,
                                    std::vector<Slot> inputs) {
   refuse_random(schema, inputs);
+  mark_number(schema, inputs);
   bool recorded = false;
   std::int64_t argument_bytes = 0;
   for (const Slot& input : inputs) {

@@ -177,37 +177,110 @@ Recording execute_or_stop(const Model::Impl& model, const ExportOptions& options
   }
 }
 
-// Other sizes may fail where the model needs multiples of something; the next choice is tried then.
-Recording record_dynamic(const Model::Impl& model, const ExportOptions& options, const Plan& plan, Diagnostics& diagnostics) {
-  std::optional<WorldFailed> first;
-  std::string first_sizes;
-  for (const std::vector<Bindings>& worlds : world_choices(plan.axes, plan.inputs)) {
+// Executes at the sizes of a plan, and at the sample's when that is not among them.
+Recording execute_dynamic(const Model::Impl& model, const ExportOptions& options, const Plan& plan,
+                          const std::vector<Bindings>& worlds, Diagnostics& diagnostics) {
+  Recording recording = execute_or_stop(model, options, plan, worlds, diagnostics);
+  if (worlds.front() == plan.axes.sample) return recording;
+  // The sample hides broadcasting, but it is what the user gave: it is checked as well.
+  Diagnostics unused;
+  Plan fixed = plan;
+  fixed.axes.symbols.clear();
+  Recording sample = execute_or_stop(model, options, fixed, {plan.axes.sample}, unused);
+  recording.runs.insert(recording.runs.begin(), sample.runs.front());
+  return recording;
+}
+
+// The sizes at which the model does execute: any, or multiples of a power of two, which models that halve and double their
+// axes need. Each symbol gets the finest grid that does.
+class GridSearch {
+ public:
+  GridSearch(const Model::Impl& model, const ExportOptions& options, const Plan& plan)
+      : model_(model), options_(options), plan_(plan) {}
+
+  Grids run() {
+    std::size_t count = plan_.axes.symbols.size();
+    for (std::int64_t grid = 1; grid <= kCoarsest; grid *= 2) {
+      Grids grids(count, grid);
+      if (!works(grids)) continue;
+      for (std::size_t i = 0; i < count && grid > 1; ++i) {
+        Grids finer = grids;
+        for (finer[i] = 1; finer[i] < grid; finer[i] *= 2) {
+          if (works(finer)) break;
+        }
+        grids = finer;
+      }
+      return grids;
+    }
+    fail();
+  }
+
+ private:
+  static constexpr std::int64_t kCoarsest = 64;
+
+  bool works(const Grids& grids) {
+    std::vector<Bindings> worlds = worlds_on(plan_.axes, plan_.inputs, grids);
+    if (worlds.empty()) return false;
+    Diagnostics unused;
+    try {
+      execute(model_, options_, plan_, worlds, unused);
+    } catch (const WorldFailed& failed) {
+      if (!first_) {
+        first_ = failed;
+        for (const auto& [name, size] : worlds.back()) {
+          sizes_ += (sizes_.empty() ? "" : ", ") + name + " = " + std::to_string(size);
+        }
+      }
+      return false;
+    } catch (const std::exception&) {
+      return true;       // not for its sizes; reported when it is executed again
+    }
+    return true;
+  }
+
+  [[noreturn]] void fail() const {
+    if (!first_) {
+      usage("the bounds of --symbol leave too few sizes to execute the model at", "widen them, or make the axis static");
+    }
+    throw ExportError(ExportError::Kind::kNotExportable,
+                      {Severity::kError, first_->code(), "", first_->where(), std::string(first_->what()) + " (at " + sizes_ + ")",
+                       "make that axis static, or bound it with --symbol to sizes that the model takes"});
+  }
+
+  const Model::Impl& model_;
+  const ExportOptions& options_;
+  const Plan& plan_;
+  std::optional<WorldFailed> first_;
+  std::string sizes_;
+};
+
+Recording record_dynamic(const Model::Impl& model, const ExportOptions& options, Plan plan, Diagnostics& diagnostics) {
+  Grids ones(plan.axes.symbols.size(), 1);
+  std::vector<Bindings> worlds = worlds_on(plan.axes, plan.inputs, ones);
+  std::vector<std::string> conditions;
+  if (!worlds.empty()) {
     Diagnostics attempt;
     try {
-      Recording recording = execute_or_stop(model, options, plan, worlds, attempt);
+      Recording recording = execute_dynamic(model, options, plan, worlds, attempt);
       for (const Diagnostic& one : attempt.list()) diagnostics.add(one);
-      if (worlds.front() == plan.axes.sample) return recording;
-      // The sample hides broadcasting, but it is what the user gave: it is checked as well.
-      Diagnostics unused;
-      Plan fixed = plan;
-      fixed.axes.symbols.clear();
-      Recording sample = execute_or_stop(model, options, fixed, {plan.axes.sample}, unused);
-      recording.runs.insert(recording.runs.begin(), sample.runs.front());
       return recording;
-    } catch (const WorldFailed& failed) {
-      if (!first) first = failed;
-      if (!first_sizes.empty()) continue;
-      for (const auto& [name, size] : worlds.back()) {
-        first_sizes += (first_sizes.empty() ? "" : ", ") + name + " = " + std::to_string(size);
-      }
+    } catch (const WorldFailed&) {
     }
   }
-  if (!first) {
+  Grids grids = GridSearch(model, options, plan).run();
+  conditions = fix_multiples(plan.axes, plan.inputs, grids);
+  worlds = worlds_on(plan.axes, plan.inputs, ones);
+  if (worlds.empty()) {
     usage("the bounds of --symbol leave too few sizes to execute the model at", "widen them, or make the axis static");
   }
-  throw ExportError(ExportError::Kind::kNotExportable,
-                    {Severity::kError, first->code(), "", first->where(), std::string(first->what()) + " (at " + first_sizes + ")",
-                     "make that axis static, or bound it with --symbol to sizes that the model takes"});
+  try {
+    Recording recording = execute_dynamic(model, options, plan, worlds, diagnostics);
+    recording.tape.constraints.insert(recording.tape.constraints.begin(), conditions.begin(), conditions.end());
+    return recording;
+  } catch (const WorldFailed& failed) {
+    throw ExportError(ExportError::Kind::kNotExportable,
+                      {Severity::kError, failed.code(), "", failed.where(), failed.what(), "make that axis static"});
+  }
 }
 
 }  // namespace

@@ -95,6 +95,7 @@ class Recorder {
   std::vector<Slot> execute(const Node* node, const c10::FunctionSchema& schema, const std::vector<Slot>& inputs);
   void execute_world(const Node* node, const c10::FunctionSchema& schema, torch::jit::Stack& stack);
   bool is_live(const c10::IValue& value);
+  void mark_number(const c10::FunctionSchema& schema, std::vector<Slot>& inputs);
   void refuse_random(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs);
   void record_results(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs, std::vector<Slot>& results,
                       bool recorded);
@@ -147,7 +148,8 @@ class Recorder {
   bool first_is_sample_;
   std::unordered_map<const void*, std::string> paths_;          // of module objects
   std::unordered_map<const Node*, std::vector<const torch::jit::Value*>> last_uses_;
-  std::unordered_map<const Node*, c10::IValue> wrapped_numbers_;
+  std::unordered_map<const Node*, c10::IValue> constants_;      // of prim::Constant nodes
+  std::unordered_map<const void*, at::Tensor> numbers_;         // see mark_number
   std::set<const torch::jit::Graph*> analysed_;
   std::set<std::pair<std::string, std::string>> refused_;       // text and place
   const Frame* frame_ = nullptr;                                // innermost

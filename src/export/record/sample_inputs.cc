@@ -9,6 +9,7 @@
 
 #include "export/record/input_values.h"
 #include "export/record/torch_types.h"
+#include "nnef/builder.h"
 
 namespace torch2nnef {
 namespace {
@@ -112,13 +113,6 @@ class Tensors {
     }
     return std::nullopt;
   }
-  std::vector<std::pair<std::string, at::Tensor>> rest() {
-    std::vector<std::pair<std::string, at::Tensor>> result;
-    for (std::size_t i = 0; i < tensors_.size(); ++i) {
-      if (!used_[i] && !is_result(tensors_[i].first)) result.emplace_back(tensors_[i].first, take(i));
-    }
-    return result;
-  }
   std::size_t left() const {
     std::size_t count = 0;
     for (std::size_t i = 0; i < tensors_.size(); ++i) count += !used_[i] && !is_result(tensors_[i].first);
@@ -187,7 +181,7 @@ class Assembler {
   std::optional<c10::IValue> structure(const c10::TypePtr& type, const std::string& name) {
     if (auto tuple = type->cast<c10::TupleType>()) return elements(*tuple, name);
     if (auto list = type->cast<c10::ListType>()) return list_of(*list, name);
-    if (auto dict = type->cast<c10::DictType>()) return dict_of(*dict);
+    if (auto dict = type->cast<c10::DictType>()) return dict_of(*dict, name);
     if (auto optional = type->cast<c10::OptionalType>(); optional && !is_tensor_type(type)) {
       return structure(optional->getElementType(), name);
     }
@@ -228,10 +222,33 @@ class Assembler {
     return c10::IValue(list);
   }
 
-  std::optional<c10::IValue> dict_of(const c10::DictType& type) {
+  // A dict takes arrays by its keys: those that forward reads from it, in that order.
+  std::optional<c10::IValue> dict_of(const c10::DictType& type, const std::string& name) {
     c10::impl::GenericDict dict(type.getKeyType(), type.getValueType());
-    for (const auto& [key, tensor] : tensors_.rest()) dict.insert_or_assign(key, tensor);
+    for (const std::string& key : keys_read(name)) {
+      std::optional<at::Tensor> tensor = tensors_.named(key);
+      if (!tensor) tensor = tensors_.named(name + "_" + key);
+      if (!tensor) tensor = tensors_.next(reserved_);
+      if (tensor) dict.insert_or_assign(key, *tensor);
+    }
+    if (dict.empty()) return std::nullopt;
     return c10::IValue(dict);
+  }
+
+  std::vector<std::string> keys_read(const std::string& argument) const {
+    auto graph = torch::jit::toGraphFunction(module_.get_method("forward").function()).graph();
+    std::vector<c10::Argument> formals = forward_arguments(module_);
+    std::vector<std::string> keys;
+    for (std::size_t i = 0; i < formals.size(); ++i) {
+      if (formals[i].name() != argument) continue;
+      for (const torch::jit::Use& use : graph->inputs().at(i + 1)->uses()) {
+        bool is_read = use.offset == 0 && use.user->kind() == c10::aten::__getitem__;
+        auto key = is_read ? torch::jit::toIValue(use.user->input(1)) : c10::nullopt;
+        bool is_new = key && key->isString() && std::find(keys.begin(), keys.end(), key->toStringRef()) == keys.end();
+        if (is_new) keys.push_back(key->toStringRef());
+      }
+    }
+    return keys;
   }
 
   const torch::jit::Module& module_;
@@ -306,6 +323,18 @@ c10::IValue replaced(const c10::IValue& value, const std::vector<at::Tensor>& le
   return value;
 }
 
+// --input takes the name of an argument, with a place behind it for tuples, lists and dicts, or input_N.
+void check_name(const std::string& name, const torch::jit::Module& module) {
+  static const std::regex kNumbered("input_\\d+");
+  if (name.empty() || std::regex_match(name, kNumbered)) return;
+  for (const c10::Argument& argument : forward_arguments(module)) {
+    if (name == argument.name() || name == nnef::make_identifier(argument.name())) return;
+    if (argument.type()->kind() != c10::TypeKind::TensorType && name.rfind(argument.name() + "_", 0) == 0) return;
+    if (argument.type()->kind() == c10::TypeKind::DictType) return;
+  }
+  fail("--input " + name + ": there is no such argument of " + describe(module));
+}
+
 SampleInputs from_file(const Model::Impl& model, const ExportOptions& options, const std::filesystem::path& path,
                        const std::string& from) {
   if (path.extension() == ".pt") return {pickled_arguments(path), from};
@@ -339,6 +368,7 @@ SampleInputs sample_inputs(const Model::Impl& model, const ExportOptions& option
     std::vector<std::pair<std::string, at::Tensor>> tensors;
     std::vector<c10::Argument> formals = forward_arguments(model.module);
     for (const InputSpec& spec : options.inputs) {
+      check_name(spec.name, model.module);
       std::string name = !spec.name.empty() ? spec.name
                          : tensors.size() < formals.size() ? formals[tensors.size()].name() : "input";
       tensors.emplace_back(name, specified_values(spec, generator));

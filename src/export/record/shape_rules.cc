@@ -1,8 +1,7 @@
 #include "export/record/shape_rules.h"
 
 #include <algorithm>
-#include <functional>
-#include <numeric>
+#include <cmath>
 #include <optional>
 
 #include "export/diagnostics.h"
@@ -58,6 +57,8 @@ class Explainer {
     if (same_everywhere()) return Dim(seen(0));
     if (auto dim = by_window()) return dim;
     if (auto dim = by_unfold()) return dim;
+    if (auto dim = by_im2col()) return dim;
+    if (auto dim = by_scale()) return dim;
     for (const Shape& shape : shapes_) {          // aligned right, as broadcasting does
       std::size_t back = rank_ - axis_;
       if (back <= shape.size() && fits(shape[shape.size() - back])) return shape[shape.size() - back];
@@ -89,12 +90,57 @@ class Explainer {
     Dim step(at(stride, kernel.empty() ? 1 : at(kernel, 1))), pad(at(padding, 0)), spread(at(dilation, 1));
     Dim size = (*input)[axis_];
     Dim room = size + Dim(2) * pad - spread * (extent - Dim(1)) - Dim(1);
-    for (const Dim& dim : {floor_div(room, step) + Dim(1), floor_div(room + step - Dim(1), step) + Dim(1)}) {
-      if (fits(dim)) return dim;
+    if (is_set("ceil_mode")) {
+      Dim windows = ceil_div(room, step) + Dim(1);
+      // A window that would begin in the padding behind the input is left out.
+      Dim capped = min(windows, ceil_div(size + pad, step));
+      bool may_begin_behind = step.value() + pad.value() > (spread * (extent - Dim(1)) + Dim(1)).value();
+      Dim dim = may_begin_behind ? capped : windows;
+      return fits(dim) ? std::optional<Dim>(dim) : std::nullopt;
     }
+    if (Dim dim = floor_div(room, step) + Dim(1); fits(dim)) return dim;
     Dim transposed = (size - Dim(1)) * step - Dim(2) * pad + spread * (extent - Dim(1)) + Dim(1);
     Dim extra = Dim(seen(0) - transposed.evaluate(tape_.worlds[0]));
     return fits(transposed + extra) ? std::optional<Dim>(transposed + extra) : std::nullopt;
+  }
+
+  bool is_set(std::string_view name) const {
+    const TapeArgument* argument = find(name);
+    const bool* flag = argument ? std::get_if<bool>(&argument->is) : nullptr;
+    return flag && *flag;
+  }
+
+  // aten::im2col: the number of windows is the product of those along both axes.
+  std::optional<Dim> by_im2col() const {
+    const Shape* input = shape_of({"self"});
+    if (op_ != "aten::im2col" || !input || axis_ + 1 != rank_) return std::nullopt;
+    std::vector<std::int64_t> kernel = integers("kernel_size"), stride = integers("stride"), padding = integers("padding"),
+                              dilation = integers("dilation");
+    Dim windows(1);
+    for (std::size_t i = 0; i < 2; ++i) {
+      if (i >= kernel.size() || i >= stride.size() || i >= padding.size() || i >= dilation.size()) return std::nullopt;
+      Dim room = (*input)[input->size() - 2 + i] + Dim(2 * padding[i] - dilation[i] * (kernel[i] - 1) - 1);
+      windows *= floor_div(room, Dim(stride[i])) + Dim(1);
+    }
+    return fits(windows) ? std::optional<Dim>(windows) : std::nullopt;
+  }
+
+  // upsample_*: floor(size * factor), the factor a simple fraction.
+  std::optional<Dim> by_scale() const {
+    const Shape* input = shape_of({"input", "self"});
+    const TapeArgument* factors = find("scale_factors");
+    if (!input || input->size() != rank_ || !factors || !factors->list() || axis_ + factors->list()->size() < rank_) {
+      return std::nullopt;
+    }
+    const TapeArgument& item = (*factors->list())[axis_ - (rank_ - factors->list()->size())];
+    const double* factor = std::get_if<double>(&item.is);
+    for (std::int64_t divisor = 1; factor && divisor <= 64; ++divisor) {
+      double times = *factor * static_cast<double>(divisor);
+      if (std::abs(times - std::round(times)) > 1e-9 * times) continue;
+      Dim dim = floor_div((*input)[axis_] * Dim(static_cast<std::int64_t>(std::round(times))), Dim(divisor));
+      return fits(dim) ? std::optional<Dim>(dim) : std::nullopt;
+    }
+    return std::nullopt;
   }
 
   // Tensor.unfold: the windows along its axis.
