@@ -71,6 +71,20 @@ void describe_graph(const nnef::Graph& graph, ExportReport& report) {
   for (nnef::Value output : graph.outputs) report.outputs.push_back(io(output));
 }
 
+// What made the archive and for what sizes it holds; nothing about where or when.
+void set_properties(const Tape& tape, const ExportOptions& options, nnef::Graph& graph) {
+  VersionInfo versions = version_info();
+  graph.properties = {{"tool", versions.torch2nnef}, {"torch", versions.torch}, {"target", options.target.to_string()}};
+  for (const Symbol& symbol : tape.symbols) {
+    if (!symbol.minimum && !symbol.maximum) continue;
+    graph.properties.emplace_back("symbol_" + symbol.name, (symbol.minimum ? std::to_string(*symbol.minimum) : "") + ".." +
+                                                               (symbol.maximum ? std::to_string(*symbol.maximum) : ""));
+  }
+  for (std::size_t i = 0; i < tape.constraints.size(); ++i) {
+    graph.properties.emplace_back("constraint_" + std::to_string(i), tape.constraints[i]);
+  }
+}
+
 nnef::WriteOptions write_options(const ExportOptions& options) {
   nnef::WriteOptions write;
   write.compression = options.compression;
@@ -117,6 +131,7 @@ ExportReport export_model(const Model& model, const std::filesystem::path& outpu
   steps.begin("simplify");
   simplify(graph);
   nnef::set_registries(graph, dialect);
+  set_properties(recording.tape, options, graph);
   describe_graph(graph, report);
   check_dump(options, "simplify", [&] { return nnef::write_text(graph, dialect, text); }, report);
 

@@ -137,7 +137,9 @@ class Lowerer {
   void lower(const TapeCall& call) {
     std::vector<const Lowering*> lowerings = candidates(call);
     bool done = false;
-    if (lowerings.empty()) {
+    if (call.refused) {
+      // Said already, with its place.
+    } else if (lowerings.empty()) {
       problem("T2N-L001", call.full_name(), call.where, "no lowering is known for this operator",
               "a fragment file can add one (--fragments)");
     } else if (!is_poisoned(call)) {

@@ -113,6 +113,7 @@ struct TapeCall {
   std::vector<std::pair<std::string, bool>> is_default;          // whether each equals the schema's default
   std::vector<TapeValue> results;                       // a Tensor[] result is flattened
   Location where;
+  bool refused = false;                                 // an error about it was reported while recording
   std::vector<std::shared_ptr<Tape>> regions;           // bodies of "t2n::if" and "t2n::loop"
 
   const TapeArgument* find(std::string_view name) const;

@@ -36,6 +36,7 @@ struct Cell {
   std::vector<Ratio> contents;          // the items, when they follow from sizes
   bool has_contents = false;
   int contents_seen = 0;
+  bool shape_from_data = false;         // its sizes depend on the values of an input
   // Of a root:
   bool live = false;                    // its values depend on an input or on a dynamic size
   int generation = 0;

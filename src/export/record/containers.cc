@@ -222,6 +222,8 @@ void Recorder::run_generic(const Node* node, Frame& frame, const c10::FunctionSc
   if (first && is_list && schema.arguments()[0].alias_info() && schema.arguments()[0].alias_info()->isWrite()) {
     std::size_t size = items_of(inputs[0].sample()).size();
     notes_.set(inputs[0].sample(), followed ? padded(notes, size) : std::vector<Note>(size, lost_note));
+  } else if (first && inputs[0].sample().isGenericDict()) {
+    notes_.set(inputs[0].sample(), {lost_note});
   }
   for (Slot& result : results) {
     const c10::IValue& value = result.sample();

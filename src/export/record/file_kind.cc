@@ -3,6 +3,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include <algorithm>
 #include <array>
 #include <fstream>
 #include <memory>
@@ -43,7 +44,19 @@ bool any_begins(const std::set<std::string>& names, const std::string& prefix) {
   return found != names.end() && found->rfind(prefix, 0) == 0;
 }
 
+// A zip file ends with its list of contents.
+bool is_cut_off(const std::filesystem::path& path) {
+  constexpr std::streamoff kLongestEnd = 65557;
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  std::streamoff size = file.tellg(), count = std::min(size, kLongestEnd);
+  std::string end(static_cast<std::size_t>(count), '\0');
+  file.seekg(size - count);
+  file.read(end.data(), count);
+  return end.find("PK\x05\x06") == std::string::npos;
+}
+
 FileKind kind_of_zip(const std::filesystem::path& path) {
+  if (is_cut_off(path)) return {false, "a damaged zip file: its end is missing", "copy or download it again"};
   Zip zip = read_zip(path);
   if (zip.names.count("constants.pkl") || any_begins(zip.names, "code/")) return {true, "", ""};
   if (zip.names.count("serialized_exported_program.json") || any_begins(zip.names, "models/") ||

@@ -1,6 +1,7 @@
 // Control flow, constants, attributes and calls.
 
 #include <algorithm>
+#include <cmath>
 
 #include "export/record/dynamic_axes.h"
 #include "export/record/recorder.h"
@@ -301,7 +302,18 @@ std::vector<Slot> Recorder::inputs_of(const Node* node, Frame& frame) {
   return inputs;
 }
 
-void Recorder::set(const jit::Value* value, Slot slot, Frame& frame) { frame.values[value] = std::move(slot); }
+void Recorder::set(const jit::Value* value, Slot slot, Frame& frame) {
+  // Whatever else goes wrong, a number that differs between sizes is never taken for a constant.
+  const c10::IValue& sample = slot.sample();
+  if (!slot.note && (sample.isInt() || sample.isDouble() || sample.isBool())) {
+    for (const c10::IValue& world : slot.worlds) {
+      bool same = (sample.isInt() && world.toInt() == sample.toInt()) || (sample.isBool() && world.toBool() == sample.toBool()) ||
+                  (sample.isDouble() && (world.toDouble() == sample.toDouble() || std::isnan(sample.toDouble())));
+      if (!same) slot.note = Note::unexplained("a number of this line");
+    }
+  }
+  frame.values[value] = std::move(slot);
+}
 
 void Recorder::set_results(const Node* node, std::vector<Slot> results, Frame& frame) {
   for (std::size_t i = 0; i < results.size() && i < node->outputs().size(); ++i) {

@@ -36,6 +36,13 @@ bool is_metadata(const std::string& name) {
   return kNames.count(name) > 0;
 }
 
+bool depends_on_sizes(const std::string& name) {
+  static const std::set<std::string> kNames = {"aten::size",      "aten::sym_size", "aten::numel",  "aten::sym_numel",
+                                               "aten::len",       "prim::shape",    "aten::stride", "prim::nbytes",
+                                               "aten::is_same_size", "aten::is_contiguous"};
+  return kNames.count(name) > 0;
+}
+
 bool is_item(const std::string& name) {
   static const std::set<std::string> kNames = {"aten::item",         "aten::Int",          "aten::Float",
                                                "aten::Bool",         "aten::ScalarImplicit", "aten::IntImplicit",
@@ -78,6 +85,16 @@ bool Recorder::run_metadata(const Node* node, Frame& frame, const c10::FunctionS
                             const std::vector<Slot>& inputs) {
   if (inputs.empty() || !inputs[0].sample().isTensor() || !is_metadata(schema.name())) return false;
   std::vector<Slot> results = execute(node, schema, inputs);
+  const at::Tensor& tensor = inputs[0].sample().toTensor();
+  if (tensor.defined() && cells_.of(tensor)->shape_from_data && depends_on_sizes(schema.name())) {
+    Note note = Note::data({}, "a size that depends on the values of an input");
+    for (Slot& result : results) {
+      if (is_number(result.sample())) result.note = note;
+      if (result.sample().isList()) notes_.set(result.sample(), std::vector<Note>(items_of(result.sample()).size(), note));
+    }
+    set_results(node, std::move(results), frame);
+    return true;
+  }
   if (world_count() > 1 && inputs[0].sample().toTensor().defined()) {
     const nnef::Shape shape = cells_.of(inputs[0].sample().toTensor())->shape;
     auto sized = [](const nnef::Dim& dim) { return dim.is_constant() ? Note{} : Note::sizes({dim, 1}); };

@@ -37,6 +37,14 @@ const void* storage_of(const at::Tensor& tensor) {
   return tensor.defined() && tensor.has_storage() ? tensor.storage().unsafeGetStorageImpl() : nullptr;
 }
 
+// Equal, NaNs too.
+bool same_items(const at::Tensor& a, const at::Tensor& b) {
+  if (a.sizes() != b.sizes() || a.scalar_type() != b.scalar_type()) return false;
+  if (a.is_quantized()) return at::equal(a, b);
+  at::Tensor both_nan = a.ne(a).logical_and(b.ne(b));
+  return a.eq(b).logical_or(both_nan).all().item<bool>();
+}
+
 // Splitting operators are kept as the slice or select that each result is, so that one can be repeated alone.
 std::optional<ViewStep> step_of_part(const std::string& op, const std::vector<std::pair<std::string, TapeArgument>>& arguments,
                                      const nnef::Shape& base, const std::vector<nnef::Shape>& parts, std::size_t index) {
@@ -107,8 +115,10 @@ void Recorder::run_operator(const Node* node, Frame& frame) {
   }
   for (std::size_t i = 0; i < schema->arguments().size(); ++i) {
     const c10::Argument& formal = schema->arguments()[i];
-    if (formal.alias_info() && formal.alias_info()->isWrite() && inputs[i].sample().isTensor()) {
-      return run_in_place(node, frame, *schema, std::move(inputs), i);
+    if (!formal.alias_info() || !formal.alias_info()->isWrite()) continue;
+    if (inputs[i].sample().isTensor()) return run_in_place(node, frame, *schema, std::move(inputs), i);
+    if (inputs[i].sample().isTensorList()) {
+      throw Unsupported(schema->name() + " writes several tensors at once", "write the model without it");
     }
   }
   if (run_metadata(node, frame, *schema, inputs) || run_item(node, frame, *schema, inputs) ||
@@ -241,6 +251,11 @@ void Recorder::refuse_random(const c10::FunctionSchema& schema, const std::vecto
   };
   const c10::IValue *train = argument("train"), *training = argument("training"), *p = argument("p"), *drop = argument("dropout_p");
   bool trains = (train && train->isBool() && train->toBool()) || (training && training->isBool() && training->toBool());
+  const c10::IValue* rate = argument("dropout");      // of recurrent layers
+  if (trains && rate && rate->isDouble() && rate->toDouble() > 0) {
+    refuse("T2N-R004", schema.name() + " is in training mode, so it drops values at random",
+           "call .eval() on the model before it is traced", schema.name());
+  }
   bool drops = !p || !p->isDouble() || p->toDouble() > 0;
   if (kDropouts.count(name) && trains && drops) {
     refuse("T2N-R004", schema.name() + " is in training mode, so it drops values at random",
@@ -335,6 +350,7 @@ nnef::Shape Recorder::explain(const std::string& op, const std::vector<std::pair
 
 void Recorder::run_tensor_operator(const Node* node, Frame& frame, const c10::FunctionSchema& schema,
                                    std::vector<Slot> inputs) {
+  std::size_t refusals = refused_.size();
   refuse_random(schema, inputs);
   mark_number(schema, inputs);
   bool recorded = false;
@@ -366,8 +382,65 @@ void Recorder::run_tensor_operator(const Node* node, Frame& frame, const c10::Fu
     }
   }
   if (!recorded && !aliases && result_bytes > kLargestFold && result_bytes > argument_bytes) recorded = true;
+  std::size_t calls = tape_.tape().calls.size();
   record_results(schema, inputs, results, recorded);
+  if (refused_.size() > refusals && tape_.tape().calls.size() > calls) tape_.tape().calls.back().refused = true;
   set_results(node, std::move(results), frame);
+}
+
+// Operators whose results are as long as the values of their arguments say.
+bool Recorder::has_shape_from_data(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs) {
+  static const std::set<std::string> kNames = {
+      "aten::nonzero",  "aten::nonzero_numpy", "aten::argwhere",      "aten::masked_select", "aten::unique_dim",
+      "aten::_unique",  "aten::_unique2",      "aten::unique_consecutive", "aten::unique_dim_consecutive", "aten::bincount",
+      "torchvision::nms", "aten::_pack_padded_sequence", "aten::tensor_split"};
+  bool from_data = kNames.count(schema.name()) > 0 && !(schema.name() == "aten::tensor_split" && !inputs[1].sample().isTensor());
+  if (schema.name() == "aten::where" && inputs.size() == 1) from_data = true;
+  if (schema.name() == "aten::repeat_interleave") {
+    for (const Slot& input : inputs) from_data = from_data || (&input != &inputs[0] && is_live(input.sample()));
+    from_data = from_data || (inputs.size() < 3 && is_live(inputs[0].sample()));
+  }
+  for (const Slot& input : inputs) {
+    for (const at::Tensor& tensor : tensors_in(input.sample())) {
+      if (!tensor.defined()) continue;
+      CellPtr cell = cells_.find(tensor);
+      from_data = from_data || (cell && cell->shape_from_data);
+      // A mask as an index selects as many items as it has true ones.
+      bool is_index = schema.name() == "aten::index" && &input != &inputs[0];
+      from_data = from_data || (is_index && cell && Cells::live(*cell) &&
+                                (tensor.scalar_type() == at::kBool || tensor.scalar_type() == at::kByte));
+    }
+  }
+  return from_data;
+}
+
+// What depends on nothing must be the same at all sizes.
+void Recorder::check_constants(const c10::FunctionSchema& schema, const std::vector<std::vector<at::Tensor>>& results) {
+  for (const std::vector<at::Tensor>& result : results) {
+    for (const at::Tensor& world : result) {
+      if (!world.defined() || world.is_same(result.front())) continue;
+      if (!same_items(world, result.front())) {
+        refuse("T2N-R008", "the result of " + schema.name() + " depends on a dynamic size in a way that is not understood",
+               "make that axis static", schema.name());
+        return;
+      }
+    }
+  }
+}
+
+// A dynamic axis that squeeze would take away at size 1 changes the rank of the result there.
+void Recorder::constrain_squeeze(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs) {
+  if (schema.name() != "aten::squeeze" || world_count() < 2) return;
+  const nnef::Shape shape = cells_.of(inputs[0].sample().toTensor())->shape;
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    if (shape[axis].is_constant()) continue;
+    bool is_named = inputs.size() < 2;
+    if (inputs.size() > 1 && inputs[1].sample().isInt()) {
+      std::int64_t named = inputs[1].sample().toInt();
+      is_named = static_cast<std::size_t>(named < 0 ? named + static_cast<std::int64_t>(shape.size()) : named) == axis;
+    }
+    if (is_named) constrain(comparison_note({shape[axis], 1}, "!=", {nnef::Dim(1), 1}), true, "the rank of what squeeze returns");
+  }
 }
 
 void Recorder::record_results(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs,
@@ -406,7 +479,8 @@ void Recorder::record_results(const c10::FunctionSchema& schema, const std::vect
                               : nnef::make_shape(result.front().sizes().vec()));
     infos.push_back(facts_of(result.front(), shapes.back()));
   }
-  // Bases must be live before the call reads them.
+  if (!recorded && world_count() > 1) check_constants(schema, flat);
+  bool from_data = recorded && has_shape_from_data(schema, inputs);
   auto base_of = [&](const at::Tensor& tensor) -> std::pair<const at::Tensor, std::string> {
     if (!storage_of(tensor)) return {};
     for (std::size_t i = 0; i < inputs.size() && i < schema.arguments().size(); ++i) {
@@ -416,6 +490,7 @@ void Recorder::record_results(const c10::FunctionSchema& schema, const std::vect
     }
     return {};
   };
+  if (recorded) constrain_squeeze(schema, inputs);
   std::vector<TapeValue> values(flat.size());
   if (recorded) values = tape_.call(schema.name(), schema.overload_name(), arguments, infos, here());
 
@@ -454,6 +529,9 @@ void Recorder::record_results(const c10::FunctionSchema& schema, const std::vect
       }
     }
     cells_.add_view(tensor, shapes[i], base, std::move(step), values[i]);
+  }
+  for (const auto& result : flat) {
+    if (from_data && result.front().defined() && result.front().dim() > 0) cells_.of(result.front())->shape_from_data = true;
   }
 }
 

@@ -97,6 +97,9 @@ class Recorder {
   bool is_live(const c10::IValue& value);
   void mark_number(const c10::FunctionSchema& schema, std::vector<Slot>& inputs);
   void refuse_random(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs);
+  bool has_shape_from_data(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs);
+  void check_constants(const c10::FunctionSchema& schema, const std::vector<std::vector<at::Tensor>>& results);
+  void constrain_squeeze(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs);
   void record_results(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs, std::vector<Slot>& results,
                       bool recorded);
   std::vector<std::pair<std::string, TapeArgument>> tape_arguments(const c10::FunctionSchema& schema,

@@ -54,11 +54,12 @@ class Explainer {
   }
 
   std::optional<Dim> explain() const {
-    if (same_everywhere()) return Dim(seen(0));
+    // Rules of operators come first: what they say is exact.
     if (auto dim = by_window()) return dim;
     if (auto dim = by_unfold()) return dim;
     if (auto dim = by_im2col()) return dim;
     if (auto dim = by_scale()) return dim;
+    if (same_everywhere()) return Dim(seen(0));
     for (const Shape& shape : shapes_) {          // aligned right, as broadcasting does
       std::size_t back = rank_ - axis_;
       if (back <= shape.size() && fits(shape[shape.size() - back])) return shape[shape.size() - back];
