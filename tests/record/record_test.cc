@@ -1,0 +1,230 @@
+// What the recorder makes of TorchScript that is not a straight line of calls: each script is exported and run by tract at
+// the sample and, with dynamic axes, at other sizes; or it is refused with the code that says why.
+#include <gtest/gtest.h>
+#include <torch/script.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "export/export.h"
+
+namespace torch2nnef {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Scratch {
+ public:
+  Scratch() {
+    std::string pattern = (fs::temp_directory_path() / "record_test.XXXXXX").string();
+    path_ = mkdtemp(pattern.data());
+  }
+  ~Scratch() { fs::remove_all(path_); }
+  fs::path operator/(const char* name) const { return path_ / name; }
+
+ private:
+  fs::path path_;
+};
+
+at::Tensor sample(at::IntArrayRef sizes) {
+  at::Tensor items = at::arange(c10::multiply_integers(sizes), at::kFloat);
+  return at::sin(items * 1.7).reshape(sizes);
+}
+
+struct Outcome {
+  ExportReport report;
+  std::string code, text;            // of the first error; "" when it was exported and agrees
+  bool left_output = false;
+};
+
+Outcome run(torch::jit::Module& module, const std::vector<c10::IValue>& inputs, ExportOptions options) {
+  Scratch scratch;
+  Outcome outcome;
+  options.check = Check::kTract;
+  fs::path output = scratch / "model.nnef.tgz";
+  try {
+    outcome.report = export_model_to_nnef(module, inputs, output, options);
+    EXPECT_TRUE(fs::exists(output));
+    EXPECT_TRUE(outcome.report.check.agrees());
+  } catch (const ExportError& error) {
+    outcome.code = error.diagnostics().at(0).code;
+    for (const Diagnostic& one : error.diagnostics()) outcome.text += one.code + ": " + one.text + "\n";
+    outcome.left_output = fs::exists(output);
+  }
+  EXPECT_FALSE(outcome.left_output);
+  return outcome;
+}
+
+torch::jit::Module script(const std::string& body) {
+  torch::jit::Module module("Fn");
+  module.define(body);
+  return module;
+}
+
+// Exported, and right in tract at every recorded size.
+void expect_right(const std::string& body, const std::vector<c10::IValue>& inputs, const ExportOptions& options = {}) {
+  torch::jit::Module module = script(body);
+  Outcome outcome = run(module, inputs, options);
+  EXPECT_EQ(outcome.code, "") << outcome.text << body;
+}
+
+void expect_refused(const std::string& code, const std::string& body, const std::vector<c10::IValue>& inputs,
+                    const ExportOptions& options = {}) {
+  torch::jit::Module module = script(body);
+  Outcome outcome = run(module, inputs, options);
+  EXPECT_EQ(outcome.code, code) << outcome.text << body;
+}
+
+ExportOptions dynamic(std::vector<DynamicAxis> axes, std::vector<Symbol> symbols = {}) {
+  ExportOptions options;
+  options.dynamic_axes = std::move(axes);
+  options.symbols = std::move(symbols);
+  return options;
+}
+DynamicAxis axis(int place, const char* symbol) { return {"x", place, nnef::Dim::parse(symbol)}; }
+
+// --- writes ---
+
+TEST(Writes, ThroughAView) {
+  expect_right("def forward(self, x):\n  y = x.clone()\n  y[:, 1:2] *= 3.0\n  return y\n", {sample({3, 4})});
+  expect_right("def forward(self, x):\n  y = x.clone()\n  y.t()[1].add_(5.0)\n  return y\n", {sample({3, 4})});
+  expect_right("def forward(self, x):\n  y = x.clone()\n  y.view(2, 6)[1, 2:4].neg_()\n  return y\n", {sample({3, 4})});
+  expect_right("def forward(self, x):\n  y = x.clone()\n  torch.diagonal(y, 0, 0, 1).zero_()\n  return y\n", {sample({3, 3})});
+  expect_right("def forward(self, x):\n  y = x.clone()\n  a, b = torch.chunk(y, 2, 1)\n  b.copy_(a)\n  return y\n",
+               {sample({3, 4})});
+}
+
+TEST(Writes, OtherViewsSeeThem) {
+  expect_right("def forward(self, x):\n  y = x + 0.0\n  v = y[1]\n  y.mul_(2.0)\n  return v + 1.0\n", {sample({3, 4})});
+  expect_right("def forward(self, x):\n  y = x + 0.0\n  v = y.t()\n  w = y[0]\n  w += 10.0\n  v[2] = 7.0\n  return y, v, w\n",
+               {sample({3, 4})});
+}
+
+TEST(Writes, TransposeOfALiveView) {
+  expect_right("def forward(self, x):\n  y = x * 2.0\n  v = y[0:2]\n  v.transpose_(0, 1)\n  v.add_(1.0)\n  return y, v\n",
+               {sample({3, 4})});
+  expect_right("def forward(self, x):\n  y = x * 2.0\n  y.unsqueeze_(0)\n  y[:, 1] = 0.5\n  return y.squeeze_(0)\n", {sample({3, 4})});
+}
+
+TEST(Writes, IntoAConstantAndIntoTheInput) {
+  expect_right("def forward(self, x):\n  out = torch.zeros([3, 4])\n  w = out[2]\n  out[1] = x[0]\n  w += x[1]\n  return out\n",
+               {sample({3, 4})});
+  expect_right("def forward(self, x):\n  b = torch.ones([4])\n  y = x + b\n  b += 1.0\n  return y * b\n", {sample({3, 4})});
+  expect_right("def forward(self, x):\n  x += 1.0\n  return x * 2.0\n", {sample({3, 4})});
+}
+
+TEST(Writes, AreRefusedWhereTheyCannotBeFollowed) {
+  expect_refused("T2N-R009", "def forward(self, x):\n  y = x.clone()\n  y.unfold(1, 2, 1).add_(1.0)\n  return y\n", {sample({3, 4})});
+  torch::jit::Module module("Fn");
+  module.register_buffer("count", at::zeros({1}));
+  module.define("def forward(self, x):\n  self.count += 1.0\n  return x + self.count\n");
+  EXPECT_EQ(run(module, {sample({3, 4})}, {}).code, "T2N-R009");
+}
+
+// --- control flow and numbers ---
+
+TEST(Data, ABranchIsNeverTakenInSilence) {
+  expect_refused("T2N-R005",
+                 "def forward(self, x):\n  if bool(x.sum() > 0):\n    y = x + 1.0\n  else:\n    y = x - 1.0\n  return y\n",
+                 {sample({3, 4})});
+  expect_refused("T2N-R005", "def forward(self, x):\n  y = x\n  while bool(y.max() < 10.0):\n    y = y * 2.0\n  return y\n",
+                 {sample({3, 4})});
+}
+
+TEST(Data, ANumberStaysATensorOrIsRefused) {
+  expect_right("def forward(self, x):\n  return x * float(x.max())\n", {sample({3, 4})});
+  expect_right("def forward(self, x):\n  s = float(x.max()) + 2.0\n  return x / s\n", {sample({3, 4})});
+  expect_refused("T2N-R007", "def forward(self, x):\n  n = int(x.max() * 0.0) + 2\n  return x[:, 0:n]\n", {sample({3, 4})});
+  expect_refused("T2N-R007", "def forward(self, x):\n  n = torch.nonzero(x > 0.0).size(0)\n  return x + torch.zeros([n, 1]).sum()\n",
+                 {sample({3, 4})});
+}
+
+TEST(Data, AListDoesNotLaunderANumber) {
+  expect_refused("T2N-R007",
+                 "def forward(self, x):\n  sizes = [3, 1]\n  sizes.append(int(x.max() * 0.0) + 4)\n  sizes.sort()\n"
+                 "  return x.reshape(sizes)\n",
+                 {sample({3, 4})});
+}
+
+TEST(Random, IsRefused) {
+  expect_refused("T2N-R003", "def forward(self, x):\n  return x + torch.rand_like(x)\n", {sample({3, 4})});
+  expect_refused("T2N-R004", "def forward(self, x):\n  return torch.dropout(x, 0.5, True)\n", {sample({3, 4})});
+  expect_right("def forward(self, x):\n  return torch.dropout(x, 0.5, False) + 1.0\n", {sample({3, 4})});
+}
+
+// --- sizes ---
+
+TEST(Sizes, AreExpressions) {
+  expect_right("def forward(self, x):\n  return x.reshape(x.size(0) * x.size(1), 4) + 1.0\n", {sample({3, 5, 4})},
+               dynamic({axis(0, "B"), axis(1, "S")}));
+  expect_right("def forward(self, x):\n  n = x.size(1) // 2\n  return x[:, 0:n] + x[:, n:2 * n]\n", {sample({3, 6})},
+               dynamic({axis(1, "S")}));
+  expect_right("def forward(self, x):\n  return x + torch.arange(x.size(1), dtype=6)\n", {sample({3, 6})},
+               dynamic({axis(1, "S")}));
+  expect_right("def forward(self, x):\n  return x / float(x.size(1)) + x.size(1) / 2\n", {sample({3, 6})},
+               dynamic({axis(1, "S")}));
+  expect_right("def forward(self, x):\n  sizes = [x.size(1), 3]\n  sizes.reverse()\n  return torch.ones(sizes) * x\n",
+               {sample({3, 6})}, dynamic({axis(1, "S")}));
+}
+
+TEST(Sizes, ASampleOfSizeOneDoesNotBroadcast) {
+  expect_right("def forward(self, x):\n  return x + torch.ones([x.size(0), 4])\n", {sample({1, 4})}, dynamic({axis(0, "B")}));
+}
+
+TEST(Sizes, ALoopOverThemIsRefused) {
+  expect_refused("T2N-R006",
+                 "def forward(self, x):\n  y = x[0]\n  for i in range(x.size(0)):\n    y = y + x[i]\n  return y\n",
+                 {sample({3, 4})}, dynamic({axis(0, "B")}));
+}
+
+TEST(Sizes, ABranchOnThemNeedsBounds) {
+  std::string body = "def forward(self, x):\n  if x.size(1) > 4:\n    y = x + 1.0\n  else:\n    y = x - 1.0\n  return y\n";
+  expect_refused("T2N-R006", body, {sample({3, 12})}, dynamic({axis(1, "S")}));
+  expect_right(body, {sample({3, 12})}, dynamic({axis(1, "S")}, {{"S", 5, 64}}));
+  std::string raising = "def forward(self, x):\n  assert x.size(1) > 4\n  return x + 1.0\n";
+  expect_right(raising, {sample({3, 12})}, dynamic({axis(1, "S")}));
+}
+
+TEST(Sizes, MultiplesAreFound) {
+  torch::jit::Module module = script(
+      "def forward(self, x):\n  y = torch.max_pool1d(x, 4)\n  z = torch.repeat_interleave(y, 4, 2)\n  return torch.cat([x, z], 1)\n");
+  Outcome outcome = run(module, {sample({1, 2, 16})}, dynamic({axis(2, "S")}));
+  EXPECT_EQ(outcome.code, "") << outcome.text;
+  ASSERT_FALSE(outcome.report.constraints.empty());
+  EXPECT_EQ(outcome.report.constraints.front().substr(0, 10), "S % 4 == 0");
+}
+
+TEST(Sizes, SqueezeMayNotLoseADynamicAxis) {
+  std::string body = "def forward(self, x):\n  return torch.squeeze(x) + 1.0\n";
+  expect_refused("T2N-R006", body, {sample({3, 1, 4})}, dynamic({axis(0, "B")}));
+  expect_right(body, {sample({3, 1, 4})}, dynamic({axis(0, "B")}, {{"B", 2, 64}}));
+}
+
+// --- structures ---
+
+TEST(Structures, ListsTuplesAndDicts) {
+  expect_right("def forward(self, x):\n  parts = []\n  for i in range(3):\n    parts.append(x[i] * float(i))\n  return torch.stack(parts)\n",
+               {sample({3, 4})});
+  expect_right("def forward(self, x):\n  d = {'a': x + 1.0, 'b': x * 2.0}\n  return d['a'] - d['b'], d['b']\n", {sample({3, 4})});
+  expect_right("def forward(self, x):\n  t = (x, x.size(1), x * 2.0)\n  a, n, b = t\n  return a + b + n\n", {sample({3, 4})},
+               dynamic({axis(0, "B")}));
+}
+
+TEST(Determinism, TwoExportsAreTheSameBytes) {
+  Scratch scratch;
+  torch::jit::Module module = script("def forward(self, x):\n  y = torch.softmax(x @ x.t(), 1)\n  return y, y.sum(0)\n");
+  ExportOptions options;
+  options.check = Check::kNone;
+  auto bytes = [&](const char* name) {
+    export_model_to_nnef(module, {sample({4, 4})}, scratch / name, options);
+    std::ifstream file(scratch / name, std::ios::binary);
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+  };
+  EXPECT_EQ(bytes("one.nnef.tgz"), bytes("two.nnef.tgz"));
+}
+
+}  // namespace
+}  // namespace torch2nnef
