@@ -1,12 +1,17 @@
 // The command torch2nnef: a TorchScript archive in, an NNEF archive out. All work is done by the library; here is what
 // the user asked for (cli_options.h), and what the user is told.
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <fstream>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -27,10 +32,18 @@ void write_file(const std::filesystem::path& path, const std::string& text) {
   if (!file) throw UsageError(fmt::format("--report: '{}' cannot be written", path.string()));
 }
 
-// On stdout; a closed or full one must not look like success.
+// The report of an export that may well have succeeded.
+class PrintError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// On stdout; a full one must not look like success.
 void print(const std::string& text) {
-  fmt::print("{}", text);
-  if (std::fflush(stdout) != 0) throw UsageError("the standard output cannot be written");
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+  if (!written || std::fflush(stdout) != 0) {
+    throw PrintError(fmt::format("the standard output cannot be written: {}", std::strerror(errno)));
+  }
 }
 
 StepPrinter::Mode progress_mode(const CommandLine& line) {
@@ -92,6 +105,15 @@ int run(const std::vector<std::string>& arguments) {
   return 0;
 }
 
+// A closed standard stream would lend its number to the next file that is opened, and what is printed would go there. A
+// limit on the size of files shall be an error message, as a full disk is.
+void prepare_process() {
+  for (int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(descriptor, F_GETFD) == -1) static_cast<void>(open("/dev/null", O_RDWR));
+  }
+  signal(SIGXFSZ, SIG_IGN);
+}
+
 }  // namespace
 }  // namespace torch2nnef::cli
 
@@ -105,8 +127,12 @@ int main(int argc, char** argv) {
     if (json) fmt::print("{}", json_report(ExportError(kind, why)));
     return static_cast<int>(kind);
   };
+  prepare_process();
   try {
     return run(arguments);
+  } catch (const PrintError& error) {
+    fmt::print(stderr, "torch2nnef: {}\n", error.what());
+    return static_cast<int>(ExportError::Kind::kUsage);
   } catch (const UsageError& error) {
     fmt::print(stderr, "torch2nnef: {}\nTry torch2nnef --help.\n", error.what());
     return fail(ExportError::Kind::kUsage, "T2N-U001", error.what());

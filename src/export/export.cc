@@ -137,7 +137,7 @@ ExportReport export_model(const Model& model, const std::filesystem::path& outpu
 
   steps.begin("write");
   PendingArchive pending(output, options.dry_run);
-  nnef::Written written = nnef::write_archive(graph, dialect, pending.path(), write_options(options));
+  nnef::Written written = pending.write(graph, dialect, write_options(options));
   report.archive_bytes = written.bytes;
   report.tensor_bytes = written.tensor_bytes;
   report.tensors = written.tensors;

@@ -22,7 +22,7 @@ std::vector<Registry> read_fragment_files(const std::vector<std::filesystem::pat
 std::string to_text(const Tape& tape);
 
 // The place where an archive is written before the check has agreed: beside the output, under a hidden name; removed
-// unless committed.
+// unless committed. What a killed export left there is removed by the next one of the same name.
 class PendingArchive {
  public:
   PendingArchive(const std::filesystem::path& output, bool discard);
@@ -30,12 +30,15 @@ class PendingArchive {
   PendingArchive(const PendingArchive&) = delete;
   PendingArchive& operator=(const PendingArchive&) = delete;
   const std::filesystem::path& path() const { return path_; }
+  // Writes the archive at path(). An IoError speaks of the output, not of the hidden name.
+  nnef::Written write(const nnef::Graph& graph, const nnef::Dialect& dialect, const nnef::WriteOptions& options);
   // Gives the archive its name; removes it in a dry run. Throws nnef::IoError.
   void commit();
 
  private:
   std::filesystem::path output_, folder_, path_;
   bool discard_;
+  int lock_ = -1;
 };
 
 }  // namespace torch2nnef

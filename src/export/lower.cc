@@ -123,7 +123,8 @@ class Lowerer {
     }
   }
 
-  std::vector<const Lowering*> candidates(const TapeCall& call) const {
+  // Those of all tables, whatever their domain.
+  std::vector<const Lowering*> named(const TapeCall& call) const {
     for (const Registry* table : options_.before) {
       std::vector<const Lowering*> found = table->find(call);
       if (!found.empty()) {
@@ -135,13 +136,20 @@ class Lowerer {
   }
 
   void lower(const TapeCall& call) {
-    std::vector<const Lowering*> lowerings = candidates(call);
-    bool done = false;
+    std::vector<const Lowering*> lowerings = named(call);
+    bool done = false, is_known = !lowerings.empty(), is_complex = is_complex_call(call, tape_);
+    lowerings.erase(std::remove_if(lowerings.begin(), lowerings.end(),
+                                   [&](const Lowering* lowering) { return !covers(lowering->domain, is_complex); }),
+                    lowerings.end());
     if (call.refused) {
       // Said already, with its place.
-    } else if (lowerings.empty()) {
+    } else if (!is_known) {
       problem("T2N-L001", call.full_name(), call.where, "no lowering is known for this operator",
               "a fragment file can add one (--fragments)");
+    } else if (lowerings.empty()) {
+      problem("T2N-L002", call.full_name(), call.where,
+              is_complex ? "complex tensors are not supported here" : "only complex tensors are supported here",
+              "compute with the real and imaginary parts (torch.view_as_real)");
     } else if (!is_poisoned(call)) {
       done = lower_by(call, lowerings);
     }
@@ -200,9 +208,15 @@ class Lowerer {
   std::string difference_of(TapeValue result) {
     const TapeValueInfo& seen = tape_.info(result);
     if (!values_.has(result)) return "the lowering sets no value for a result that is used";
-    Value value = values_.get(result);
+    if (!is_complex(seen.type)) return difference_of(values_.get(result), seen);
+    ComplexParts parts = values_.parts(result);
+    std::string difference = difference_of(parts.re, seen);
+    return difference.empty() ? difference_of(parts.im, seen) : difference;
+  }
+
+  std::string difference_of(Value value, const TapeValueInfo& seen) {
     const Shape& shape = builder_.shape(value);
-    bool same = to_nnef(seen.type) == builder_.dtype(value) && shape.size() == seen.shape.size();
+    bool same = to_nnef(part_type(seen.type)) == builder_.dtype(value) && shape.size() == seen.shape.size();
     for (std::size_t axis = 0; same && axis < shape.size(); ++axis) {
       same = same_dim(shape[axis], seen.shape[axis], probes_);
     }
@@ -213,6 +227,12 @@ class Lowerer {
 
   void name_outputs() {
     for (const auto& [name, value] : tape_.outputs) {
+      if (is_complex(tape_.info(value).type)) {
+        problem("T2N-L003", "", {},
+                "output " + name + " is " + std::string(to_string(tape_.info(value).type)) + ", which the format cannot hold",
+                "return torch.view_as_real() of it");
+        continue;
+      }
       try {
         builder_.name_output(values_.get(value), name);
       } catch (const std::exception& error) {

@@ -1,6 +1,10 @@
 // The archive between writing and the end of the check.
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "export/export_model.h"
 
@@ -9,12 +13,55 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path make_folder(const fs::path& beside, const std::string& name) {
-  std::string pattern = (beside / ("." + name + ".XXXXXX")).string();
-  if (!mkdtemp(pattern.data())) {
-    throw nnef::IoError("nothing can be written in '" + beside.string() + "': " + std::generic_category().message(errno));
+// ".NAME." and six letters, as mkdtemp makes them.
+std::string hidden_prefix(const std::string& name) { return "." + name + "."; }
+
+bool is_hidden_folder(const fs::directory_entry& entry, const std::string& prefix) {
+  const std::string name = entry.path().filename().string();
+  std::error_code error;
+  return name.starts_with(prefix) && name.size() == prefix.size() + 6 && entry.is_directory(error) &&
+         !entry.is_symlink(error);
+}
+
+// A lock that ends with the process, so that others see whether the folder is still in use; -1 when somebody has it.
+int lock_folder(const fs::path& folder) {
+  const int descriptor = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (descriptor >= 0 && flock(descriptor, LOCK_EX | LOCK_NB) == 0) return descriptor;
+  const int why = errno;
+  if (descriptor >= 0) close(descriptor);
+  errno = why;
+  return -1;
+}
+
+// Folders of exports of the same name that were killed.
+void remove_abandoned(const fs::path& beside, const std::string& prefix) {
+  std::error_code ignored;
+  for (const fs::directory_entry& entry : fs::directory_iterator(beside, ignored)) {
+    if (!is_hidden_folder(entry, prefix)) continue;
+    const int lock = lock_folder(entry.path());
+    if (lock < 0) continue;
+    fs::remove_all(entry.path(), ignored);
+    close(lock);
   }
-  return pattern;
+}
+
+// Makes a locked folder; another process may take it for abandoned just before it is locked, then again.
+fs::path make_folder(const fs::path& beside, const std::string& name, int& lock) {
+  const std::string prefix = hidden_prefix(name);
+  remove_abandoned(beside, prefix);
+  for (int attempt = 0; attempt < 10; ++attempt) {
+    std::string pattern = (beside / (prefix + "XXXXXX")).string();
+    if (!mkdtemp(pattern.data())) break;
+    errno = 0;
+    lock = lock_folder(pattern);
+    if (lock < 0 && errno == EWOULDBLOCK) continue;
+    struct stat facts {};
+    if (stat(pattern.c_str(), &facts) == 0) return pattern;  // without a lock where the file system has none
+    if (lock >= 0) close(lock);
+    lock = -1;
+    errno = EBUSY;
+  }
+  throw nnef::IoError("nothing can be written in '" + beside.string() + "': " + std::generic_category().message(errno));
 }
 
 bool is_replaceable(const fs::path& folder) { return fs::is_empty(folder) || fs::exists(folder / "graph.nnef"); }
@@ -29,13 +76,26 @@ PendingArchive::PendingArchive(const fs::path& output, bool discard) : output_(o
     throw nnef::IoError("'" + target.string() + "' is a folder that holds something else than an NNEF archive");
   }
   fs::path parent = target.has_parent_path() ? target.parent_path() : fs::path(".");
-  folder_ = make_folder(discard ? fs::temp_directory_path() : parent, target.filename().string());
+  folder_ = make_folder(discard ? fs::temp_directory_path() : parent, target.filename().string(), lock_);
   path_ = folder_ / target.filename();
 }
 
 PendingArchive::~PendingArchive() {
   std::error_code ignored;
-  if (!folder_.empty()) fs::remove_all(folder_, ignored);
+  fs::remove_all(folder_, ignored);
+  if (lock_ >= 0) close(lock_);
+}
+
+nnef::Written PendingArchive::write(const nnef::Graph& graph, const nnef::Dialect& dialect,
+                                    const nnef::WriteOptions& options) {
+  try {
+    return nnef::write_archive(graph, dialect, path_, options);
+  } catch (const nnef::IoError& error) {
+    std::string message = error.what();
+    const std::size_t begin = message.find(folder_.string());
+    if (begin != std::string::npos) message.replace(begin, message.find('\'', begin) - begin, output_.string());
+    throw nnef::IoError(message);
+  }
 }
 
 void PendingArchive::commit() {

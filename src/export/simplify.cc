@@ -10,6 +10,8 @@
 #include <tuple>
 #include <unordered_set>
 
+#include "nnef/narrow_reshape.h"
+
 namespace torch2nnef {
 namespace {
 
@@ -340,9 +342,11 @@ void simplify(nnef::Graph& graph) {
   share_variables(graph);
   ChainFolder(graph).run();
   remove_dead(graph);
+  nnef::narrow_reshapes(graph);
   for (nnef::Fragment& fragment : graph.fragments) {
     ChainFolder(fragment.body).run();
     remove_dead(fragment.body);
+    nnef::narrow_reshapes(fragment.body);
   }
   remove_unnamed(graph);
 }

@@ -9,6 +9,7 @@ namespace torch2nnef {
 //   * variables of the same dtype, shape and bytes become one (the first);
 //   * chains fold: transpose of transpose, reshape of reshape, squeeze and unsqueeze, squeeze of unsqueeze, casts to
 //     the type that a value has, and to a wider type and back;
+//   * reshapes name only the axes that they change (nnef/narrow_reshape.h);
 //   * operations, variables, fragments and quantisation entries that no output needs go.
 // Results are the same bit for bit. Inputs, outputs, their names and dtypes stay, as does every Value's id. Values with
 // an entry in Graph::quant are not folded away. Linear in the operations; reads the bytes of variables only where more

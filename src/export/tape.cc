@@ -59,6 +59,15 @@ bool is_integral(ScalarType type) { return row(type).kind == Class::kIntegral; }
 
 bool is_complex(ScalarType type) { return row(type).kind == Class::kComplex; }
 
+ScalarType part_type(ScalarType type) {
+  switch (type) {
+    case ScalarType::kComplex32: return ScalarType::kFloat16;
+    case ScalarType::kComplex64: return ScalarType::kFloat32;
+    case ScalarType::kComplex128: return ScalarType::kFloat64;
+    default: return type;
+  }
+}
+
 std::string Location::to_string() const {
   if (!stack.empty()) {
     const SourceLine& line = stack.front();

@@ -35,6 +35,8 @@ ScalarType from_nnef(nnef::DType dtype);
 bool is_floating(ScalarType type);                      // float16, bfloat16, float32, float64
 bool is_integral(ScalarType type);                      // integers, not bool
 bool is_complex(ScalarType type);
+// The dtype of a complex number's parts: float32 of complex64. Any other type is its own.
+ScalarType part_type(ScalarType type);
 
 // A place in the user's Python source, outermost call last. Empty when the archive has no source records.
 struct SourceLine {

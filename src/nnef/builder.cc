@@ -190,9 +190,18 @@ std::vector<Value> Builder::add_multi(std::string_view op, std::vector<Argument>
   std::vector<Value> values = graph_.operations.back().results;
   if (gives_sizes(op) && dtype(values[0]) == DType::kI64) {
     values = {add("tract_core_cast", {values[0]}, {{"to", std::string(to_string(DType::kI64))}})};
+    if (op == "tract_core_range") values = {unfolded_range(values[0])};
   }
   if (!key.empty()) state_->known.emplace(std::move(key), values);
   return values;
+}
+
+// tract follows the items of a range of symbolic length through comparisons and replaces a selection by such a mask: by a
+// wrong one where two ranges are compared along different axes. It does not look through this.
+Value Builder::unfolded_range(Value range) {
+  const bool is_symbolic = std::any_of(shape(range).begin(), shape(range).end(), [](const Dim& dim) { return !dim.is_constant(); });
+  if (!is_symbolic || !dialect_.has("tract_core_bitand")) return range;
+  return add("tract_core_bitand", {range, constant(std::int64_t{-1}, DType::kI64)});
 }
 
 Value Builder::add(std::string_view op, std::vector<Argument> tensors, std::vector<NamedArgument> attributes) {

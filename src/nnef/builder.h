@@ -65,7 +65,8 @@ class Builder {
 
   // One operation with one result. `tensors` are bound to the declaration's tensor parameters in order; attributes by
   // name, those equal to the default may be left out. An operation equal to an earlier one returns that one's result.
-  // tract_core_range and tract_core_shape_of are followed by the cast that makes i64 of the engine's sizes.
+  // tract_core_range and tract_core_shape_of are followed by the cast that makes i64 of the engine's sizes, a range of
+  // symbolic length also by an operation that hides its items from the engine's optimiser.
   Value add(std::string_view op, std::vector<Argument> tensors, std::vector<NamedArgument> attributes = {});
   // An operation with a fixed number of results (topk, max_pool_with_index, unstack, ...).
   std::vector<Value> add_multi(std::string_view op, std::vector<Argument> tensors,
@@ -108,6 +109,8 @@ class Builder {
   struct State;
   // An operand as it must stand beside a tensor of that dtype: literals and dimensions become literal() or a cast.
   Argument beside(const Argument& argument, DType wanted, std::string_view op);
+  // The same items, in a form whose comparisons the engine's optimiser leaves alone.
+  Value unfolded_range(Value range);
   // Gives values the rank of the highest among them; rank 0 stays, since it goes with every rank.
   void align_all(std::initializer_list<Argument*> operands);
   Graph& graph_;

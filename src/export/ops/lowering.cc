@@ -93,6 +93,11 @@ ConstantPtr Call::constant(std::string_view name) const {
   return info(name).constant;
 }
 
+bool Call::is_complex(std::string_view name) const {
+  const TapeArgument* found = call_.find(name);
+  return found && found->value() && torch2nnef::is_complex(values_.tape().info(*found->value()).type);
+}
+
 const TapeValueInfo& Call::info(std::string_view name) const { return values_.tape().info(tape_value(name)); }
 
 Dim Call::dim(std::string_view name) const {
@@ -205,6 +210,12 @@ void Call::result(std::size_t index, Value value) {
   }
   values_.set(call_.results.at(index), value);
 }
+
+DType Call::part_dtype(std::size_t index) const { return to_nnef(part_type(result_type(index))).value(); }
+
+void Call::result_parts(std::size_t index, ComplexParts parts) { values_.set_parts(call_.results.at(index), parts); }
+
+void Call::result_packed(Value value) { values_.set_packed(call_.results.at(0), value); }
 
 Argument Call::scalar_as(std::string_view name, DType dtype) {
   const TapeArgument& found = argument(name);

@@ -26,22 +26,40 @@ using nnef::DType;
 using nnef::Shape;
 using nnef::Value;
 
-// Maps the values of a Tape to those of the graph while it is lowered.
+// A complex value in the graph, which has real items only: two tensors of the value's shape.
+struct ComplexParts {
+  Value re, im;
+};
+
+// Maps the values of a Tape to those of the graph while it is lowered. A complex value stands there in one of two forms,
+// each made from the other when it is asked for: its parts, or packed, one real tensor of shape [.., 2] as
+// torch.view_as_real gives it.
 class ValueMap {
  public:
   ValueMap(const Tape& tape, Builder& builder) : tape_(tape), builder_(builder), values_(tape.values.size()) {}
   // The graph's value; a constant becomes a variable at its first use. Throws Unsupported for a dtype that the format
-  // lacks.
+  // lacks, complex ones included.
   Value get(TapeValue value);
+  ComplexParts parts(TapeValue value);                   // of a complex value
+  Value packed(TapeValue value);
   void set(TapeValue value, Value graph_value);
-  bool has(TapeValue value) const { return static_cast<bool>(values_.at(static_cast<std::size_t>(value.id))); }
+  void set_parts(TapeValue value, ComplexParts parts);
+  void set_packed(TapeValue value, Value graph_value);
+  bool has(TapeValue value) const;
   const Tape& tape() const { return tape_; }
 
  private:
   const Tape& tape_;
   Builder& builder_;
-  std::vector<Value> values_;
+  std::vector<Value> values_;                            // complex ones packed
+  std::map<TapeValue, ComplexParts> parts_;
 };
+
+// A complex constant taken apart, the conjugation that torch may still have to do included.
+struct ConstantParts {
+  ConstantPtr re, im, packed;
+};
+ConstantParts parts_of_constant(const ConstantTensor& constant);
 
 class Call {
  public:
@@ -58,6 +76,10 @@ class Call {
   std::optional<Value> optional_tensor(std::string_view name);
   std::vector<Value> tensors(std::string_view name);     // Tensor[]; Unsupported when one is None
   std::vector<std::optional<Value>> optional_tensors(std::string_view name);   // Tensor?[]
+  bool is_complex(std::string_view name) const;          // a tensor that is given and is complex
+  ComplexParts parts(std::string_view name) { return values_.parts(tape_value(name)); }   // of a complex tensor
+  Value packed(std::string_view name) { return values_.packed(tape_value(name)); }
+  ComplexParts parts(TapeValue value) { return values_.parts(value); }
   ConstantPtr constant(std::string_view name) const;     // null when the tensor is not a constant
   TapeValue tape_value(std::string_view name) const;
   Value value(TapeValue value) { return values_.get(value); }      // an item of a list that was read from the call
@@ -89,6 +111,11 @@ class Call {
   const Shape& result_shape(std::size_t index = 0) const { return result_info(index).shape; }
   void result(Value value) { result(0, value); }
   void result(std::size_t index, Value value);           // must have result_dtype(index) and result_shape(index)
+  // A complex result: real tensors of part_dtype(index) and result_shape(index), or that shape and a last axis of 2.
+  DType part_dtype(std::size_t index = 0) const;
+  void result_parts(std::size_t index, ComplexParts parts);
+  void result_parts(ComplexParts parts) { result_parts(0, parts); }
+  void result_packed(Value value);
 
   // --- what many lowerings do ---
   // A tensor argument cast to `dtype`.
@@ -112,6 +139,12 @@ class Call {
 
 using LoweringFunction = std::function<void(Call&)>;
 
+// The calls that a lowering takes: those of real tensors only, those with a complex argument or result, or both. The
+// driver never shows a complex tensor to a lowering that does not know of them.
+enum class Domain { kReal, kComplex, kBoth };
+bool is_complex_call(const TapeCall& call, const Tape& tape);
+bool covers(Domain domain, bool is_complex);
+
 // How one operator is lowered, for --list-ops, --explain and the support page.
 struct Lowering {
   std::string name;                  // "aten::softplus" for every overload, or "aten::add.Tensor"
@@ -119,6 +152,7 @@ struct Lowering {
   LoweringFunction lower;
   std::string source;                // the row's text, or the name of the file for code
   std::string notes;                 // limits, one sentence, or ""
+  Domain domain = Domain::kReal;
 };
 
 class Registry {
@@ -127,7 +161,7 @@ class Registry {
   // name: the first that applies wins (a row that does not apply throws DoesNotApply). Code added later stands behind.
   void add(Lowering lowering);
   // Short form for code: names separated by blanks.
-  void add(std::string_view names, LoweringFunction lower, std::string_view notes = "");
+  void add(std::string_view names, LoweringFunction lower, std::string_view notes = "", Domain domain = Domain::kReal);
   // Candidates for a call, overload first.
   std::vector<const Lowering*> find(const TapeCall& call) const;
   std::vector<const Lowering*> all() const;              // sorted by name

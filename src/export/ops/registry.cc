@@ -6,17 +6,39 @@
 #include "export/ops/row.h"
 
 namespace torch2nnef {
+namespace {
+
+bool is_complex_argument(const TapeArgument& argument, const Tape& tape) {
+  if (const TapeValue* value = argument.value()) return is_complex(tape.info(*value).type);
+  const TapeList* list = argument.list();
+  return list && std::any_of(list->begin(), list->end(),
+                             [&](const TapeArgument& item) { return is_complex_argument(item, tape); });
+}
+
+}  // namespace
+
+bool is_complex_call(const TapeCall& call, const Tape& tape) {
+  for (TapeValue result : call.results) {
+    if (result && is_complex(tape.info(result).type)) return true;
+  }
+  return std::any_of(call.arguments.begin(), call.arguments.end(),
+                     [&](const auto& argument) { return is_complex_argument(argument.second, tape); });
+}
+
+bool covers(Domain domain, bool is_complex) {
+  return domain == Domain::kBoth || is_complex == (domain == Domain::kComplex);
+}
 
 void Registry::add(Lowering lowering) {
   if (lowering.source.empty()) lowering.source = source_;
   by_name_[lowering.name].push_back(std::move(lowering));
 }
 
-void Registry::add(std::string_view names, LoweringFunction lower, std::string_view notes) {
+void Registry::add(std::string_view names, LoweringFunction lower, std::string_view notes, Domain domain) {
   while (!names.empty()) {
     std::size_t end = std::min(names.find(' '), names.size());
     if (end > 0) {
-      add(Lowering{std::string(names.substr(0, end)), Lowering::Kind::kCode, lower, source_, std::string(notes)});
+      add(Lowering{std::string(names.substr(0, end)), Lowering::Kind::kCode, lower, source_, std::string(notes), domain});
     }
     names.remove_prefix(std::min(end + 1, names.size()));
   }

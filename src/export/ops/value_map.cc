@@ -10,32 +10,97 @@ bool goes_into_text(const TapeValueInfo& info) {
   return info.shape.empty() && info.type != ScalarType::kBool;
 }
 
-Value number_constant(Builder& builder, const TapeValueInfo& info, DType dtype) {
-  if (nnef::is_float(dtype)) return builder.constant(info.constant->to_doubles().at(0), dtype);
-  return builder.constant(info.constant->to_integers().at(0), dtype);
+Value number_constant(Builder& builder, const ConstantTensor& constant, DType dtype) {
+  if (nnef::is_float(dtype)) return builder.constant(constant.to_doubles().at(0), dtype);
+  return builder.constant(constant.to_integers().at(0), dtype);
+}
+
+std::string label_of(TapeValue value, const TapeValueInfo& info) {
+  return info.label.empty() ? "constant_" + std::to_string(value.id) : info.label;
+}
+
+Value part_of_packed(Builder& builder, Value packed, int part) {
+  int last = builder.rank(packed) - 1;
+  return builder.squeeze(builder.slice(packed, last, part, part + 1), {last});
+}
+
+[[noreturn]] void used_before_it_is_made(TapeValue value) {
+  throw std::logic_error("the Tape uses value " + std::to_string(value.id) + " before it is made");
 }
 
 }  // namespace
 
 Value ValueMap::get(TapeValue value) {
   Value& slot = values_.at(static_cast<std::size_t>(value.id));
-  if (slot) return slot;
   const TapeValueInfo& info = tape_.info(value);
-  if (info.kind != TapeValueInfo::Kind::kConstant) {
-    throw std::logic_error("the Tape uses value " + std::to_string(value.id) + " before it is made");
-  }
+  if (is_complex(info.type)) throw Unsupported("a complex tensor where a real one is needed");
+  if (slot) return slot;
+  if (info.kind != TapeValueInfo::Kind::kConstant) used_before_it_is_made(value);
   std::optional<DType> dtype = to_nnef(info.type);
   if (!dtype) {
     throw Unsupported("the format has no item type for a constant of " + std::string(to_string(info.type)),
                       "convert the model's weights to float32 or float16 before saving it");
   }
   if (goes_into_text(info)) {
-    slot = number_constant(builder_, info, *dtype);
+    slot = number_constant(builder_, *info.constant, *dtype);
   } else {
-    std::string label = info.label.empty() ? "constant_" + std::to_string(value.id) : info.label;
-    slot = builder_.variable(label, info.constant);
+    slot = builder_.variable(label_of(value, info), info.constant);
   }
   return slot;
+}
+
+ComplexParts ValueMap::parts(TapeValue value) {
+  auto found = parts_.find(value);
+  if (found != parts_.end()) return found->second;
+  const TapeValueInfo& info = tape_.info(value);
+  ComplexParts parts;
+  if (Value packed = values_.at(static_cast<std::size_t>(value.id))) {
+    parts = {part_of_packed(builder_, packed, 0), part_of_packed(builder_, packed, 1)};
+  } else if (info.kind == TapeValueInfo::Kind::kConstant) {
+    ConstantParts constant = parts_of_constant(*info.constant);
+    DType dtype = to_nnef(part_type(info.type)).value();
+    if (info.shape.empty()) {
+      parts = {number_constant(builder_, *constant.re, dtype), number_constant(builder_, *constant.im, dtype)};
+    } else {
+      parts = {builder_.variable(label_of(value, info) + ".real", constant.re),
+               builder_.variable(label_of(value, info) + ".imag", constant.im)};
+    }
+  } else {
+    used_before_it_is_made(value);
+  }
+  return parts_.emplace(value, parts).first->second;
+}
+
+Value ValueMap::packed(TapeValue value) {
+  Value& slot = values_.at(static_cast<std::size_t>(value.id));
+  if (slot) return slot;
+  const TapeValueInfo& info = tape_.info(value);
+  if (info.kind == TapeValueInfo::Kind::kConstant) {
+    slot = builder_.variable(label_of(value, info), parts_of_constant(*info.constant).packed);
+  } else {
+    auto [re, im] = parts(value);
+    int last = builder_.rank(re);
+    slot = builder_.concat({builder_.unsqueeze(re, {last}), builder_.unsqueeze(im, {last})}, last);
+  }
+  return slot;
+}
+
+void ValueMap::set_parts(TapeValue value, ComplexParts parts) { parts_[value] = parts; }
+
+void ValueMap::set_packed(TapeValue value, Value graph_value) {
+  values_.at(static_cast<std::size_t>(value.id)) = graph_value;
+}
+
+bool ValueMap::has(TapeValue value) const {
+  return static_cast<bool>(values_.at(static_cast<std::size_t>(value.id))) || parts_.count(value) > 0;
+}
+
+ConstantParts parts_of_constant(const ConstantTensor& constant) {
+  ConstantParts parts;
+  parts.packed = constant.evaluated("aten::resolve_conj", {})->evaluated("aten::view_as_real", {});
+  parts.re = parts.packed->evaluated("aten::select", {{-1}, {0}});
+  parts.im = parts.packed->evaluated("aten::select", {{-1}, {1}});
+  return parts;
 }
 
 void ValueMap::set(TapeValue value, Value graph_value) {

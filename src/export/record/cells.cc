@@ -27,6 +27,10 @@ const std::vector<Ratio>* Cells::contents(Cell& cell) {
   return cell.has_contents && cell.contents_seen == root(cell).generation ? &cell.contents : nullptr;
 }
 
+const Range* Cells::range(Cell& cell) {
+  return cell.range && cell.contents_seen == root(cell).generation ? &*cell.range : nullptr;
+}
+
 CellPtr Cells::find(const at::Tensor& tensor) const {
   auto found = cells_.find(key_of(tensor));
   return found == cells_.end() ? nullptr : found->second;
@@ -147,6 +151,7 @@ void Cells::write(const CellPtr& cell, TapeValue value, const Location& where) {
     written->value = new_value;
     written->seen = top.generation;
     written->has_contents = false;
+    written->range.reset();
   }
 }
 

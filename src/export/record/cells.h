@@ -24,6 +24,12 @@ struct ViewStep {
   std::size_t result = 0, results = 1;                           // which of how many
 };
 
+// start, start + step, ...: a 1-d tensor that arange made, as long as the expression says.
+struct Range {
+  Ratio start, step;
+  nnef::Dim size;
+};
+
 struct Cell {
   c10::weak_intrusive_ptr<c10::TensorImpl> key{c10::intrusive_ptr<c10::TensorImpl>()};   // the address stays taken
   TapeValue value;
@@ -36,6 +42,7 @@ struct Cell {
   std::vector<Ratio> contents;          // the items, when they follow from sizes
   bool has_contents = false;
   int contents_seen = 0;
+  std::optional<Range> range;           // valid as contents are
   bool shape_from_data = false;         // its sizes depend on the values of an input
   // Of a root:
   bool live = false;                    // its values depend on an input or on a dynamic size
@@ -65,6 +72,7 @@ class Cells {
   static bool live(Cell& cell) { return root(cell).live; }
   // Items that follow from sizes, or null.
   static const std::vector<Ratio>* contents(Cell& cell);
+  static const Range* range(Cell& cell);
 
   // The tensor's present value on the Tape.
   TapeValue read(const CellPtr& cell, const at::Tensor& tensor, const Location& where);

@@ -384,6 +384,7 @@ void Recorder::run_tensor_operator(const Node* node, Frame& frame, const c10::Fu
   if (!recorded && !aliases && result_bytes > kLargestFold && result_bytes > argument_bytes) recorded = true;
   std::size_t calls = tape_.tape().calls.size();
   record_results(schema, inputs, results, recorded);
+  if (recorded && world_count() > 1) carry_range(schema, inputs, results);
   if (refused_.size() > refusals && tape_.tape().calls.size() > calls) tape_.tape().calls.back().refused = true;
   set_results(node, std::move(results), frame);
 }

@@ -1,0 +1,146 @@
+// The models of this folder, exported by the command, run in tract and compared with what eager PyTorch made of the same
+// inputs (NAME.results.npz); those that must be refused are refused with their code.
+//
+//   models_test TORCH2NNEF FOLDER
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "export/verify/compare.h"
+#include "export/verify/private_folder.h"
+#include "export/verify/subprocess.h"
+#include "export/verify/tract_engine.h"
+#include "nnef/io.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+using torch2nnef::ProcessResult;
+using Arguments = std::vector<std::string>;
+
+constexpr double kTimeoutSeconds = 120;
+
+fs::path torch2nnef_command, models;  // from the command line
+
+ProcessResult export_model(const std::string& name, const fs::path& output, const Arguments& more) {
+  Arguments command = {torch2nnef_command, models / (name + ".pt"), "--inputs", models / (name + ".inputs.npz"), "-o", output};
+  command.insert(command.end(), more.begin(), more.end());
+  return torch2nnef::run_process(command, kTimeoutSeconds);
+}
+
+const torch2nnef::Engine& engine() {
+  static const std::optional<torch2nnef::Engine> found = torch2nnef::find_engine({});
+  if (!found) throw std::runtime_error("there is no tract: tools/get-tract fetches it");
+  return *found;
+}
+
+std::string names(const std::vector<nnef::NamedTensor>& tensors) {
+  std::string list;
+  for (const nnef::NamedTensor& tensor : tensors) list += (list.empty() ? "" : ",") + tensor.name;
+  return list;
+}
+
+// What differs between the archive's results in tract and `expected`, "" for nothing.
+std::string difference_in_tract(const fs::path& archive, const std::vector<nnef::NamedTensor>& inputs,
+                                const std::vector<nnef::NamedTensor>& expected) {
+  const torch2nnef::EngineRun run = torch2nnef::run_engine(engine(), archive, inputs, kTimeoutSeconds);
+  if (!run.ran) return run.message;
+  std::string problems;
+  for (const auto& output : torch2nnef::compare_outputs(expected, run.outputs, torch2nnef::Tolerance::kClose)) {
+    if (!output.agrees) problems += fmt::format("{}: {}\n", output.name, output.detail);
+  }
+  return problems;
+}
+
+class Model : public testing::TestWithParam<std::string> {};
+
+TEST_P(Model, GivesInTractWhatEagerTorchGave) {
+  const torch2nnef::PrivateFolder folder;
+  const fs::path archive = folder.path() / "model.nnef.tgz";
+  const auto expected = nnef::read_npz(models / (GetParam() + ".results.npz"));
+  const ProcessResult made = export_model(GetParam(), archive, {"--check=none", "--output-names", names(expected)});
+  ASSERT_EQ(made.exit_status, 0) << made.errors;
+  EXPECT_EQ(difference_in_tract(archive, nnef::read_npz(models / (GetParam() + ".inputs.npz")), expected), "");
+}
+
+// Every model with results, except the one that is refused (below).
+std::vector<std::string> models_with_results() {
+  std::vector<std::string> found;
+  const std::string ending = ".results.npz";
+  for (const fs::directory_entry& entry : fs::directory_iterator(models)) {
+    const std::string name = entry.path().filename().string();
+    if (name.ends_with(ending)) found.push_back(name.substr(0, name.size() - ending.size()));
+  }
+  std::erase(found, "if_on_values");
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+// A single input and a single result of f32, at values that were not recorded.
+using Floats = std::vector<float>;
+
+std::string difference_at(const std::string& name, const std::vector<std::int64_t>& shape, const Floats& input,
+                          const Floats& expected) {
+  const torch2nnef::PrivateFolder folder;
+  const fs::path archive = folder.path() / "model.nnef";
+  const ProcessResult made = export_model(name, archive, {"--check=none", "--output-names", "result"});
+  if (made.exit_status != 0) return made.errors;
+  const auto tensor = [&](const std::string& label, const Floats& values) {
+    const auto* bytes = reinterpret_cast<const std::byte*>(values.data());
+    return nnef::NamedTensor{label, nnef::make_tensor(nnef::DType::kF32, shape, {bytes, bytes + 4 * values.size()})};
+  };
+  return difference_in_tract(archive, {tensor("x", input)}, {tensor("result", expected)});
+}
+
+TEST(ScaleByMaximum, IsNotBakedIn) {
+  const Floats input = {0.5F, -8, 2, 0, 1, 3};
+  Floats expected = input;
+  for (float& value : expected) value *= 8;
+  EXPECT_EQ(difference_at("scale_by_maximum", {2, 3}, input, expected), "");
+}
+
+TEST(WriteThroughViews, HoldsForOtherValues) {
+  const Floats input = {1, -2, 3, -4, 5, -6, 7, -8, 9, -10, 11, -12};
+  Floats base = input;
+  for (int column = 0; column < 4; ++column) base[column] *= 10;
+  for (int row = 0; row < 4; ++row) base[3 * row] += 1;  // the first row of the transposed view
+  for (int at = 1; at < 12; at += 2) base[at] = -base[at];
+  for (float& value : base) value *= 2;
+  EXPECT_EQ(difference_at("write_through_views", {3, 4}, input, base), "");
+}
+
+TEST(IfOnValues, IsRefusedAndLeavesNothing) {
+  const torch2nnef::PrivateFolder folder;
+  const ProcessResult made = export_model("if_on_values", folder.path() / "model.nnef.tgz", {});
+  EXPECT_EQ(made.exit_status, 1);
+  EXPECT_NE(made.errors.find("T2N-R005"), std::string::npos) << made.errors;
+  EXPECT_NE(made.errors.find("if bool(x.sum() > 0)"), std::string::npos) << "the Python line is missing: " << made.errors;
+  EXPECT_TRUE(fs::is_empty(folder.path()));
+}
+
+// The command's own check compares with libtorch at the recorded sizes and at others.
+TEST(SizesInTheGraph, StayExpressions) {
+  const torch2nnef::PrivateFolder folder;
+  const ProcessResult made = export_model("sizes_in_the_graph", folder.path() / "model.nnef.tgz",
+                                          {"--check=tract", "--dynamic-axes", "x:0=B", "--dynamic-axes", "x:1=S"});
+  EXPECT_EQ(made.exit_status, 0) << made.errors;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  testing::InitGoogleTest(&argc, argv);
+  if (argc != 3) {
+    fmt::print(stderr, "usage: models_test TORCH2NNEF FOLDER\n");
+    return 2;
+  }
+  torch2nnef_command = fs::absolute(argv[1]);
+  models = fs::absolute(argv[2]);
+  return RUN_ALL_TESTS();
+}
