@@ -212,8 +212,13 @@ Tolerance tolerance_level(std::string_view text) {
 }
 
 nnef::Target target_name(std::string_view text) {
-  if (const auto target = nnef::Target::parse(text)) return *target;
-  refuse(text, "is no target", "tract, tract@VERSION as in tract@0.23.9, khronos");
+  const auto target = nnef::Target::parse(text);
+  if (!target) refuse(text, "is no target", "tract, tract@VERSION as in tract@0.23.9, khronos");
+  const nnef::Version newest = nnef::Target{}.version;
+  if (target->kind == nnef::Target::Kind::kTract && target->version > newest) {
+    refuse(text, "is newer than what this program knows", "tract@VERSION up to " + newest.to_string());
+  }
+  return *target;
 }
 
 nnef::Naming naming_scheme(std::string_view text) {

@@ -13,6 +13,7 @@
 #include <fstream>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "cli_info.h"
@@ -114,6 +115,25 @@ void prepare_process() {
   signal(SIGXFSZ, SIG_IGN);
 }
 
+// Ctrl-C and the like: what is half written goes, and the process ends by the signal. Before any other thread is made, so
+// that all of them block the signals and only this one gets them. A signal that is ignored (nohup) stays ignored.
+void clean_up_on_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (int number : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction current {};
+    if (sigaction(number, nullptr, &current) == 0 && current.sa_handler != SIG_IGN) sigaddset(&signals, number);
+  }
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::thread([signals] {
+    int number = 0;
+    if (sigwait(&signals, &number) != 0) return;
+    remove_unfinished_outputs();
+    pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+    raise(number);
+  }).detach();
+}
+
 }  // namespace
 }  // namespace torch2nnef::cli
 
@@ -128,6 +148,7 @@ int main(int argc, char** argv) {
     return static_cast<int>(kind);
   };
   prepare_process();
+  clean_up_on_signals();
   try {
     return run(arguments);
   } catch (const PrintError& error) {

@@ -124,6 +124,10 @@ ExportReport export_model_to_nnef(const std::filesystem::path& model, const std:
 ExportReport export_model_to_nnef(const torch::jit::Module& model, const std::vector<c10::IValue>& inputs,
                                   const std::filesystem::path& output, const ExportOptions& options);
 
+// Removes what the exports that run in this process have written so far, for a program that a signal ends. From any thread;
+// not from a signal handler.
+void remove_unfinished_outputs();
+
 // "torch2nnef 0.1.0", torch's version, the default dialect.
 struct VersionInfo {
   std::string torch2nnef, torch, dialect;

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <vector>
 
 #include "export/export.h"
 #include "export/ops/lowering.h"
 #include "export/record/record.h"
+#include "export/verify/private_folder.h"
 #include "nnef/io.h"
 
 namespace torch2nnef {
@@ -36,7 +38,8 @@ class PendingArchive {
   void commit();
 
  private:
-  std::filesystem::path output_, folder_, path_;
+  std::filesystem::path output_, path_;
+  std::optional<FolderRemover> folder_;
   bool discard_;
   int lock_ = -1;
 };

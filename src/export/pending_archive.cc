@@ -1,6 +1,7 @@
 // The archive between writing and the end of the check.
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -76,13 +77,12 @@ PendingArchive::PendingArchive(const fs::path& output, bool discard) : output_(o
     throw nnef::IoError("'" + target.string() + "' is a folder that holds something else than an NNEF archive");
   }
   fs::path parent = target.has_parent_path() ? target.parent_path() : fs::path(".");
-  folder_ = make_folder(discard ? fs::temp_directory_path() : parent, target.filename().string(), lock_);
-  path_ = folder_ / target.filename();
+  folder_.emplace(make_folder(discard ? fs::temp_directory_path() : parent, target.filename().string(), lock_));
+  path_ = folder_->path() / target.filename();
 }
 
 PendingArchive::~PendingArchive() {
-  std::error_code ignored;
-  fs::remove_all(folder_, ignored);
+  folder_.reset();
   if (lock_ >= 0) close(lock_);
 }
 
@@ -92,7 +92,7 @@ nnef::Written PendingArchive::write(const nnef::Graph& graph, const nnef::Dialec
     return nnef::write_archive(graph, dialect, path_, options);
   } catch (const nnef::IoError& error) {
     std::string message = error.what();
-    const std::size_t begin = message.find(folder_.string());
+    const std::size_t begin = message.find(folder_->path().string());
     if (begin != std::string::npos) message.replace(begin, message.find('\'', begin) - begin, output_.string());
     throw nnef::IoError(message);
   }
@@ -101,13 +101,20 @@ nnef::Written PendingArchive::write(const nnef::Graph& graph, const nnef::Dialec
 void PendingArchive::commit() {
   if (discard_) return;
   std::error_code error;
-  if (fs::is_directory(output_, error)) fs::rename(output_, folder_ / "replaced", error);
+  if (fs::is_directory(output_, error)) {
+    // At once where the file system can, so that there is an archive at every moment.
+    if (renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, output_.c_str(), RENAME_EXCHANGE) == 0) return;
+    fs::rename(output_, folder_->path() / "replaced", error);
+  }
   fs::rename(path_, output_, error);
   if (error) {
     std::error_code ignored;
-    if (fs::exists(folder_ / "replaced", ignored)) fs::rename(folder_ / "replaced", output_, ignored);
+    const fs::path replaced = folder_->path() / "replaced";
+    if (fs::exists(replaced, ignored)) fs::rename(replaced, output_, ignored);
     throw nnef::IoError("'" + output_.string() + "' cannot be written: " + error.message());
   }
 }
+
+void remove_unfinished_outputs() { remove_unfinished_folders(); }
 
 }  // namespace torch2nnef

@@ -1,14 +1,12 @@
 // The models of this folder, exported by the command, run in tract and compared with what eager PyTorch made of the same
-// inputs (NAME.results.npz); those that must be refused are refused with their code.
-//
-//   models_test TORCH2NNEF FOLDER
+// inputs (NAME.results.npz); the one that must be refused is refused with its code.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
-#include <map>
+#include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -17,6 +15,7 @@
 #include "export/verify/subprocess.h"
 #include "export/verify/tract_engine.h"
 #include "nnef/io.h"
+#include "tensors.h"
 
 namespace {
 
@@ -26,10 +25,10 @@ using Arguments = std::vector<std::string>;
 
 constexpr double kTimeoutSeconds = 120;
 
-fs::path torch2nnef_command, models;  // from the command line
+const fs::path kModels = MODELS;
 
 ProcessResult export_model(const std::string& name, const fs::path& output, const Arguments& more) {
-  Arguments command = {torch2nnef_command, models / (name + ".pt"), "--inputs", models / (name + ".inputs.npz"), "-o", output};
+  Arguments command = {TORCH2NNEF, kModels / (name + ".pt"), "--inputs", kModels / (name + ".inputs.npz"), "-o", output};
   command.insert(command.end(), more.begin(), more.end());
   return torch2nnef::run_process(command, kTimeoutSeconds);
 }
@@ -63,17 +62,17 @@ class Model : public testing::TestWithParam<std::string> {};
 TEST_P(Model, GivesInTractWhatEagerTorchGave) {
   const torch2nnef::PrivateFolder folder;
   const fs::path archive = folder.path() / "model.nnef.tgz";
-  const auto expected = nnef::read_npz(models / (GetParam() + ".results.npz"));
+  const auto expected = nnef::read_npz(kModels / (GetParam() + ".results.npz"));
   const ProcessResult made = export_model(GetParam(), archive, {"--check=none", "--output-names", names(expected)});
   ASSERT_EQ(made.exit_status, 0) << made.errors;
-  EXPECT_EQ(difference_in_tract(archive, nnef::read_npz(models / (GetParam() + ".inputs.npz")), expected), "");
+  EXPECT_EQ(difference_in_tract(archive, nnef::read_npz(kModels / (GetParam() + ".inputs.npz")), expected), "");
 }
 
 // Every model with results, except the one that is refused (below).
 std::vector<std::string> models_with_results() {
   std::vector<std::string> found;
   const std::string ending = ".results.npz";
-  for (const fs::directory_entry& entry : fs::directory_iterator(models)) {
+  for (const fs::directory_entry& entry : fs::directory_iterator(kModels)) {
     const std::string name = entry.path().filename().string();
     if (name.ends_with(ending)) found.push_back(name.substr(0, name.size() - ending.size()));
   }
@@ -81,6 +80,8 @@ std::vector<std::string> models_with_results() {
   std::sort(found.begin(), found.end());
   return found;
 }
+
+INSTANTIATE_TEST_SUITE_P(All, Model, testing::ValuesIn(models_with_results()), [](const auto& info) { return info.param; });
 
 // A single input and a single result of f32, at values that were not recorded.
 using Floats = std::vector<float>;
@@ -91,11 +92,8 @@ std::string difference_at(const std::string& name, const std::vector<std::int64_
   const fs::path archive = folder.path() / "model.nnef";
   const ProcessResult made = export_model(name, archive, {"--check=none", "--output-names", "result"});
   if (made.exit_status != 0) return made.errors;
-  const auto tensor = [&](const std::string& label, const Floats& values) {
-    const auto* bytes = reinterpret_cast<const std::byte*>(values.data());
-    return nnef::NamedTensor{label, nnef::make_tensor(nnef::DType::kF32, shape, {bytes, bytes + 4 * values.size()})};
-  };
-  return difference_in_tract(archive, {tensor("x", input)}, {tensor("result", expected)});
+  return difference_in_tract(archive, {{"x", torch2nnef_test::f32(shape, input)}},
+                             {{"result", torch2nnef_test::f32(shape, expected)}});
 }
 
 TEST(ScaleByMaximum, IsNotBakedIn) {
@@ -133,14 +131,3 @@ TEST(SizesInTheGraph, StayExpressions) {
 }
 
 }  // namespace
-
-int main(int argc, char** argv) {
-  testing::InitGoogleTest(&argc, argv);
-  if (argc != 3) {
-    fmt::print(stderr, "usage: models_test TORCH2NNEF FOLDER\n");
-    return 2;
-  }
-  torch2nnef_command = fs::absolute(argv[1]);
-  models = fs::absolute(argv[2]);
-  return RUN_ALL_TESTS();
-}

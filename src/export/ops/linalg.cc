@@ -204,7 +204,7 @@ void register_linalg(Registry& registry) {
       "aten::linalg_svdvals aten::svd aten::linalg_qr aten::qr aten::geqrf aten::ormqr aten::linalg_pinv aten::pinverse "
       "aten::linalg_lstsq aten::linalg_matrix_rank aten::linalg_cond aten::nuclear_norm aten::linalg_matrix_exp "
       "aten::matrix_exp aten::linalg_householder_product",
-      refuse_iteration, "always refused");
+      refuse_iteration, "always refused", Domain::kBoth);
 }
 
 }  // namespace torch2nnef

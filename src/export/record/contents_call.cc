@@ -57,79 +57,109 @@ bool only_moves(const std::string& name) {
   return kNames.count(name) > 0;
 }
 
-}  // namespace
-
-// An item of a range by its constant index, or its smallest or largest.
-std::optional<Items> Recorder::end_of_range(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs) {
-  if (inputs.empty() || !inputs[0].sample().isTensor()) return std::nullopt;
-  CellPtr cell = cells_.find(inputs[0].sample().toTensor());
-  const Range* range = cell ? Cells::range(*cell) : nullptr;
-  if (!range) return std::nullopt;
-  nnef::Dim place;
-  bool rises = range->step.numerator.is_constant() && range->step.numerator.value() > 0;
-  if (schema.name() == "aten::select" && !notes_.any(inputs[2]) && inputs[2].sample().isInt()) {
-    std::int64_t index = inputs[2].sample().toInt();
-    place = index < 0 ? range->size + nnef::Dim(index) : nnef::Dim(index);
-  } else if ((schema.name() == "aten::max" || schema.name() == "aten::amax") && inputs.size() == 1 && rises) {
-    place = range->size - nnef::Dim(1);
-  } else if (schema.name() != "aten::min" || inputs.size() != 1 || !rises) {
-    return std::nullopt;
-  }
-  std::optional<Ratio> away = apply(NumberOp::kMul, range->step, {place, 1});
-  std::optional<Ratio> item = away ? apply(NumberOp::kAdd, range->start, *away) : std::nullopt;
-  if (!item) return std::nullopt;
-  return Items{*item};
+// A short tensor of numbers, of one shape at all sizes.
+bool may_hold_sizes(const Slot& slot) {
+  if (!slot.sample().isTensor() || !slot.sample().toTensor().defined()) return false;
+  const at::Tensor& tensor = slot.sample().toTensor();
+  bool is_number = !tensor.is_complex() && !tensor.is_quantized() && tensor.scalar_type() != at::kBool;
+  if (!is_number || tensor.numel() == 0 || tensor.numel() > kMostContents || tensor.dim() > 1) return false;
+  return std::all_of(slot.worlds.begin(), slot.worlds.end(),
+                     [&](const c10::IValue& world) { return world.toTensor().sizes() == tensor.sizes(); });
 }
 
-// A range that arange makes, or that a number is added to.
-void Recorder::carry_range(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs,
-                           const std::vector<Slot>& results) {
-  if (results.size() != 1 || !results[0].sample().isTensor() || results[0].sample().toTensor().dim() != 1) return;
-  CellPtr cell = cells_.find(results[0].sample().toTensor());
-  if (!cell || cell->range || !c10::isIntegralType(results[0].sample().toTensor().scalar_type(), false)) return;
-  auto number = [&](const char* name) -> std::optional<Ratio> {
-    auto index = schema.argumentIndexWithName(name);
-    auto items = index && static_cast<std::size_t>(*index) < inputs.size() ? contents_of(inputs[static_cast<std::size_t>(*index)])
-                                                                           : std::nullopt;
-    return items && items->size() == 1 ? std::optional<Ratio>(items->front()) : std::nullopt;
+}  // namespace
+
+// Element by element: arithmetic, rounding, and bounds.
+std::optional<Items> Recorder::elementwise_items(const c10::FunctionSchema& schema, const std::string& name,
+                                                 const std::vector<Slot>& inputs, std::size_t count) {
+  auto named = [&](const char* wanted) -> std::optional<Items> {
+    auto index = schema.argumentIndexWithName(wanted);
+    if (!index || static_cast<std::size_t>(*index) >= inputs.size()) return std::nullopt;
+    return contents_of(inputs[static_cast<std::size_t>(*index)]);
   };
-  std::optional<Range> range;
-  if (schema.name() == "aten::arange") {
-    bool has_start = schema.argumentIndexWithName("start").has_value(), has_step = schema.argumentIndexWithName("step").has_value();
-    std::optional<Ratio> start = has_start ? number("start") : Ratio{nnef::Dim(0), 1};
-    std::optional<Ratio> step = has_step ? number("step") : Ratio{nnef::Dim(1), 1};
-    if (start && step) range = Range{*start, *step, cell->shape.at(0)};
-  } else if (auto op = number_op(schema.name()); op && inputs[0].sample().isTensor()) {
-    CellPtr source = cells_.find(inputs[0].sample().toTensor());
-    const Range* old = source ? Cells::range(*source) : nullptr;
-    if (!old) return;
-    if (*op == NumberOp::kSame) range = *old;
-    auto other = number("other"), alpha = number("alpha");
-    bool shifts = (*op == NumberOp::kAdd || *op == NumberOp::kSub) && other && alpha && alpha->numerator == nnef::Dim(1);
-    if (auto start = shifts ? apply(*op, old->start, *other) : std::nullopt) range = Range{*start, old->step, old->size};
+  std::optional<Items> items = contents_of(inputs.at(0));
+  if (!items) return std::nullopt;
+  if (name == "aten::clamp" || name == "aten::clip" || name == "aten::clamp_min" || name == "aten::clamp_max") {
+    auto low = named("min"), high = named("max");
+    if (low) items = elementwise(NumberOp::kMax, *items, *low, count);
+    if (high && items) items = elementwise(NumberOp::kMin, *items, *high, count);
+    return low || high ? items : std::nullopt;
   }
-  if (!range) return;
-  for (std::size_t world = 0; world < world_count(); ++world) {
-    at::Tensor items = results[0].worlds[world].toTensor().to(at::kDouble);
-    const nnef::Bindings& sizes = worlds()[world];
-    at::Tensor expected = at::arange(items.size(0), at::kDouble) * range->step.evaluate(sizes) + range->start.evaluate(sizes);
-    if (range->size.evaluate(sizes) != items.size(0) || !at::equal(items, expected)) return;
+  bool reversed = name == "aten::rsub";
+  auto op = reversed ? NumberOp::kSub : number_op(name);
+  if (!op) return std::nullopt;
+  bool unary = *op == NumberOp::kNeg || *op == NumberOp::kFloor || *op == NumberOp::kCeil || *op == NumberOp::kTrunc ||
+               *op == NumberOp::kSame;
+  if (unary) return elementwise(*op, *items, *items, count);
+  std::optional<Items> other = inputs.size() > 1 ? contents_of(inputs[1]) : std::nullopt;
+  if (!other) return std::nullopt;
+  if (reversed) std::swap(items, other);
+  if (auto alpha = named("alpha")) {
+    auto& scaled = reversed ? items : other;
+    scaled = elementwise(NumberOp::kMul, *scaled, *alpha, scaled->size());
   }
-  cell->range = std::move(range);
-  cell->contents_seen = Cells::root(*cell).generation;
+  if (!items || !other) return std::nullopt;
+  items = elementwise(*op, *items, *other, count);
+  auto rounding = schema.argumentIndexWithName("rounding_mode");
+  if (rounding && items && inputs.at(static_cast<std::size_t>(*rounding)).sample().isString()) {
+    items = elementwise(NumberOp::kFloor, *items, *items, count);
+  }
+  return items;
+}
+
+// The items of a result as expressions, when the operator is one of sizes; `name` is its functional name.
+std::optional<Items> Recorder::symbolic_items(const c10::FunctionSchema& schema, const std::string& name,
+                                              const std::vector<Slot>& inputs, std::size_t count) {
+  if (name == "aten::cat" || name == "aten::stack" || name == "aten::concat") {
+    Items items;
+    for (const at::Tensor& part : tensors_in(inputs[0].sample())) {
+      auto some = contents_of({{part}, {}});
+      if (!some) return std::nullopt;
+      items.insert(items.end(), some->begin(), some->end());
+    }
+    return items;
+  }
+  if (auto ends = end_of_range(schema, inputs)) return ends;
+  if (only_moves(name)) {
+    auto source = contents_of(inputs.at(0));
+    auto found = torch::jit::findOperatorFor(schema.operator_name());
+    torch::jit::Stack stack;
+    for (const Slot& input : inputs) {
+      if (!stack.empty() && notes_.any(input)) return std::nullopt;
+      stack.push_back(input.sample());
+    }
+    if (!source || !found) return std::nullopt;
+    return moved(found->getOperation(), std::move(stack), *source);
+  }
+  if (name == "aten::prod" || name == "aten::sum") {
+    auto source = contents_of(inputs.at(0));
+    return source && count == 1 ? folded(name == "aten::prod" ? NumberOp::kMul : NumberOp::kAdd, *source) : std::nullopt;
+  }
+  return elementwise_items(schema, name, inputs, count);
+}
+
+// The same, compared with what was computed in every world.
+std::optional<Items> Recorder::verified_items(const c10::FunctionSchema& schema, const std::string& name,
+                                              const std::vector<Slot>& inputs, const Slot& result) {
+  const at::Tensor& tensor = result.sample().toTensor();
+  auto count = static_cast<std::size_t>(tensor.numel());
+  std::optional<Items> items = symbolic_items(schema, name, inputs, count);
+  if (!items || items->size() != count) return std::nullopt;
+  if (c10::isIntegralType(tensor.scalar_type(), false)) items = elementwise(NumberOp::kTrunc, *items, *items, count);
+  for (std::size_t i = 0; i < count; ++i) {
+    std::vector<double> seen;
+    for (const c10::IValue& world : result.worlds) {
+      seen.push_back(world.toTensor().to(at::kDouble).contiguous().data_ptr<double>()[i]);
+    }
+    if (!holds((*items)[i], seen, worlds())) return std::nullopt;
+  }
+  return items;
 }
 
 bool Recorder::run_contents(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs,
                             std::vector<Slot>& results) {
-  if (world_count() < 2 || results.size() != 1 || !results[0].sample().isTensor()) return false;
+  if (world_count() < 2 || results.size() != 1 || !may_hold_sizes(results[0])) return false;
   const at::Tensor& tensor = results[0].sample().toTensor();
-  if (!tensor.defined() || tensor.numel() > kMostContents || tensor.dim() > 1 || tensor.is_complex() ||
-      tensor.scalar_type() == at::kBool || tensor.numel() == 0) {
-    return false;
-  }
-  for (const c10::IValue& world : results[0].worlds) {
-    if (world.toTensor().sizes() != tensor.sizes()) return false;
-  }
   // Only where an argument holds sizes already; other calls are recorded as they are.
   bool has_contents = false;
   for (const Slot& input : inputs) {
@@ -139,60 +169,8 @@ bool Recorder::run_contents(const c10::FunctionSchema& schema, const std::vector
     }
   }
   if (!has_contents) return false;
-
-  const std::string& name = schema.name();
-  std::optional<Items> items;
-  auto count = static_cast<std::size_t>(tensor.numel());
-  auto input_items = [&](std::size_t index) { return index < inputs.size() ? contents_of(inputs[index]) : std::nullopt; };
-  if (name == "aten::cat" || name == "aten::stack" || name == "aten::concat") {
-    items.emplace();
-    for (const at::Tensor& part : tensors_in(inputs[0].sample())) {
-      auto some = contents_of({{part}, {}});
-      if (!some) return false;
-      items->insert(items->end(), some->begin(), some->end());
-    }
-  } else if (auto ends = end_of_range(schema, inputs)) {
-    items = std::move(ends);
-  } else if (only_moves(name)) {
-    auto source = input_items(0);
-    for (std::size_t i = 1; i < inputs.size(); ++i) {
-      if (notes_.any(inputs[i])) return false;
-    }
-    if (!source) return false;
-    torch::jit::Stack stack;
-    for (const Slot& input : inputs) stack.push_back(input.sample());
-    auto found = torch::jit::findOperatorFor(schema.operator_name());
-    if (!found) return false;
-    items = moved(found->getOperation(), std::move(stack), *source);
-  } else if (name == "aten::prod" || name == "aten::sum") {
-    auto source = input_items(0);
-    if (source && count == 1) items = folded(name == "aten::prod" ? NumberOp::kMul : NumberOp::kAdd, *source);
-  } else if (auto op = number_op(name)) {
-    auto a = input_items(0);
-    bool unary = *op == NumberOp::kNeg || *op == NumberOp::kFloor || *op == NumberOp::kCeil || *op == NumberOp::kTrunc ||
-                 *op == NumberOp::kSame;
-    auto b = unary ? a : input_items(1);
-    auto rounding = schema.argumentIndexWithName("rounding_mode");
-    auto alpha = schema.argumentIndexWithName("alpha");
-    if (alpha && b) {
-      auto scale = input_items(static_cast<std::size_t>(*alpha));
-      b = scale ? elementwise(NumberOp::kMul, *b, *scale, b->size()) : std::nullopt;
-    }
-    if (a && b) items = elementwise(*op, *a, *b, count);
-    if (rounding && items && inputs.at(static_cast<std::size_t>(*rounding)).sample().isString()) {
-      items = elementwise(NumberOp::kFloor, *items, *items, count);
-    }
-  }
-  if (!items || items->size() != count) return false;
-  if (c10::isIntegralType(tensor.scalar_type(), false)) items = elementwise(NumberOp::kTrunc, *items, *items, count);
-
-  for (std::size_t i = 0; i < count; ++i) {
-    std::vector<double> seen;
-    for (const c10::IValue& world : results[0].worlds) {
-      seen.push_back(world.toTensor().to(at::kDouble).contiguous().data_ptr<double>()[i]);
-    }
-    if (!holds((*items)[i], seen, worlds())) return false;
-  }
+  std::optional<Items> items = verified_items(schema, schema.name(), inputs, results[0]);
+  if (!items) return false;
   if (cells_.find(tensor)) return true;          // the argument itself
   bool aliases = false;
   for (const Slot& input : inputs) {
@@ -206,6 +184,27 @@ bool Recorder::run_contents(const c10::FunctionSchema& schema, const std::vector
   if (aliases) cell->not_writable = "a view of sizes";
   cell->contents = std::move(*items);
   cell->has_contents = true;
+  return true;
+}
+
+// A size that is changed in place, when nothing else shares its memory.
+bool Recorder::run_contents_in_place(const Node* node, Frame& frame, const c10::FunctionSchema& schema,
+                                     const std::vector<Slot>& inputs) {
+  CellPtr cell = cells_.of(inputs[0].sample().toTensor());
+  const std::string& name = schema.name();
+  if (world_count() < 2 || !Cells::contents(*cell) || cell->base || !cell->not_writable.empty() || name.back() != '_') return false;
+  // Computed on copies, so that an expression that does not come out leaves everything as it was.
+  std::vector<Slot> copies = inputs;
+  for (c10::IValue& world : copies[0].worlds) world = world.toTensor().clone();
+  std::vector<Slot> results = execute(node, schema, copies);
+  if (!may_hold_sizes(results.at(0))) return false;
+  std::optional<Items> items = verified_items(schema, name.substr(0, name.size() - 1), inputs, results[0]);
+  if (!items) return false;
+  set_results(node, execute(node, schema, inputs), frame);
+  ++cell->generation;
+  cell->value = {};
+  cell->contents = std::move(*items);
+  cell->contents_seen = cell->generation;
   return true;
 }
 

@@ -1,6 +1,7 @@
 #include "export/record/dynamic_axes.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <random>
 #include <set>
@@ -130,18 +131,26 @@ bool within(const Symbol& symbol, std::int64_t value) {
   return value >= std::max<std::int64_t>(symbol.minimum.value_or(2), 2) && value <= symbol.maximum.value_or(INT64_MAX);
 }
 
+constexpr std::int64_t kSmall = 4;      // batch sizes and the like stay small
+
 // How far the sizes of world w are from the sample's, in steps: unlike for each symbol, so that no symbol follows another,
-// and odd and even, so that a rounded half shows.
-std::int64_t steps_away(std::size_t symbol, std::size_t world) {
+// and odd and even, so that a rounded half shows. Wide: far enough apart that what a network divides by 16 or 32 is seen
+// to change.
+std::int64_t steps_away(std::size_t symbol, std::size_t world, std::int64_t sample, std::int64_t step, bool wide) {
   static constexpr std::int64_t kSteps[4][5] = {{0, 1, 2, 5, 9}, {0, 2, 5, 3, 8}, {0, 3, 1, 7, 6}, {0, 5, 4, 2, 11}};
-  return kSteps[symbol % 4][world % 5] + static_cast<std::int64_t>(symbol / 4);
+  static constexpr double kParts[4][5] = {{0, 0, -0.37, 0.61, 0.23}, {0, 0, 0.43, -0.29, 0.71}, {0, 0, -0.21, 0.53, -0.41},
+                                          {0, 0, 0.31, 0.67, -0.33}};
+  std::int64_t near = kSteps[symbol % 4][world % 5] + static_cast<std::int64_t>(symbol / 4);
+  if (!wide || world < 2) return near;
+  auto far = static_cast<std::int64_t>(std::llround(kParts[symbol % 4][world % 5] * static_cast<double>(sample) / static_cast<double>(step)));
+  return far < 0 ? std::min(far, -near) : std::max(far, near);
 }
 
 // The size that many steps above or below the sample, within the bounds and unlike those that are taken.
 std::optional<std::int64_t> pick(const Symbol& symbol, std::int64_t start, std::int64_t away, std::int64_t grid,
                                  const std::set<std::int64_t>& taken) {
   for (int round = 0; round < 16; ++round) {
-    for (std::int64_t value : {start + (away + round) * grid, start - (away + round) * grid}) {
+    for (std::int64_t value : {start + (away < 0 ? away - round : away + round) * grid, start - (away < 0 ? away - round : away + round) * grid}) {
       if (within(symbol, value) && !taken.count(value)) return value;
     }
   }
@@ -159,7 +168,8 @@ bool hides_broadcasting(const DynamicAxes& axes, const std::vector<DynamicInput>
 
 }  // namespace
 
-std::vector<Bindings> worlds_on(const DynamicAxes& axes, const std::vector<DynamicInput>& inputs, const Grids& grids) {
+std::vector<Bindings> worlds_on(const DynamicAxes& axes, const std::vector<DynamicInput>& inputs, const Grids& grids,
+                                bool wide) {
   bool with_sample = !hides_broadcasting(axes, inputs);
   std::size_t count = std::clamp<std::size_t>(axes.symbols.size() + 2, 4, 5);
   std::vector<Bindings> worlds;
@@ -173,7 +183,7 @@ std::vector<Bindings> worlds_on(const DynamicAxes& axes, const std::vector<Dynam
       for (const Bindings& other : worlds) taken.insert(other.at(symbol.name));
       for (const auto& [name, size] : bindings) taken.insert(size);
       std::int64_t start = with_sample ? sample : std::max<std::int64_t>(sample, 1) + grids[i];
-      auto value = pick(symbol, start, steps_away(i, world), grids[i], taken);
+      auto value = pick(symbol, start, steps_away(i, world, sample, grids[i], wide && sample > kSmall), grids[i], taken);
       if (!value) return {};
       bindings[symbol.name] = *value;
     }

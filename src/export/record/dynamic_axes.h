@@ -30,8 +30,9 @@ using Grids = std::vector<std::int64_t>;
 
 // Sizes to execute a model at, four or five worlds; empty when the bounds leave too few. World 0 is the sample unless an
 // axis has size 0 or 1 there, which broadcasting would hide. No symbol is 0 or 1, no two symbols have one size, and none
-// follows another.
-std::vector<nnef::Bindings> worlds_on(const DynamicAxes& axes, const std::vector<DynamicInput>& inputs, const Grids& grids);
+// follows another. `wide`: some are far from the sample's, else all are near it.
+std::vector<nnef::Bindings> worlds_on(const DynamicAxes& axes, const std::vector<DynamicInput>& inputs, const Grids& grids,
+                                      bool wide);
 
 // Writes symbols whose grid is g > 1 as g * NAME_g + rest, in the shapes, the bounds and the sample: what is exported then
 // holds for those sizes and no others. Returns the conditions, "H % 4 == 0 (H is 4*H_4)".

@@ -127,6 +127,7 @@ void Recorder::run_in_place(const Node* node, Frame& frame, const c10::FunctionS
     throw Unsupported(schema.name() + " replaces the memory of a tensor", "write the model without it");
   }
   if (run_metadata_write(node, frame, schema, inputs)) return;
+  if (written == 0 && run_contents_in_place(node, frame, schema, inputs)) return;
   const at::Tensor tensor = inputs[written].sample().toTensor();
   std::size_t writes = static_cast<std::size_t>(std::count_if(
       schema.arguments().begin(), schema.arguments().end(),

@@ -106,7 +106,10 @@ std::vector<c10::IValue> pickled_arguments(const std::filesystem::path& path) {
   } catch (const std::exception& error) {
     fail(path.filename().string() + " cannot be read as inputs saved by torch.save: " + message_of(error));
   }
-  if (value.isTuple()) return {value.toTupleRef().elements().begin(), value.toTupleRef().elements().end()};
+  if (value.isTuple()) {
+    const auto& elements = value.toTupleRef().elements();
+    return std::vector<c10::IValue>(elements.begin(), elements.end());  // braces would make Bools of the iterators
+  }
   if (value.isList()) return value.toListRef().vec();
   return {value};
 }

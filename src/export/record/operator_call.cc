@@ -108,6 +108,9 @@ void Recorder::run_operator(const Node* node, Frame& frame) {
     throw Unsupported("the statement " + std::string(node->kind().toQualString()) + " is not followed");
   }
   std::vector<Slot> inputs = inputs_of(node, frame);
+  if (schema->name().rfind("torchvision::", 0) == 0) {
+    throw Unsupported(schema->name() + " is known by name only", "export the part of the model before it");
+  }
   if (schema->name() == "prim::RaiseException") {
     std::string text = inputs.at(0).sample().isString() ? inputs[0].sample().toStringRef() : "an exception";
     refuse("T2N-R001", "the model raises on the sample inputs: " + text, "give inputs that the model accepts (--inputs)");
@@ -131,6 +134,7 @@ void Recorder::run_operator(const Node* node, Frame& frame) {
 
 void Recorder::run_plain(const Node* node, Frame& frame, const c10::FunctionSchema& schema, std::vector<Slot> inputs) {
   std::vector<Slot> results = execute(node, schema, inputs);
+  if (schema.name() == "aten::__is__" || schema.name() == "aten::__isnot__") return set_results(node, std::move(results), frame);
   Note first;
   bool live = false;
   for (const Slot& input : inputs) {

@@ -198,6 +198,7 @@ class GridSearch {
   GridSearch(const Model::Impl& model, const ExportOptions& options, const Plan& plan)
       : model_(model), options_(options), plan_(plan) {}
 
+  // Throws ExportError when there is none.
   Grids run() {
     std::size_t count = plan_.axes.symbols.size();
     for (std::int64_t grid = 1; grid <= kCoarsest; grid *= 2) {
@@ -215,11 +216,20 @@ class GridSearch {
     fail();
   }
 
+  [[noreturn]] void fail() const {
+    if (!first_) {
+      usage("the bounds of --symbol leave too few sizes to execute the model at", "widen them, or make the axis static");
+    }
+    throw ExportError(ExportError::Kind::kNotExportable,
+                      {Severity::kError, first_->code(), "", first_->where(), std::string(first_->what()) + " (at " + sizes_ + ")",
+                       "make that axis static, or bound it with --symbol to sizes that the model takes"});
+  }
+
  private:
   static constexpr std::int64_t kCoarsest = 64;
 
   bool works(const Grids& grids) {
-    std::vector<Bindings> worlds = worlds_on(plan_.axes, plan_.inputs, grids);
+    std::vector<Bindings> worlds = worlds_on(plan_.axes, plan_.inputs, grids, false);
     if (worlds.empty()) return false;
     Diagnostics unused;
     try {
@@ -238,15 +248,6 @@ class GridSearch {
     return true;
   }
 
-  [[noreturn]] void fail() const {
-    if (!first_) {
-      usage("the bounds of --symbol leave too few sizes to execute the model at", "widen them, or make the axis static");
-    }
-    throw ExportError(ExportError::Kind::kNotExportable,
-                      {Severity::kError, first_->code(), "", first_->where(), std::string(first_->what()) + " (at " + sizes_ + ")",
-                       "make that axis static, or bound it with --symbol to sizes that the model takes"});
-  }
-
   const Model::Impl& model_;
   const ExportOptions& options_;
   const Plan& plan_;
@@ -254,11 +255,12 @@ class GridSearch {
   std::string sizes_;
 };
 
-Recording record_dynamic(const Model::Impl& model, const ExportOptions& options, Plan plan, Diagnostics& diagnostics) {
-  Grids ones(plan.axes.symbols.size(), 1);
-  std::vector<Bindings> worlds = worlds_on(plan.axes, plan.inputs, ones);
-  std::vector<std::string> conditions;
-  if (!worlds.empty()) {
+// At sizes far from the sample's, or where the model does not take those (a table of positions ends), at near ones.
+std::optional<Recording> try_sizes(const Model::Impl& model, const ExportOptions& options, const Plan& plan,
+                                   Diagnostics& diagnostics) {
+  for (bool wide : {true, false}) {
+    std::vector<Bindings> worlds = worlds_on(plan.axes, plan.inputs, Grids(plan.axes.symbols.size(), 1), wide);
+    if (worlds.empty()) continue;
     Diagnostics attempt;
     try {
       Recording recording = execute_dynamic(model, options, plan, worlds, attempt);
@@ -267,20 +269,18 @@ Recording record_dynamic(const Model::Impl& model, const ExportOptions& options,
     } catch (const WorldFailed&) {
     }
   }
-  Grids grids = GridSearch(model, options, plan).run();
-  conditions = fix_multiples(plan.axes, plan.inputs, grids);
-  worlds = worlds_on(plan.axes, plan.inputs, ones);
-  if (worlds.empty()) {
-    usage("the bounds of --symbol leave too few sizes to execute the model at", "widen them, or make the axis static");
-  }
-  try {
-    Recording recording = execute_dynamic(model, options, plan, worlds, diagnostics);
-    recording.tape.constraints.insert(recording.tape.constraints.begin(), conditions.begin(), conditions.end());
-    return recording;
-  } catch (const WorldFailed& failed) {
-    throw ExportError(ExportError::Kind::kNotExportable,
-                      {Severity::kError, failed.code(), "", failed.where(), failed.what(), "make that axis static"});
-  }
+  return std::nullopt;
+}
+
+Recording record_dynamic(const Model::Impl& model, const ExportOptions& options, Plan plan, Diagnostics& diagnostics) {
+  if (auto recording = try_sizes(model, options, plan, diagnostics)) return std::move(*recording);
+  GridSearch search(model, options, plan);
+  Grids grids = search.run();
+  std::vector<std::string> conditions = fix_multiples(plan.axes, plan.inputs, grids);
+  auto recording = try_sizes(model, options, plan, diagnostics);
+  if (!recording) search.fail();
+  recording->tape.constraints.insert(recording->tape.constraints.begin(), conditions.begin(), conditions.end());
+  return std::move(*recording);
 }
 
 }  // namespace

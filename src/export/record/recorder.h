@@ -114,6 +114,14 @@ class Recorder {
   bool run_metadata(const Node* node, Frame& frame, const c10::FunctionSchema& schema, const std::vector<Slot>& inputs);
   bool run_item(const Node* node, Frame& frame, const c10::FunctionSchema& schema, const std::vector<Slot>& inputs);
   bool run_contents(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs, std::vector<Slot>& results);
+  bool run_contents_in_place(const Node* node, Frame& frame, const c10::FunctionSchema& schema,
+                             const std::vector<Slot>& inputs);
+  std::optional<std::vector<Ratio>> elementwise_items(const c10::FunctionSchema& schema, const std::string& name,
+                                                      const std::vector<Slot>& inputs, std::size_t count);
+  std::optional<std::vector<Ratio>> symbolic_items(const c10::FunctionSchema& schema, const std::string& name,
+                                                   const std::vector<Slot>& inputs, std::size_t count);
+  std::optional<std::vector<Ratio>> verified_items(const c10::FunctionSchema& schema, const std::string& name,
+                                                   const std::vector<Slot>& inputs, const Slot& result);
   std::optional<std::vector<Ratio>> end_of_range(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs);
   void carry_range(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs, const std::vector<Slot>& results);
   bool run_number_to_tensor(const Node* node, Frame& frame, const c10::FunctionSchema& schema,
