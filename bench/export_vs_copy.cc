@@ -4,11 +4,11 @@
 //
 // FLAGS describe the sample inputs, as in --input x:f32:1,3,224,224. The commands run in turn, N times (default 5); the
 // table shows medians, and the ratio to load_and_write.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>

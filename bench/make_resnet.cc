@@ -18,8 +18,8 @@ class Net {
     const double scale = std::sqrt(2.0 / (in * kernel * kernel));
     module_.register_parameter(weight, torch::randn({out, in, kernel, kernel}) * scale, false);
     const std::string pad = std::to_string(kernel / 2), step = std::to_string(stride);
-    return line("torch.conv2d(" + x + ", self." + weight + ", None, [" + step + ", " + step + "], [" + pad + ", " + pad +
-                "], [1, 1], 1)");
+    return line("torch.conv2d(" + x + ", self." + weight + ", None, [" + step + ", " + step + "], [" + pad + ", " +
+                pad + "], [1, 1], 1)");
   }
 
   std::string batch_norm(const std::string& x, int channels) {

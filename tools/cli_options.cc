@@ -4,9 +4,8 @@
 
 #include <fmt/format.h>
 
-#include <cxxopts.hpp>
-
 #include <algorithm>
+#include <cxxopts.hpp>
 #include <functional>
 #include <set>
 
@@ -137,9 +136,8 @@ const Flag* find_flag(const std::function<bool(const Flag&)>& matches) {
 
 // Does the argument name a flag of the table? (A negative number does not: it is a value.)
 bool is_flag(const std::string& argument) {
-  return argument.starts_with("--") && find_flag([&](const Flag& flag) {
-           return argument.substr(2, argument.find('=') - 2) == flag.name;
-         });
+  return argument.starts_with("--") &&
+         find_flag([&](const Flag& flag) { return argument.substr(2, argument.find('=') - 2) == flag.name; });
 }
 
 [[noreturn]] void value_is_missing(const Flag& flag) {
@@ -181,8 +179,8 @@ void set_model(CommandLine& line, const std::vector<std::string>& arguments) {
   for (const std::string& argument : arguments) {
     if (argument.empty() || argument == "-") throw UsageError(fmt::format("'{}' is no file of a model", argument));
     if (!line.model.empty()) {
-      std::string text = fmt::format("unexpected argument '{}': there is a MODEL already, {}", argument,
-                                     line.model.string());
+      std::string text =
+          fmt::format("unexpected argument '{}': there is a MODEL already, {}", argument, line.model.string());
       if (is_check_level(argument)) text += fmt::format("; did you mean --check={}?", argument);
       throw UsageError(text);
     }

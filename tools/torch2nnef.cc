@@ -115,8 +115,8 @@ void prepare_process() {
   signal(SIGXFSZ, SIG_IGN);
 }
 
-// Ctrl-C and the like: what is half written goes, and the process ends by the signal. Before any other thread is made, so
-// that all of them block the signals and only this one gets them. A signal that is ignored (nohup) stays ignored.
+// Ctrl-C and the like: what is half written goes, and the process ends by the signal. Before any other thread is made,
+// so that all of them block the signals and only this one gets them. A signal that is ignored (nohup) stays ignored.
 void clean_up_on_signals() {
   sigset_t signals;
   sigemptyset(&signals);

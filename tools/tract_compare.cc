@@ -28,7 +28,7 @@ const NamedTensor* find(const std::vector<NamedTensor>& tensors, std::string_vie
 }  // namespace
 
 std::vector<std::string> result_names(const std::filesystem::path& archive) {
-  std::string text;                  // weights are passed over: the engine reads them
+  std::string text;  // weights are passed over: the engine reads them
   bool found = false;
   nnef::walk_archive(archive, [&](nnef::ArchiveFile& file) {
     if (file.name != "graph.nnef") return;
@@ -66,8 +66,7 @@ void assert_results(const std::vector<NamedTensor>& results, const std::vector<N
     // References of f16 results are often kept as f32, which the tract command takes too.
     const bool widened = result.data->dtype() == DType::kF16 && expected->data->dtype() == DType::kF32;
     const auto reference = widened ? torch2nnef::cast_float(*expected->data, DType::kF16) : expected->data;
-    const torch2nnef::Comparison comparison =
-        torch2nnef::compare_tensors(*reference, *result.data, options.tolerance);
+    const torch2nnef::Comparison comparison = torch2nnef::compare_tensors(*reference, *result.data, options.tolerance);
     if (!comparison.agrees) wrong += fmt::format("\nMismatch of output {} ({}): {}", i, result.name, comparison.detail);
     if (comparison.agrees && options.verbose) fmt::print(stderr, "Checked output #{}, ok.\n", i);
   }

@@ -32,8 +32,8 @@ struct Functions {
   int (*load)(void*, const char*, void**);
   int (*model_destroy)(void**);
   int (*transform)(void*, const char*);
-  int (*concretize)(void*, std::size_t, const char* const*, const std::int64_t*);   // up to 0.22
-  int (*optimize)(void*);                                                           // up to 0.22
+  int (*concretize)(void*, std::size_t, const char* const*, const std::int64_t*);  // up to 0.22
+  int (*optimize)(void*);                                                          // up to 0.22
   int (*input_count)(void*, std::size_t*);
   int (*output_count)(void*, std::size_t*);
   int (*input_name)(void*, std::size_t, char**);
@@ -52,12 +52,21 @@ namespace {
 
 struct TypeCode {
   DType dtype;
-  std::uint32_t code;                // the low nibble is the size in bytes
+  std::uint32_t code;  // the low nibble is the size in bytes
 };
 constexpr std::array<TypeCode, 12> kTypeCodes = {{
-    {DType::kBool, 0x01}, {DType::kU8, 0x11}, {DType::kU16, 0x12}, {DType::kU32, 0x14},
-    {DType::kU64, 0x18},  {DType::kI8, 0x21}, {DType::kI16, 0x22}, {DType::kI32, 0x24},
-    {DType::kI64, 0x28},  {DType::kF16, 0x32}, {DType::kF32, 0x34}, {DType::kF64, 0x38},
+    {DType::kBool, 0x01},
+    {DType::kU8, 0x11},
+    {DType::kU16, 0x12},
+    {DType::kU32, 0x14},
+    {DType::kU64, 0x18},
+    {DType::kI8, 0x21},
+    {DType::kI16, 0x22},
+    {DType::kI32, 0x24},
+    {DType::kI64, 0x28},
+    {DType::kF16, 0x32},
+    {DType::kF32, 0x34},
+    {DType::kF64, 0x38},
 }};
 
 std::uint32_t code_of(DType dtype) {
@@ -104,10 +113,11 @@ void bind(Functions& f) {
   need(h, f.tensor_from_bytes, {"tract_tensor_from_bytes", "tract_value_from_bytes"});
   need(h, f.tensor_as_bytes, {"tract_tensor_as_bytes", "tract_value_as_bytes"});
   need(h, f.tensor_destroy, {"tract_tensor_destroy", "tract_value_destroy"});
-  for (const char* name : {"tract_nnef_enable_tract_core", "tract_nnef_enable_tract_extra",
-                           "tract_nnef_enable_tract_transformers", "tract_nnef_enable_onnx", "tract_nnef_enable_pulse"}) {
+  for (const char* name :
+       {"tract_nnef_enable_tract_core", "tract_nnef_enable_tract_extra", "tract_nnef_enable_tract_transformers",
+        "tract_nnef_enable_onnx", "tract_nnef_enable_pulse"}) {
     int (*enable)(void*) = nullptr;
-    find(h, enable, {name});         // tract_core has no switch from 0.23 on
+    find(h, enable, {name});  // tract_core has no switch from 0.23 on
     if (enable) f.registries.push_back(enable);
   }
 }
@@ -206,7 +216,7 @@ std::vector<InputFact> Model::inputs() const {
     library_.check(status);
     inputs[i].text = take(text);
     inputs[i].dtype = inputs[i].text.substr(inputs[i].text.rfind(',') + 1);  // npos + 1 is 0: rank 0 has no comma
-    for (char& letter : inputs[i].dtype) {  // "F32" up to 0.22
+    for (char& letter : inputs[i].dtype) {                                   // "F32" up to 0.22
       letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
     }
   }
@@ -216,7 +226,7 @@ std::vector<InputFact> Model::inputs() const {
 void Model::set_symbols(const std::vector<std::pair<std::string, std::int64_t>>& values) {
   const Functions& f = library_.functions();
   for (const auto& [name, value] : values) {
-    if (f.concretize) {              // transform() is there too up to 0.22, but does not know set_symbols
+    if (f.concretize) {  // transform() is there too up to 0.22, but does not know set_symbols
       const char* symbol = name.c_str();
       library_.check(f.concretize(model_, 1, &symbol, &value));
     } else {
@@ -230,7 +240,7 @@ void Model::prepare() {
   const Functions& f = library_.functions();
   if (f.optimize) library_.check(f.optimize(model_));  // from 0.23 on a part of into_runnable
   const int status = f.into_runnable(&model_, &runnable_);
-  model_ = nullptr;                                    // consumed, whatever the status
+  model_ = nullptr;  // consumed, whatever the status
   library_.check(status);
 }
 
@@ -258,8 +268,8 @@ std::vector<nnef::TensorDataPtr> Model::run(const std::vector<nnef::TensorDataPt
     std::size_t size = nnef::item_size(row->dtype);
     for (std::int64_t dim : dims) size *= static_cast<std::size_t>(dim);
     const auto* begin = static_cast<const std::byte*>(data);
-    outputs.push_back(std::make_shared<nnef::OwnedTensor>(row->dtype, std::move(dims),
-                                                          std::vector<std::byte>(begin, begin + size)));
+    outputs.push_back(
+        std::make_shared<nnef::OwnedTensor>(row->dtype, std::move(dims), std::vector<std::byte>(begin, begin + size)));
   }
   return outputs;
 }

@@ -38,7 +38,7 @@ struct Functions;
 class Library {
  public:
   explicit Library(const std::filesystem::path& path);
-  std::string version() const;       // "0.23.9"
+  std::string version() const;  // "0.23.9"
   const Functions& functions() const { return *functions_; }
   // Throws EngineError with the engine's last message unless the status is 0.
   void check(int status) const;
@@ -49,8 +49,8 @@ class Library {
 
 struct InputFact {
   std::string name;
-  std::string dtype;                 // tract's name: "f32", "i64", ...
-  std::string text;                  // "S,3,f32"
+  std::string dtype;  // tract's name: "f32", "i64", ...
+  std::string text;   // "S,3,f32"
 };
 
 // A model, loaded with every registry that the library has; made runnable by prepare().

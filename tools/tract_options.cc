@@ -41,9 +41,9 @@ Exit status: 0 done, 1 the model, the run or the comparison failed, 2 usage, 101
 
 namespace {
 
-const std::set<std::string, std::less<>> kRegistryFlags = {
-    "--nnef-tract-core", "--nnef-tract-extra", "--nnef-tract-transformers", "--nnef-tract-onnx", "--nnef-tract-pulse",
-    "--opl"};
+const std::set<std::string, std::less<>> kRegistryFlags = {"--nnef-tract-core",         "--nnef-tract-extra",
+                                                           "--nnef-tract-transformers", "--nnef-tract-onnx",
+                                                           "--nnef-tract-pulse",        "--opl"};
 
 std::pair<std::string, std::int64_t> parse_symbol(const std::string& text) {
   const std::size_t equals = text.find('=');

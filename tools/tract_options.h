@@ -22,14 +22,14 @@ struct Options {
   enum class Command { kHelp, kVersion, kRun, kDump };
   Command command = Command::kHelp;
   std::filesystem::path model;
-  std::vector<std::pair<std::string, std::int64_t>> symbols;   // --set
-  bool optimize = false;                                       // -O
-  bool verbose = false;                                        // -v
-  double timeout_seconds = 0;                                  // 0: none
+  std::vector<std::pair<std::string, std::int64_t>> symbols;  // --set
+  bool optimize = false;                                      // -O
+  bool verbose = false;                                       // -v
+  double timeout_seconds = 0;                                 // 0: none
 
-  std::filesystem::path inputs;                                // --input-from-npz, --input-from-bundle
-  std::filesystem::path save_outputs;                          // --save-outputs-npz
-  std::filesystem::path expected;                              // --assert-output-bundle
+  std::filesystem::path inputs;        // --input-from-npz, --input-from-bundle
+  std::filesystem::path save_outputs;  // --save-outputs-npz
+  std::filesystem::path expected;      // --assert-output-bundle
   torch2nnef::Tolerance tolerance = torch2nnef::Tolerance::kClose;
   bool allow_missing_outputs = false;
   bool allow_float_casts = false;

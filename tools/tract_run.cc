@@ -1,5 +1,5 @@
-// tract-run: runs an NNEF archive in tract's shared library. It stands in for the tract command where there is none, and
-// takes the options that checking needs (tract_options.cc holds the help text).
+// tract-run: runs an NNEF archive in tract's shared library. It stands in for the tract command where there is none,
+// and takes the options that checking needs (tract_options.cc holds the help text).
 //
 // The engine works in a child process (this program once more), since its panics abort; the parent waits, with a time
 // limit, and hands on what the child says.
@@ -30,7 +30,7 @@ using nnef::NamedTensor;
 using nnef::TensorDataPtr;
 
 constexpr int kFailed = 1, kUsageStatus = 2, kPanicked = 101, kOutOfTime = 124;
-constexpr double kForEver = 1e9;                            // seconds
+constexpr double kForEver = 1e9;                             // seconds
 constexpr const char* kWorkHere = "--work-in-this-process";  // the child's first argument, not for users
 
 std::vector<NamedTensor> read_bundle(const std::filesystem::path& path) {
@@ -141,7 +141,7 @@ int work_here(const Options& options) {
   setrlimit(RLIMIT_CORE, &no_core);
   const int status = work(options);
   std::fflush(nullptr);
-  _exit(status);                     // the engine's own clean-up at exit is nothing to wait for
+  _exit(status);  // the engine's own clean-up at exit is nothing to wait for
 }
 
 }  // namespace

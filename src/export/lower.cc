@@ -30,6 +30,30 @@ std::vector<nnef::Bindings> probe_sizes(const Tape& tape) {
   return sizes;
 }
 
+// The sizes at which every dimension on the Tape is at least 1: where one is not, the model does not run.
+std::vector<nnef::Bindings> possible_sizes(const Tape& tape) {
+  std::map<std::string, Dim> dims;
+  for (const TapeValueInfo& info : tape.values) {
+    for (const Dim& dim : info.shape) {
+      if (!dim.is_constant()) dims.emplace(dim.to_string(), dim);
+    }
+  }
+  std::vector<nnef::Bindings> sizes = probe_sizes(tape);
+  std::size_t kept = tape.worlds.size();
+  for (std::size_t i = kept; i < sizes.size(); ++i) {
+    bool possible = std::all_of(dims.begin(), dims.end(), [&](const auto& entry) {
+      try {
+        return entry.second.evaluate(sizes[i]) >= 1;
+      } catch (const std::domain_error&) {
+        return false;
+      }
+    });
+    if (possible) sizes[kept++] = sizes[i];
+  }
+  sizes.resize(kept);
+  return sizes;
+}
+
 // Whether two dimensions have the same value at all probed sizes. An expression that has no value at some size (a
 // division by zero, say) is not held against it.
 bool same_dim(const Dim& a, const Dim& b, const std::vector<nnef::Bindings>& probes) {
@@ -70,7 +94,7 @@ class Lowerer {
         diagnostics_(diagnostics),
         builder_(graph, dialect, options.naming),
         values_(tape, builder_),
-        probes_(probe_sizes(tape)) {
+        probes_(possible_sizes(tape)) {
     for (const Symbol& symbol : tape.symbols) graph.symbols.push_back(symbol.name);
   }
 

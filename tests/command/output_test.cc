@@ -1,5 +1,5 @@
-// What stands at the output's place after an export, whatever happens to it: the whole archive, always the same bytes, or
-// nothing.
+// What stands at the output's place after an export, whatever happens to it: the whole archive, always the same bytes,
+// or nothing.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -67,8 +67,10 @@ TEST(Output, IsTheSameBytesEveryTime) {
   const torch2nnef::PrivateFolder one, other;
   for (const char* name : {"a.nnef.tgz", "a.nnef.tar"}) {
     ASSERT_EQ(export_to(one.path() / name).exit_status, 0);
-    ASSERT_EQ(export_to(other.path() / name, {"--check=none"}, {"TZ=Asia/Tokyo", "LC_ALL=de_DE.UTF-8", "USER=x", "HOME=/"})
-                  .exit_status, 0);
+    ASSERT_EQ(
+        export_to(other.path() / name, {"--check=none"}, {"TZ=Asia/Tokyo", "LC_ALL=de_DE.UTF-8", "USER=x", "HOME=/"})
+            .exit_status,
+        0);
     EXPECT_TRUE(bytes_of(one.path() / name) == bytes_of(other.path() / name)) << name;
   }
 }
@@ -77,9 +79,9 @@ TEST(Output, IsTheSameBytesFromAnotherCopyOfTheModel) {
   const torch2nnef::PrivateFolder folder;
   fs::copy_file(kModel, folder.path() / "copied.pt");
   ASSERT_EQ(export_to(folder.path() / "one.nnef.tgz").exit_status, 0);
-  const ProcessResult copied = torch2nnef::run_process(
-      {TORCH2NNEF, folder.path() / "copied.pt", "--inputs", kInputs, "-o", folder.path() / "two.nnef.tgz", "--check=none"},
-      kTimeoutSeconds);
+  const ProcessResult copied = torch2nnef::run_process({TORCH2NNEF, folder.path() / "copied.pt", "--inputs", kInputs,
+                                                        "-o", folder.path() / "two.nnef.tgz", "--check=none"},
+                                                       kTimeoutSeconds);
   ASSERT_EQ(copied.exit_status, 0) << copied.errors;
   EXPECT_TRUE(bytes_of(folder.path() / "one.nnef.tgz") == bytes_of(folder.path() / "two.nnef.tgz"));
 }
@@ -178,7 +180,8 @@ TEST(Output, IsNotThereWhenTheCheckFails) {
   EXPECT_TRUE(fs::is_empty(folder.path()));
 }
 
-// The numbers of closed standard streams are given to the next files that are opened: nothing may be printed into those.
+// The numbers of closed standard streams are given to the next files that are opened: nothing may be printed into
+// those.
 TEST(Output, IsWholeWithoutStandardStreams) {
   const torch2nnef::PrivateFolder folder;
   ASSERT_EQ(export_to(folder.path() / "one.nnef.tgz").exit_status, 0);
@@ -193,7 +196,8 @@ TEST(Output, IsWholeWithoutStandardStreams) {
 TEST(Output, ThatIsNotPrintedIsNoSuccess) {
   const torch2nnef::PrivateFolder folder;
   std::vector<std::string> command = {"sh", "-c", "exec \"$@\" >/dev/full", "sh"};
-  for (const std::string& word : export_command(folder.path() / "a.nnef.tgz", {"--check=none"})) command.push_back(word);
+  for (const std::string& word : export_command(folder.path() / "a.nnef.tgz", {"--check=none"}))
+    command.push_back(word);
   const ProcessResult result = torch2nnef::run_process(command, kTimeoutSeconds);
   EXPECT_EQ(result.exit_status, 2);
   EXPECT_EQ(result.errors, "torch2nnef: the standard output cannot be written: No space left on device\n");

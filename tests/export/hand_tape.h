@@ -28,11 +28,20 @@ class HandConstant final : public torch2nnef::ConstantTensor {
   void stream(const nnef::ByteSink& sink) const override {
     for (double number : numbers_) {
       switch (dtype()) {
-        case nnef::DType::kF32: put(sink, static_cast<float>(number)); break;
-        case nnef::DType::kF64: put(sink, number); break;
-        case nnef::DType::kI64: put(sink, static_cast<std::int64_t>(number)); break;
-        case nnef::DType::kBool: put(sink, static_cast<std::uint8_t>(number != 0)); break;
-        default: throw std::logic_error("a constant of this dtype is not needed so far");
+        case nnef::DType::kF32:
+          put(sink, static_cast<float>(number));
+          break;
+        case nnef::DType::kF64:
+          put(sink, number);
+          break;
+        case nnef::DType::kI64:
+          put(sink, static_cast<std::int64_t>(number));
+          break;
+        case nnef::DType::kBool:
+          put(sink, static_cast<std::uint8_t>(number != 0));
+          break;
+        default:
+          throw std::logic_error("a constant of this dtype is not needed so far");
       }
     }
   }

@@ -46,23 +46,26 @@ TEST_F(LowerTest, ACallBecomesOperations) {
 
 TEST_F(LowerTest, EverythingThatIsUnknownIsListedOnceWithItsCount) {
   TapeValue x = hand_.input("x", kF32, {2});
-  for (int i = 0; i < 3; ++i) hand_.output("a" + std::to_string(i), hand_.call("aten::nothing", {{"self", {x}}}, kF32, {2}));
+  for (int i = 0; i < 3; ++i)
+    hand_.output("a" + std::to_string(i), hand_.call("aten::nothing", {{"self", {x}}}, kF32, {2}));
   hand_.output("b", hand_.call("aten::nowhere.out", {{"self", {x}}}, kF32, {2}));
-  EXPECT_EQ(lower(), (std::vector<std::string>{"T2N-L001 aten::nothing: no lowering is known for this operator (3)",
-                                               "T2N-L001 aten::nowhere.out: no lowering is known for this operator (1)"}));
+  EXPECT_EQ(lower(),
+            (std::vector<std::string>{"T2N-L001 aten::nothing: no lowering is known for this operator (3)",
+                                      "T2N-L001 aten::nowhere.out: no lowering is known for this operator (1)"}));
 }
 
 TEST_F(LowerTest, WhatDependsOnAFailureIsOnlyLookedUp) {
   TapeValue x = hand_.input("x", kF32, {2});
   TapeValue lost = hand_.call("aten::nothing", {{"self", {x}}}, kF32, {2});
-  TapeValue after = relu(lost, {2});                                                    // known: no second complaint
-  hand_.output("y", hand_.call("aten::nowhere", {{"self", {after}}}, kF32, {2}));       // unknown: said too
+  TapeValue after = relu(lost, {2});                                               // known: no second complaint
+  hand_.output("y", hand_.call("aten::nowhere", {{"self", {after}}}, kF32, {2}));  // unknown: said too
   EXPECT_EQ(lower().size(), 2u);
 }
 
 TEST_F(LowerTest, CallsWithoutAReaderAreSkipped) {
   TapeValue x = hand_.input("x", kF32, {2});
-  hand_.tape.values[static_cast<std::size_t>(hand_.call("aten::nothing", {{"self", {x}}}, kF32, {2}).id)].wanted = false;
+  hand_.tape.values[static_cast<std::size_t>(hand_.call("aten::nothing", {{"self", {x}}}, kF32, {2}).id)].wanted =
+      false;
   hand_.output("y", relu(x, {2}));
   EXPECT_TRUE(lower().empty());
 }
@@ -70,8 +73,8 @@ TEST_F(LowerTest, CallsWithoutAReaderAreSkipped) {
 TEST_F(LowerTest, AnotherShapeThanRecordedIsOurDefect) {
   TapeValue x = hand_.input("x", kF32, {2, 3});
   hand_.output("y", relu(x, {3, 2}));
-  EXPECT_EQ(lower(), std::vector<std::string>{
-                         "T2N-I001 aten::relu: the lowering gives f32[2,3], torch gave float32[3,2] (1)"});
+  EXPECT_EQ(lower(),
+            std::vector<std::string>{"T2N-I001 aten::relu: the lowering gives f32[2,3], torch gave float32[3,2] (1)"});
 }
 
 TEST_F(LowerTest, ShapesAreComparedAtManySizes) {
@@ -79,7 +82,7 @@ TEST_F(LowerTest, ShapesAreComparedAtManySizes) {
   hand_.tape.worlds = {{{"S", 8}}};
   const nnef::Dim s = nnef::Dim::symbol("S");
   TapeValue x = hand_.input("x", kF32, {s});
-  hand_.output("y", relu(x, {nnef::max(s, 2)}));   // another expression, the same number within the bounds
+  hand_.output("y", relu(x, {nnef::max(s, 2)}));  // another expression, the same number within the bounds
   EXPECT_TRUE(lower().empty());
   hand_.tape.values.back().shape = {nnef::max(s, 9)};
   EXPECT_EQ(lower().size(), 1u);

@@ -38,21 +38,24 @@ TEST(RowFile, SaysWhereItIsWrong) {
             "mine.nnef:1: a row file begins with `extension torch2nnef_rows 1;`");
   EXPECT_EQ(error_of(with_header("fragment aten__f(self: tensor<scalar>) -> (y: tensor<scalar>);\n")),
             "mine.nnef:2: aten__f has no body");
-  EXPECT_EQ(error_of(with_header("fragment nothing(self: tensor<scalar>) -> (y: tensor<scalar>)\n{ y = exp(self); }\n")),
-            "mine.nnef:2: nothing is not named after an operator");
+  EXPECT_EQ(
+      error_of(with_header("fragment nothing(self: tensor<scalar>) -> (y: tensor<scalar>)\n{ y = exp(self); }\n")),
+      "mine.nnef:2: nothing is not named after an operator");
   EXPECT_EQ(error_of(with_header("fragment relu(self: tensor<scalar>) -> (y: tensor<scalar>)\n{ y = exp(self); }\n")),
             "mine.nnef:2: relu is an operator of the dialect");
-  EXPECT_EQ(error_of(with_header("fragment aten__f(self: tensor<scalar>) -> (y: tensor<scalar>)\n{\n  y = bosh(self);\n}\n")),
-            "mine.nnef:4: bosh is neither an operator of the dialect nor a row");
+  EXPECT_EQ(
+      error_of(with_header("fragment aten__f(self: tensor<scalar>) -> (y: tensor<scalar>)\n{\n  y = bosh(self);\n}\n")),
+      "mine.nnef:4: bosh is neither an operator of the dialect nor a row");
 }
 
 TEST(RowFile, NamesBecomeOperators) {
   Registry registry;
   std::string signature = "(self: tensor<scalar>) -> (y: tensor<scalar>)\n{ y = exp(self); }\n";
-  register_rows(registry, with_header("fragment aten__a" + signature + "fragment aten___b" + signature +
-                                      "fragment aten__c__Tensor" + signature + "fragment aten____and____Scalar" +
-                                      signature + "fragment row__helper" + signature),
-                "mine.nnef");
+  register_rows(
+      registry,
+      with_header("fragment aten__a" + signature + "fragment aten___b" + signature + "fragment aten__c__Tensor" +
+                  signature + "fragment aten____and____Scalar" + signature + "fragment row__helper" + signature),
+      "mine.nnef");
   std::vector<std::string> names;
   for (const Lowering* lowering : registry.all()) names.push_back(lowering->name);
   EXPECT_EQ(names, (std::vector<std::string>{"aten::__and__.Scalar", "aten::_b", "aten::a", "aten::c.Tensor"}));
@@ -181,9 +184,10 @@ TEST_F(RowTest, AnArgumentThatTheRowDoesNotNameMustBeDefault) {
 }
 
 TEST_F(RowTest, TheFirstRowThatAppliesWins) {
-  rows("fragment my__f(self: tensor<scalar>) -> (y: tensor<scalar>)\n{ y = exp(self); }\n"
-       "fragment my__f(self: tensor<scalar>, mode: string) -> (y: tensor<scalar>)\n"
-       "{ y = log(self) if mode == 'slow' else does_not_apply('a fast one is not known'); }\n");
+  rows(
+      "fragment my__f(self: tensor<scalar>) -> (y: tensor<scalar>)\n{ y = exp(self); }\n"
+      "fragment my__f(self: tensor<scalar>, mode: string) -> (y: tensor<scalar>)\n"
+      "{ y = log(self) if mode == 'slow' else does_not_apply('a fast one is not known'); }\n");
   TapeValue x = hand_.input("x", kF32, {2});
   call("my::f", {{"self", {x}}, {"mode", {std::string("slow")}, false}}, kF32, {2});
   EXPECT_EQ(lower(), "");
@@ -191,24 +195,26 @@ TEST_F(RowTest, TheFirstRowThatAppliesWins) {
 }
 
 TEST_F(RowTest, ExpressionsAreWorkedOutAtExport) {
-  rows("fragment my__f<?>(self: tensor<?>, dims: integer[]) -> (y: tensor<?>)\n"
-       "{\n"
-       "  kept = [for i in range_of(shape_of(self)), d in shape_of(self) if d > 2 yield i];\n"
-       "  sizes = shape_of(self)[1:];\n"
-       "  y = sum_reduce(self, axes = kept) * (length_of(sizes) + sizes[0] + dims[0])\n"
-       "      if rank_of(self) == 3 && dtype_of(self) == 'f32' else undefined_name;\n"
-       "}\n");
+  rows(
+      "fragment my__f<?>(self: tensor<?>, dims: integer[]) -> (y: tensor<?>)\n"
+      "{\n"
+      "  kept = [for i in range_of(shape_of(self)), d in shape_of(self) if d > 2 yield i];\n"
+      "  sizes = shape_of(self)[1:];\n"
+      "  y = sum_reduce(self, axes = kept) * (length_of(sizes) + sizes[0] + dims[0])\n"
+      "      if rank_of(self) == 3 && dtype_of(self) == 'f32' else undefined_name;\n"
+      "}\n");
   TapeValue x = hand_.input("x", kF32, {2, 3, 4});
   call("my::f", {{"self", {x}}, {"dims", {TapeList{{nnef::Dim(-1)}}}}}, kF32, {2, 1, 1});
   EXPECT_EQ(lower(), "");
-  EXPECT_EQ(body(), "f = sum_reduce(x, axes = [1, 2]);\ny = mul(f, 7.0);\n");   // 2 + 3 + 2, the axis made non-negative
+  EXPECT_EQ(body(), "f = sum_reduce(x, axes = [1, 2]);\ny = mul(f, 7.0);\n");  // 2 + 3 + 2, the axis made non-negative
 }
 
 TEST_F(RowTest, HalvesComputeInSinglePrecisionWhereTorchDoes) {
   TapeValue x = hand_.input("x", kF16, {2});
   call("aten::exp", {{"self", {x}}}, kF16, {2});
   EXPECT_EQ(lower(), "");
-  EXPECT_EQ(body(), "exp = tract_core_cast(x, to = \"f32\");\nexp_1 = exp(exp);\ny = tract_core_cast(exp_1, to = \"f16\");\n");
+  EXPECT_EQ(body(),
+            "exp = tract_core_cast(x, to = \"f32\");\nexp_1 = exp(exp);\ny = tract_core_cast(exp_1, to = \"f16\");\n");
 }
 
 TEST_F(RowTest, ARowThatCallsItselfWithoutEndIsADefect) {
@@ -222,7 +228,10 @@ TEST_F(RowTest, ClassesAndLossesFlattenToOneStatementAStep) {
   TapeValue x = hand_.input("x", kF32, {4, 5});
   TapeValue t = hand_.input("t", kI64, {4});
   call("aten::nll_loss",
-       {{"self", {x}}, {"target", {t}}, {"weight", {}, true}, {"reduction", {nnef::Dim(2)}},
+       {{"self", {x}},
+        {"target", {t}},
+        {"weight", {}, true},
+        {"reduction", {nnef::Dim(2)}},
         {"ignore_index", {nnef::Dim(-100)}, true}},
        kF32, {});
   EXPECT_EQ(lower(), "");

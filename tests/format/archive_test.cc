@@ -6,8 +6,8 @@
 #include <fstream>
 #include <iterator>
 
-#include "sample_graph.h"
 #include "nnef/syntax.h"
+#include "sample_graph.h"
 
 namespace nnef {
 namespace {
@@ -244,8 +244,13 @@ TEST(Archive, CompareSeesEveryDifference) {
       change(other);
       return compare_archive(folder / place, other, tract_dialect());
     };
-    EXPECT_EQ(difference([](Graph& g) { g.variables["big"] = ramp(DType::kU8, {3, 1234567}, 2); }), "big.dat differs from item 1 on");
-    EXPECT_EQ(difference([](Graph& g) { g.variables["big"] = ramp(DType::kI8, {3, 1234567}); }),
+    EXPECT_EQ(difference([](Graph& g) {
+                g.variables["big"] = ramp(DType::kU8, {3, 1234567}, 2);
+              }),
+              "big.dat differs from item 1 on");
+    EXPECT_EQ(difference([](Graph& g) {
+                g.variables["big"] = ramp(DType::kI8, {3, 1234567});
+              }),
               "big.dat is u8[3,1234567], the graph has i8[3,1234567]");
     EXPECT_EQ(difference([](Graph& g) { g.variables["more"] = ramp(DType::kI8, {3}); }), "more.dat is missing");
     EXPECT_EQ(difference([](Graph& g) { g.variables.erase("big"); }), "big.dat belongs to no variable of the graph");

@@ -42,7 +42,8 @@ class Npy : public testing::Test {
 };
 
 TEST_F(Npy, ReadsHeadersAsNumpyWritesThem) {
-  const TensorDataPtr a = read(npy("{'descr': '<i2', 'fortran_order': False, 'shape': (2, 3), }     \n", std::string(12, '\1')));
+  const TensorDataPtr a =
+      read(npy("{'descr': '<i2', 'fortran_order': False, 'shape': (2, 3), }     \n", std::string(12, '\1')));
   EXPECT_EQ(a->dtype(), DType::kI16);
   EXPECT_EQ(a->shape(), (std::vector<std::int64_t>{2, 3}));
   EXPECT_EQ(read(npy("{'shape': (), 'fortran_order': False, 'descr': '<f8'}", std::string(8, '\0'), 2))->numel(), 1);
@@ -95,7 +96,7 @@ TEST_F(Npy, RefusesDamage) {
 TEST(Npz, RoundTrips) {
   const TemporaryFolder folder;
   const std::vector<NamedTensor> tensors = {
-      {"x", ramp(DType::kF32, {2, 3})},  {"scalar", ramp(DType::kI64, {})}, {"none", ramp(DType::kF16, {0, 2})},
+      {"x", ramp(DType::kF32, {2, 3})},   {"scalar", ramp(DType::kI64, {})},       {"none", ramp(DType::kF16, {0, 2})},
       {"in/side", ramp(DType::kU8, {7})}, {"big", ramp(DType::kF64, {300, 1001})}, {"row", ramp(DType::kU16, {3})},
   };
   write_npz(folder / "t.npz", tensors);
@@ -125,7 +126,8 @@ TEST(Npz, ErrorsNameFileAndEntry) {
     read_npz(folder / "t.npz");
     ADD_FAILURE() << "complex numbers were accepted";
   } catch (const FormatError& error) {
-    EXPECT_EQ(std::string(error.what()), (folder / "t.npz").string() + ": entry 'y.npy': holds complex numbers ('<c8')");
+    EXPECT_EQ(std::string(error.what()),
+              (folder / "t.npz").string() + ": entry 'y.npy': holds complex numbers ('<c8')");
   }
 }
 

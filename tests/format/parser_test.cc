@@ -20,25 +20,36 @@ std::string show(const ExpressionPtr& e) {
     return text;
   };
   switch (e->kind) {
-    case Kind::kString: return "'" + e->text + "'";
-    case Kind::kArray: return "[" + list() + "]";
-    case Kind::kTuple: return "(" + list() + ")";
-    case Kind::kUnary: return "(" + e->text + show(e->children[0]) + ")";
-    case Kind::kBinary: return "(" + show(e->children[0]) + " " + e->text + " " + show(e->children[1]) + ")";
+    case Kind::kString:
+      return "'" + e->text + "'";
+    case Kind::kArray:
+      return "[" + list() + "]";
+    case Kind::kTuple:
+      return "(" + list() + ")";
+    case Kind::kUnary:
+      return "(" + e->text + show(e->children[0]) + ")";
+    case Kind::kBinary:
+      return "(" + show(e->children[0]) + " " + e->text + " " + show(e->children[1]) + ")";
     case Kind::kIfElse:
       return "(" + show(e->children[0]) + " if " + show(e->children[1]) + " else " + show(e->children[2]) + ")";
-    case Kind::kSubscript: return show(e->children[0]) + "[" + show(e->children[1]) + "]";
-    case Kind::kSlice: return show(e->children[0]) + "[" + show(e->children[1]) + ":" + show(e->children[2]) + "]";
+    case Kind::kSubscript:
+      return show(e->children[0]) + "[" + show(e->children[1]) + "]";
+    case Kind::kSlice:
+      return show(e->children[0]) + "[" + show(e->children[1]) + ":" + show(e->children[2]) + "]";
     case Kind::kComprehension: {
       std::string text = "[for";
       for (std::size_t i = 0; i < e->names.size(); ++i) text += " " + e->names[i] + " in " + show(e->children[i]);
       if (e->condition) text += " if " + show(e->condition);
       return text + " yield " + show(e->value) + "]";
     }
-    case Kind::kInvocation: return e->text + (e->type.empty() ? "" : "<" + e->type + ">") + "(" + list() + ")";
-    case Kind::kInteger: return "i" + e->text;
-    case Kind::kFloat: return "f" + e->text;
-    default: return e->text;
+    case Kind::kInvocation:
+      return e->text + (e->type.empty() ? "" : "<" + e->type + ">") + "(" + list() + ")";
+    case Kind::kInteger:
+      return "i" + e->text;
+    case Kind::kFloat:
+      return "f" + e->text;
+    default:
+      return e->text;
   }
 }
 
@@ -116,7 +127,8 @@ TEST(Parser, ReadsADocument) {
       "extension  tract_assert  B\t>= 1 ;\n"
       "# about f\n"
       "#  in two lines\n"
-      "fragment f<? = scalar>(a: tensor<?>[], b: (integer, integer)[] = [(1,2)], c: tensor<scalar>= -1.0) -> (y: tensor<?>);\n"
+      "fragment f<? = scalar>(a: tensor<?>[], b: (integer, integer)[] = [(1,2)], c: tensor<scalar>= -1.0) -> (y: "
+      "tensor<?>);\n"
       "graph net(x, i\"y-1\") -> (z)\n"
       "{\n"
       "  x = external(shape = [1]); # trailing\n"
@@ -191,8 +203,7 @@ TEST(Parser, ErrorsNameThePlaceAndWhatWasExpected) {
        "g.nnef:1:22: expected the end of the file after the graph, found 'graph'"},
       {"version 1.0; // no", "g.nnef:1:14: expected 'extension', 'fragment' or 'graph', found '/'"},
       {"graph g(x) -> (y) { y = 1 if x; }", "g.nnef:1:31: expected 'else', found ';'"},
-      {"graph g(x) -> (y) { if = x; }",
-       "g.nnef:1:21: expected the name of a result, or '}', found the keyword 'if'"},
+      {"graph g(x) -> (y) { if = x; }", "g.nnef:1:21: expected the name of a result, or '}', found the keyword 'if'"},
       {"fragment f(x: tensor<scalar) -> (y: scalar);",
        "g.nnef:1:28: expected '>' after the item type of a tensor, found ')'"},
       {"fragment f(x: float) -> (y: scalar);", "g.nnef:1:15: expected a type, found 'float'"},
@@ -207,7 +218,8 @@ TEST(Parser, LimitsNesting) {
     return all;
   };
   EXPECT_NO_THROW(parse_expression(repeat("(", 150) + "x" + repeat(")", 150)));
-  for (const char* open : {"(", "[", "f(", "-", "!", "x[", "x ^ (", "x if ", "[for a in ", "f(a = [(", "x + ", "1 * "}) {
+  for (const char* open :
+       {"(", "[", "f(", "-", "!", "x[", "x ^ (", "x if ", "[for a in ", "f(a = [(", "x + ", "1 * "}) {
     EXPECT_THROW(parse_expression(repeat(open, 100000)), SyntaxError) << open;
   }
   EXPECT_THROW(parse_expression(repeat("x + ", 100000) + "x"), SyntaxError);

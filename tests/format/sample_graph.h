@@ -23,7 +23,8 @@ class TemporaryFolder {
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
   std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
   int count() const {
-    return static_cast<int>(std::distance(std::filesystem::directory_iterator(path_), std::filesystem::directory_iterator()));
+    return static_cast<int>(
+        std::distance(std::filesystem::directory_iterator(path_), std::filesystem::directory_iterator()));
   }
 
  private:
@@ -59,8 +60,10 @@ inline Graph sample_graph() {
   graph.inputs = {x};
   graph.outputs = {y, i};
   graph.variables["block.0/weight"] = ramp(DType::kF32, {1, 4});
-  graph.operations.push_back({"tract_core_external", {{"datum_type", "f32"}, {"shape", std::vector<Dim>{s, 4}}}, {x}, "input {{"});
-  graph.operations.push_back({"variable", {{"shape", std::vector<std::int64_t>{1, 4}}, {"label", "block.0/weight"}}, {w}, ""});
+  graph.operations.push_back(
+      {"tract_core_external", {{"datum_type", "f32"}, {"shape", std::vector<Dim>{s, 4}}}, {x}, "input {{"});
+  graph.operations.push_back(
+      {"variable", {{"shape", std::vector<std::int64_t>{1, 4}}, {"label", "block.0/weight"}}, {w}, ""});
   graph.operations.push_back({"add", {{"x", x}, {"y", w}}, {a}, "model.py:3"});
   graph.operations.push_back({"mul", {{"x", a}, {"y", 0.1}}, {y}, ""});
   graph.operations.push_back({"argmax_reduce", {{"input", y}, {"axes", std::vector<std::int64_t>{1}}}, {i}, ""});

@@ -26,7 +26,8 @@ std::string error_of(const std::vector<std::byte>& bytes) {
 TEST(TensorFile, HeaderIsAsSpecified) {
   const std::vector<std::byte> header = tensor_header(DType::kI16, {2, 3});
   std::vector<std::byte> expected(128);
-  const std::pair<int, int> kFields[] = {{0, 0x4e}, {1, 0xef}, {2, 1}, {4, 12}, {8, 2}, {12, 2}, {16, 3}, {44, 16}, {48, 4}};
+  const std::pair<int, int> kFields[] = {{0, 0x4e}, {1, 0xef}, {2, 1},   {4, 12}, {8, 2},
+                                         {12, 2},   {16, 3},   {44, 16}, {48, 4}};
   for (const auto& [at, value] : kFields) expected[static_cast<std::size_t>(at)] = static_cast<std::byte>(value);
   EXPECT_EQ(header, expected);
 }
@@ -76,9 +77,11 @@ TEST(TensorFile, RefusesWhatItCannotRead) {
   EXPECT_EQ(change(2, {2}), "w.dat: tensor file of version 2, only 1 is known");
   EXPECT_EQ(change(8, {9}), "w.dat: the tensor has rank 9, the most is 8");
   EXPECT_EQ(change(4, {23}), "w.dat: the header says 23 bytes of data, its extents [2,3] need 24");
-  EXPECT_EQ(change(12, {255, 255, 255, 255, 255, 255, 255, 255}), "w.dat: the extents [4294967295,4294967295] are too large");
+  EXPECT_EQ(change(12, {255, 255, 255, 255, 255, 255, 255, 255}),
+            "w.dat: the extents [4294967295,4294967295] are too large");
   EXPECT_EQ(change(44, {8}), "w.dat: unknown item type 0 of 8 bits");
-  EXPECT_EQ(change(48, {0x40, 0x30, 0x52, 0x54}), "w.dat: the tensor holds Q4_0 blocks in GGML order (a type of tract)");
+  EXPECT_EQ(change(48, {0x40, 0x30, 0x52, 0x54}),
+            "w.dat: the tensor holds Q4_0 blocks in GGML order (a type of tract)");
   EXPECT_EQ(change(48, {0, 0x10, 0x52, 0x54}), "w.dat: the tensor holds strings (a type of tract)");
   EXPECT_EQ(change(50, {1}), "w.dat: the tensor holds items of vendor 1");
   for (std::size_t size = 0; size < good.size(); ++size) {

@@ -3,10 +3,10 @@
 #include <cmath>
 #include <limits>
 
-#include "sample_graph.h"
 #include "nnef/builder.h"
 #include "nnef/syntax.h"
 #include "nnef/validate.h"
+#include "sample_graph.h"
 
 namespace nnef {
 namespace {
@@ -84,10 +84,20 @@ TEST(Text, ReadsWhatItWrites) {
 
 TEST(Text, WritesFloatsAsTheShortestF32) {
   const std::pair<double, const char*> kCases[] = {
-      {1.0, "1.0"},           {-0.0, "-0.0"},   {0.1, "0.1"},          {1.0 / 3.0, "0.33333334"}, {1e-5, "1e-05"},
-      {100000.0, "100000.0"}, {1e30, "1e30"},   {16777217.0, "16777216.0"}, {1e-45, "1e-45"},
-      {3.4028234663852886e38, "3.4028235e38"},  {-2.5, "-2.5"},        {1e10, "1e10"},
-      {std::numeric_limits<double>::infinity(), "inf"}, {-std::numeric_limits<double>::infinity(), "-inf"},
+      {1.0, "1.0"},
+      {-0.0, "-0.0"},
+      {0.1, "0.1"},
+      {1.0 / 3.0, "0.33333334"},
+      {1e-5, "1e-05"},
+      {100000.0, "100000.0"},
+      {1e30, "1e30"},
+      {16777217.0, "16777216.0"},
+      {1e-45, "1e-45"},
+      {3.4028234663852886e38, "3.4028235e38"},
+      {-2.5, "-2.5"},
+      {1e10, "1e10"},
+      {std::numeric_limits<double>::infinity(), "inf"},
+      {-std::numeric_limits<double>::infinity(), "-inf"},
   };
   for (const auto& [number, text] : kCases) {
     Graph graph = sample_graph();
@@ -95,7 +105,8 @@ TEST(Text, WritesFloatsAsTheShortestF32) {
     const std::string written = write_text(graph, tract_dialect());
     EXPECT_NE(written.find("y = mul(a, " + std::string(text) + ");"), std::string::npos) << text << written;
     const Graph back = read(written, graph.variables);
-    EXPECT_EQ(static_cast<float>(std::get<double>(back.operations[3].arguments[1].argument.is)), static_cast<float>(number));
+    EXPECT_EQ(static_cast<float>(std::get<double>(back.operations[3].arguments[1].argument.is)),
+              static_cast<float>(number));
   }
 }
 
@@ -142,8 +153,7 @@ TEST(Text, InlinesFragments) {
   const std::string fragment =
       "fragment f(a: tensor<scalar>, k: scalar = 2.0) -> (p: tensor<scalar>, q: tensor<scalar>)\n"
       "{ t = a * k; p = t + 1.0; q = exp(t); }\n";
-  EXPECT_EQ(flat("u, y = f(x, k = 3.0);", fragment),
-            "  u_t = mul(x, 3.0);\n  u = add(u_t, 1.0);\n  y = exp(u_t);\n");
+  EXPECT_EQ(flat("u, y = f(x, k = 3.0);", fragment), "  u_t = mul(x, 3.0);\n  u = add(u_t, 1.0);\n  y = exp(u_t);\n");
   EXPECT_EQ(flat("u, v = f(x); w, y = f(u);", fragment),
             "  u_t = mul(x, 2.0);\n  u = add(u_t, 1.0);\n  v = exp(u_t);\n"
             "  w_t = mul(u, 2.0);\n  w = add(w_t, 1.0);\n  y = exp(w_t);\n");
@@ -152,11 +162,13 @@ TEST(Text, InlinesFragments) {
 }
 
 TEST(Text, ReadsScans) {
-  const std::string body = "fragment cell(a: tensor<scalar>, h: tensor<scalar>) -> (n: tensor<scalar>) { n = a + h; }\n";
+  const std::string body =
+      "fragment cell(a: tensor<scalar>, h: tensor<scalar>) -> (n: tensor<scalar>) { n = a + h; }\n";
   const Graph graph = read(document(
       "h0 = slice(x, axes = [1], begin = [0], end = [1]);\n"
       "y = tract_core_scan(body = \"cell\", scan = [(\"a\", x, 1, 1)], full = [], state = [(\"h\", h0, \"n\")], "
-      "output = [(\"n\", \"full\", 1, 1)]);", body));
+      "output = [(\"n\", \"full\", 1, 1)]);",
+      body));
   ASSERT_EQ(graph.fragments.size(), 1u);
   const Graph& cell = graph.fragments[0].body;
   EXPECT_EQ(cell.name, "cell");
@@ -164,8 +176,10 @@ TEST(Text, ReadsScans) {
   EXPECT_EQ(cell.operations.at(0).op, "add");
   EXPECT_EQ(graph.info(graph.outputs[0]).shape, make_shape({2, 3}));
   const std::string text = write_text(graph, tract_dialect());
-  EXPECT_NE(text.find("fragment cell(a: tensor<scalar>, h: tensor<scalar>) -> (n: tensor<scalar>)\n{\n  n = add(a, h);\n}\n"),
-            std::string::npos) << text;
+  EXPECT_NE(
+      text.find("fragment cell(a: tensor<scalar>, h: tensor<scalar>) -> (n: tensor<scalar>)\n{\n  n = add(a, h);\n}\n"),
+      std::string::npos)
+      << text;
   EXPECT_EQ(write_text(read(text), tract_dialect()), text);
 }
 
@@ -210,8 +224,11 @@ TEST(Text, BuiltGraphsRoundTrip) {
     return Argument(std::move(array));
   };
   const Value seen = b.add("tract_core_scan", {},
-                           {{"body", "step"}, {"scan", list({"item", x, 0, 1})}, {"full", Argument::Array{}},
-                            {"state", list({"sum", start, "next"})}, {"output", list({"next", "full", 0, 1})}});
+                           {{"body", "step"},
+                            {"scan", list({"item", x, 0, 1})},
+                            {"full", Argument::Array{}},
+                            {"state", list({"sum", start, "next"})},
+                            {"output", list({"next", "full", 0, 1})}});
   const auto best = b.add_multi("tract_core_topk", {seen}, {{"k", 2}, {"axis", 1}, {"largest", true}});
   b.name_output(b.reshape(b.slice(best[0], 0, S - min(S, 7), S), {2 * min(S, 7)}), "y");
   b.name_output(b.add_multi("unstack", {best[1]}, {{"axis", 1}})[1], "places");
@@ -246,7 +263,8 @@ TEST(Text, ErrorsNameThePlace) {
       {"y = 1.0;", "graph.nnef:4:1: 'y' is not a tensor"},
       {"y = x * 99999999999999999999;", "graph.nnef:4:9: the integer 99999999999999999999 does not fit in 64 bits"},
       {"y = variable(label = 'w', shape = [1]);", "graph.nnef:4:5: there is no tensor file for the label 'w'"},
-      {"y = tract_core_external(shape = [1], datum_type = 'f32');", "graph.nnef:4:5: 'y' is external but no input of the graph"},
+      {"y = tract_core_external(shape = [1], datum_type = 'f32');",
+       "graph.nnef:4:5: 'y' is external but no input of the graph"},
       {"y = exp(x) if x else x;", "graph.nnef:4:15: a condition must be known when the text is read"},
       {"y = exp([1][1]);", "graph.nnef:4:12: index 1 of an array of 1"},
       {"y = exp(1 + 1.5);", "graph.nnef:4:11: '+' is not defined for an integer and a scalar"},
@@ -264,7 +282,8 @@ TEST(Text, SmallTextsDoNotExpandWithoutEnd) {
   std::string fragments = "fragment f0(a: tensor<scalar>) -> (b: tensor<scalar>) { b = exp(a); }\n";
   for (int i = 1; i < 40; ++i) {
     const std::string below = "f" + std::to_string(i - 1);
-    fragments += "fragment f" + std::to_string(i) + "(a: tensor<scalar>) -> (b: tensor<scalar>) { b = " + below + "(" + below + "(a)); }\n";
+    fragments += "fragment f" + std::to_string(i) + "(a: tensor<scalar>) -> (b: tensor<scalar>) { b = " + below + "(" +
+                 below + "(a)); }\n";
   }
   EXPECT_NE(error_of("y = f39(x);", fragments).find("too many operations"), std::string::npos);
 }
@@ -294,7 +313,9 @@ TEST(Text, QuantEntriesRoundTrip) {
   graph.quant["y"] = {"zero_point_linear_quantize",
                       {{"zero_point", 0}, {"scale", 0.1}, {"bits", 8}, {"signed", true}, {"symmetric", false}}};
   const std::string quant = write_quant(graph);
-  EXPECT_EQ(quant, "\"y\": zero_point_linear_quantize(zero_point = 0, scale = 0.1, bits = 8, signed = true, symmetric = false);\n");
+  EXPECT_EQ(
+      quant,
+      "\"y\": zero_point_linear_quantize(zero_point = 0, scale = 0.1, bits = 8, signed = true, symmetric = false);\n");
   const Graph back = read_text(kSampleText, quant, "graph.nnef", tract_dialect(), graph.variables);
   EXPECT_EQ(write_quant(back), quant);
   EXPECT_EQ(write_quant(sample_graph()), "");

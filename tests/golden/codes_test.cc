@@ -1,5 +1,5 @@
-// Codes of messages: each that the sources use stands in codes.def, each of codes.def is used, and none that was ever given
-// (codes.txt) is gone.
+// Codes of messages: each that the sources use stands in codes.def, each of codes.def is used, and none that was ever
+// given (codes.txt) is gone.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -47,9 +47,7 @@ TEST(Codes, OfTheSourcesAreInTheTable) {
   EXPECT_EQ(without(used_codes(), codes_in(kSource / "src/export/codes.def")), kNone);
 }
 
-TEST(Codes, OfTheTableAreUsed) {
-  EXPECT_EQ(without(codes_in(kSource / "src/export/codes.def"), used_codes()), kNone);
-}
+TEST(Codes, OfTheTableAreUsed) { EXPECT_EQ(without(codes_in(kSource / "src/export/codes.def"), used_codes()), kNone); }
 
 TEST(Codes, AreNeverRemoved) {
   const std::set<std::string> given = codes_in(kSource / "tests/golden/codes.txt");

@@ -2,8 +2,8 @@
 //
 //   golden_test TORCH2NNEF FOLDER [--rebase] [NAME...]
 //
-// FOLDER is tests/golden; NAME is a transcript without .golden (default: all). --rebase writes what is printed now into the
-// transcripts instead, to be read before it is committed.
+// FOLDER is tests/golden; NAME is a transcript without .golden (default: all). --rebase writes what is printed now into
+// the transcripts instead, to be read before it is committed.
 #include <fmt/format.h>
 
 #include <algorithm>

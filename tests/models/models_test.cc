@@ -1,5 +1,5 @@
-// The models of this folder, exported by the command, run in tract and compared with what eager PyTorch made of the same
-// inputs (NAME.results.npz); the one that must be refused is refused with its code.
+// The models of this folder, exported by the command, run in tract and compared with what eager PyTorch made of the
+// same inputs (NAME.results.npz); the one that must be refused is refused with its code.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -28,7 +28,8 @@ constexpr double kTimeoutSeconds = 120;
 const fs::path kModels = MODELS;
 
 ProcessResult export_model(const std::string& name, const fs::path& output, const Arguments& more) {
-  Arguments command = {TORCH2NNEF, kModels / (name + ".pt"), "--inputs", kModels / (name + ".inputs.npz"), "-o", output};
+  Arguments command = {TORCH2NNEF, kModels / (name + ".pt"), "--inputs", kModels / (name + ".inputs.npz"), "-o",
+                       output};
   command.insert(command.end(), more.begin(), more.end());
   return torch2nnef::run_process(command, kTimeoutSeconds);
 }
@@ -81,7 +82,8 @@ std::vector<std::string> models_with_results() {
   return found;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Model, testing::ValuesIn(models_with_results()), [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(All, Model, testing::ValuesIn(models_with_results()),
+                         [](const auto& info) { return info.param; });
 
 // A single input and a single result of f32, at values that were not recorded.
 using Floats = std::vector<float>;
@@ -118,7 +120,8 @@ TEST(IfOnValues, IsRefusedAndLeavesNothing) {
   const ProcessResult made = export_model("if_on_values", folder.path() / "model.nnef.tgz", {});
   EXPECT_EQ(made.exit_status, 1);
   EXPECT_NE(made.errors.find("T2N-R005"), std::string::npos) << made.errors;
-  EXPECT_NE(made.errors.find("if bool(x.sum() > 0)"), std::string::npos) << "the Python line is missing: " << made.errors;
+  EXPECT_NE(made.errors.find("if bool(x.sum() > 0)"), std::string::npos)
+      << "the Python line is missing: " << made.errors;
   EXPECT_TRUE(fs::is_empty(folder.path()));
 }
 

@@ -114,8 +114,8 @@ void parse_options(OpCase& result, std::string_view text) {
 void check_names(const OpCase& one) {
   for (const CaseTensor& tensor : one.tensors) {
     if (tensor.dtypes.size() != 1 && tensor.dtypes.size() != one.variants()) {
-      throw std::runtime_error(fmt::format("{} has {} dtypes, another tensor {}", tensor.name, tensor.dtypes.size(),
-                                           one.variants()));
+      throw std::runtime_error(
+          fmt::format("{} has {} dtypes, another tensor {}", tensor.name, tensor.dtypes.size(), one.variants()));
     }
   }
   for (const torch2nnef::DynamicAxis& axis : one.dynamic_axes) {

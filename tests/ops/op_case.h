@@ -8,8 +8,8 @@
 //   aten::dropout(x, 0.5, True) | x:f32[2] | refused training
 //
 // EXPRESSION is TorchScript, `aten::name(...)` being any operator of that name (arguments choose the overload); several
-// statements are separated by `;`, the last one is the result. The words f16 f32 f64 bf16 u8 i8 i16 i32 i64 b8 stand for
-// torch's numbers of these dtypes.
+// statements are separated by `;`, the last one is the result. The words f16 f32 f64 bf16 u8 i8 i16 i32 i64 b8 stand
+// for torch's numbers of these dtypes.
 //
 // TENSORS are `name:DTYPE[SIZES]=FILL` for an argument of forward, `name@DTYPE[SIZES]=FILL` for a parameter of the
 // module. Several dtypes separated by `/` make as many cases; a tensor with one dtype keeps it in all of them. FILL is
@@ -39,7 +39,7 @@ namespace op_tests {
 struct CaseTensor {
   std::string name;
   bool is_parameter = false;
-  std::vector<std::string> dtypes;      // "f32", ...: one, or one a variant
+  std::vector<std::string> dtypes;  // "f32", ...: one, or one a variant
   std::vector<std::int64_t> sizes;
   std::string fill;
 };
@@ -56,7 +56,7 @@ struct OpCase {
   bool is_refused = false;
   std::string refusal;
 
-  std::size_t variants() const;                                   // number of dtype combinations
+  std::size_t variants() const;  // number of dtype combinations
   const std::string& dtype(const CaseTensor& tensor, std::size_t variant) const;
   // The sizes of the symbols in the sample inputs.
   nnef::Bindings sample_bindings() const;

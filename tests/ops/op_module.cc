@@ -18,16 +18,26 @@ const std::map<std::string, c10::ScalarType> kScalarTypes = {
 
 nnef::DType dtype_of(c10::ScalarType type) {
   switch (type) {
-    case c10::kHalf: return nnef::DType::kF16;
-    case c10::kFloat: return nnef::DType::kF32;
-    case c10::kDouble: return nnef::DType::kF64;
-    case c10::kByte: return nnef::DType::kU8;
-    case c10::kChar: return nnef::DType::kI8;
-    case c10::kShort: return nnef::DType::kI16;
-    case c10::kInt: return nnef::DType::kI32;
-    case c10::kLong: return nnef::DType::kI64;
-    case c10::kBool: return nnef::DType::kBool;
-    default: throw std::runtime_error(fmt::format("a result of dtype {} cannot be compared", c10::toString(type)));
+    case c10::kHalf:
+      return nnef::DType::kF16;
+    case c10::kFloat:
+      return nnef::DType::kF32;
+    case c10::kDouble:
+      return nnef::DType::kF64;
+    case c10::kByte:
+      return nnef::DType::kU8;
+    case c10::kChar:
+      return nnef::DType::kI8;
+    case c10::kShort:
+      return nnef::DType::kI16;
+    case c10::kInt:
+      return nnef::DType::kI32;
+    case c10::kLong:
+      return nnef::DType::kI64;
+    case c10::kBool:
+      return nnef::DType::kBool;
+    default:
+      throw std::runtime_error(fmt::format("a result of dtype {} cannot be compared", c10::toString(type)));
   }
 }
 
@@ -119,7 +129,7 @@ void flatten(const c10::IValue& value, std::vector<at::Tensor>& tensors) {
   } else if (value.isList()) {
     for (const c10::IValue& one : value.toListRef()) flatten(one, tensors);
   } else if (value.isScalar()) {
-    tensors.push_back(at::scalar_tensor(value.toScalar(), value.isDouble()  ? c10::kFloat
+    tensors.push_back(at::scalar_tensor(value.toScalar(), value.isDouble() ? c10::kFloat
                                                           : value.isBool() ? c10::kBool
                                                                            : c10::kLong));
   }

@@ -22,7 +22,7 @@ class OpModule {
   // forward on the values; tuples and lists flattened depth first, numbers as tensors, None dropped.
   void run();
   std::vector<nnef::NamedTensor> inputs() const;
-  std::vector<nnef::NamedTensor> results() const;     // output_0, output_1, ...
+  std::vector<nnef::NamedTensor> results() const;  // output_0, output_1, ...
 
   // Exports the module with the values as sample inputs.
   torch2nnef::ExportReport export_to(const std::filesystem::path& output, torch2nnef::ExportOptions options) const;

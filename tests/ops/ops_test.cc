@@ -101,8 +101,8 @@ struct Called {
   }
 };
 
-// Builds the cases of a file and runs them in libtorch alone, so that a wrong line is told from a wrong export; `called`
-// gets the operators. Returns the number of lines that do not run.
+// Builds the cases of a file and runs them in libtorch alone, so that a wrong line is told from a wrong export;
+// `called` gets the operators. Returns the number of lines that do not run.
 int run_in_torch(const std::filesystem::path& file, Called& called) {
   int problems = 0;
   for (const OpCase& one : read_cases(file)) {

@@ -98,8 +98,8 @@ TEST_F(TractRunTest, LoadsWithoutRunning) {
 TEST_F(TractRunTest, SavesResultsByTheNamesOfTheGraph) {
   const ProcessResult result =
       call({graph("a = x * 2.0; y = a + 1.0; z = tract_core_cast(y, to = \"i64\");", "z, y"), "--nnef-tract-core",
-            "--nnef-tract-extra", "--nnef-tract-transformers", "-O", "run", "--input-from-npz", npz("in.npz", {{"x", row_}}),
-            "--save-outputs-npz", path("out.npz")});
+            "--nnef-tract-extra", "--nnef-tract-transformers", "-O", "run", "--input-from-npz",
+            npz("in.npz", {{"x", row_}}), "--save-outputs-npz", path("out.npz")});
   ASSERT_EQ(result.exit_status, 0) << result.errors;
   const auto saved = nnef::read_npz(path("out.npz"));
   ASSERT_EQ(saved.size(), 2u);
@@ -116,8 +116,10 @@ TEST_F(TractRunTest, HalfInputsAreCastOnlyIfAllowed) {
   EXPECT_EQ(refused.exit_status, 1);
   EXPECT_EQ(refused.errors,
             "tract-run: For input x, can not reconcile model input fact 1,3,f16 with provided input of type f32\n");
-  ASSERT_EQ(call({model, "run", "--input-from-npz", inputs, "--allow-float-casts", "--save-outputs-npz", path("out.npz")})
-                .exit_status, 0);
+  ASSERT_EQ(
+      call({model, "run", "--input-from-npz", inputs, "--allow-float-casts", "--save-outputs-npz", path("out.npz")})
+          .exit_status,
+      0);
   const auto saved = nnef::read_npz(path("out.npz"));
   EXPECT_EQ(saved.at(0).data->dtype(), nnef::DType::kF32);
   EXPECT_EQ(bytes_of(*saved.at(0).data), bytes_of(*f32({1, 3}, {2, 4, 6})));

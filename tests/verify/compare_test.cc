@@ -43,7 +43,7 @@ struct Pair {
   const char* name;
   nnef::TensorDataPtr expected, actual;
   Tolerance tolerance;
-  std::string detail;                // "" when they agree
+  std::string detail;  // "" when they agree
 };
 
 TEST(CompareTensors, Table) {
@@ -77,8 +77,8 @@ TEST(CompareTensors, Table) {
       {"f16", f16({1}, {1}), f16({1}, {1.004f}), Tolerance::kApproximate, ""},
       {"f16 outside", f16({1}, {1}), f16({1}, {1.0625f}), Tolerance::kApproximate,
        "1 of 1 values differ by more than the tolerance, the most at [0]: 1.0625 instead of 1"},
-      {"f16 saved as f32", f16({2}, {0.1f, kNaN}), cast_float(*f16({2}, {0.1f, kNaN}), DType::kF32),
-       Tolerance::kExact, ""},
+      {"f16 saved as f32", f16({2}, {0.1f, kNaN}), cast_float(*f16({2}, {0.1f, kNaN}), DType::kF32), Tolerance::kExact,
+       ""},
       {"f32 in the place of f16", f16({1}, {0.1f}), f32({1}, {0.1f}), Tolerance::kUltra,
        "dtype f32 instead of f16 (it holds values that f16 does not have)"},
   };
@@ -109,9 +109,9 @@ TEST(CompareTensors, SaysHowFarApart) {
 }
 
 TEST(CompareOutputs, ByName) {
-  const auto outputs = compare_outputs({{"a", f32({1}, {1})}, {"b", f32({1}, {2})}, {"c", f32({1}, {3})}},
-                                       {{"unasked", f32({1}, {0})}, {"b", f32({1}, {5})}, {"a", f32({1}, {1})}},
-                                       Tolerance::kClose);
+  const auto outputs =
+      compare_outputs({{"a", f32({1}, {1})}, {"b", f32({1}, {2})}, {"c", f32({1}, {3})}},
+                      {{"unasked", f32({1}, {0})}, {"b", f32({1}, {5})}, {"a", f32({1}, {1})}}, Tolerance::kClose);
   ASSERT_EQ(outputs.size(), 3u);
   EXPECT_TRUE(outputs[0].agrees);
   EXPECT_FALSE(outputs[1].agrees);

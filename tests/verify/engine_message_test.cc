@@ -16,7 +16,8 @@ TEST(EngineMessage, InnermostCause) {
       {"[2026-01-01T00:00:00.1Z ERROR tract] ModelBuildingError\n    \n    Caused by:\n"
        "        0: In ModelBuilder::translate\n        1: No definition for operator Identifier(\"nosuch\")\n",
        "No definition for operator Identifier(\"nosuch\")"},
-      {"[2026-01-01T00:00:00.1Z ERROR tract] Checking output 0\n    \n    Caused by:\n        Mismatch. First outlier\n",
+      {"[2026-01-01T00:00:00.1Z ERROR tract] Checking output 0\n    \n    Caused by:\n        Mismatch. First "
+       "outlier\n",
        "Mismatch. First outlier"},
       {"[2026-01-01T00:00:00.1Z ERROR tract] 0: at line 5, in Tag:\n      y = x +;\n      ^\n    \n    \n",
        "at line 5, in Tag: y = x +;"},
@@ -24,8 +25,10 @@ TEST(EngineMessage, InnermostCause) {
       {"tract-run: Unmatched tensor x\n", "Unmatched tensor x"},
       {"[.. WARN  tract] odd\n[.. ERROR tract] zip file error: Duplicate filename: y.npy\n    \n    Caused by:\n"
        "        invalid Zip archive: Duplicate filename: y.npy\n",
-       "two results of the graph are one value, which tract cannot save (invalid Zip archive: Duplicate filename: y.npy)"},
-      {"\nthread 'main' (1) panicked at /a/registry/tract-core/src/ops/reduce.rs:462:18:\nindex out of bounds\nnote: run\n"
+       "two results of the graph are one value, which tract cannot save (invalid Zip archive: Duplicate filename: "
+       "y.npy)"},
+      {"\nthread 'main' (1) panicked at /a/registry/tract-core/src/ops/reduce.rs:462:18:\nindex out of bounds\nnote: "
+       "run\n"
        "\nthread 'main' (1) panicked at core/src/panicking.rs:225:5:\npanic in a function that cannot unwind\n",
        "tract panicked: index out of bounds (reduce.rs:462)"},
       {"Segmentation fault\n", "Segmentation fault"},

@@ -21,7 +21,8 @@ TEST(RunProcess, ArgumentsAreNotForAShell) {
 }
 
 TEST(RunProcess, EnvironmentIsAdded) {
-  const ProcessResult result = run_process({"sh", "-c", "echo $T2N_TEST_WORD $HOME"}, 10, {"T2N_TEST_WORD=yes", "HOME=h"});
+  const ProcessResult result =
+      run_process({"sh", "-c", "echo $T2N_TEST_WORD $HOME"}, 10, {"T2N_TEST_WORD=yes", "HOME=h"});
   EXPECT_EQ(result.output, "yes h\n");
 }
 

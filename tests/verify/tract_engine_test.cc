@@ -39,7 +39,8 @@ TEST_F(TractEngineTest, FindsWhatItIsGiven) {
 }
 
 TEST_F(TractEngineTest, AGivenPathMustWork) {
-  for (const char* path : {"/no/such/tract", "true", "echo"}) EXPECT_THROW(find_engine(path), std::runtime_error) << path;
+  for (const char* path : {"/no/such/tract", "true", "echo"})
+    EXPECT_THROW(find_engine(path), std::runtime_error) << path;
 }
 
 TEST_F(TractEngineTest, RunsAtTheSizesOfTheInputs) {
@@ -47,9 +48,9 @@ TEST_F(TractEngineTest, RunsAtTheSizesOfTheInputs) {
                                {{"x", f32({2, 3}, {0, 1, 2, 3, 4, 5})}}, "y, z");
   ASSERT_TRUE(result.ran) << result.message;
   EXPECT_EQ(result.exit_status, 0);
-  const auto outputs = compare_outputs(
-      {{"y", f32({2, 3}, {0, 2, 4, 6, 8, 10})}, {"z", i64({2, 3}, {0, 2, 4, 6, 8, 10})}}, result.outputs,
-      Tolerance::kExact);
+  const auto outputs =
+      compare_outputs({{"y", f32({2, 3}, {0, 2, 4, 6, 8, 10})}, {"z", i64({2, 3}, {0, 2, 4, 6, 8, 10})}},
+                      result.outputs, Tolerance::kExact);
   for (const auto& output : outputs) EXPECT_TRUE(output.agrees) << output.name << " " << output.detail;
 }
 

@@ -38,16 +38,14 @@ Value resized(Call& call, Value x, int axis, const Dim& size) {
   Builder& b = call.builder();
   Dim missing = size - size_of(b, x, axis);
   if (missing == Dim(0)) return x;
-  switch (sign_of(call, missing)) {
-    case Sign::kNegative: return b.slice(x, axis, 0, size);
-    case Sign::kNotNegative: break;
-    case Sign::kBoth:
-      throw Unsupported("a transform of " + size.to_string() + " items of " + size_of(b, x, axis).to_string() +
-                        ", which are more at some sizes and fewer at others");
+  Sign sign = sign_of(call, missing);
+  if (sign != Sign::kNegative) {
+    // Where the axis is longer at some sizes and shorter at others, as many zeros as may be missing at all.
+    Shape shape = b.shape(x);
+    shape[static_cast<std::size_t>(axis)] = sign == Sign::kBoth ? size : missing;
+    x = b.concat({x, zeros(call, b.dtype(x), shape)}, axis);
   }
-  Shape shape = b.shape(x);
-  shape[static_cast<std::size_t>(axis)] = missing;
-  return b.concat({x, zeros(call, b.dtype(x), shape)}, axis);
+  return b.slice(x, axis, 0, size);
 }
 
 Value transformed(Call& call, Value packed, int axis, Direction direction) {

@@ -59,6 +59,7 @@ class Explainer {
     if (auto dim = by_unfold()) return dim;
     if (auto dim = by_im2col()) return dim;
     if (auto dim = by_scale()) return dim;
+    if (auto dim = by_padding()) return dim;
     if (same_everywhere()) return Dim(seen(0));
     for (const Shape& shape : shapes_) {          // aligned right, as broadcasting does
       std::size_t back = rank_ - axis_;
@@ -142,6 +143,21 @@ class Explainer {
       return fits(dim) ? std::optional<Dim>(dim) : std::nullopt;
     }
     return std::nullopt;
+  }
+
+  // Pads: last axis first, before and after.
+  std::optional<Dim> by_padding() const {
+    const Shape* input = shape_of({"self", "input"});
+    const TapeArgument* pads = find("pad");
+    if (!pads) pads = find("padding");
+    if (op_.find("pad") == std::string::npos || !input || input->size() != rank_ || !pads || !pads->list()) return std::nullopt;
+    std::size_t place = 2 * (rank_ - 1 - axis_);
+    if (place + 1 >= pads->list()->size()) return fits((*input)[axis_]) ? std::optional<Dim>((*input)[axis_]) : std::nullopt;
+    const Dim* before = std::get_if<Dim>(&(*pads->list())[place].is);
+    const Dim* after = std::get_if<Dim>(&(*pads->list())[place + 1].is);
+    if (!before || !after) return std::nullopt;
+    Dim dim = (*input)[axis_] + *before + *after;
+    return fits(dim) ? std::optional<Dim>(dim) : std::nullopt;
   }
 
   // Tensor.unfold: the windows along its axis.
