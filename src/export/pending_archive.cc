@@ -92,8 +92,11 @@ nnef::Written PendingArchive::write(const nnef::Graph& graph, const nnef::Dialec
     return nnef::write_archive(graph, dialect, path_, options);
   } catch (const nnef::IoError& error) {
     std::string message = error.what();
-    const std::size_t begin = message.find(folder_->path().string());
-    if (begin != std::string::npos) message.replace(begin, message.find('\'', begin) - begin, output_.string());
+    const std::size_t hidden = message.find(folder_->path().filename().string());  // in a path between quotes
+    if (hidden != std::string::npos) {
+      const std::size_t begin = message.rfind('\'', hidden) + 1;
+      message.replace(begin, message.find('\'', hidden) - begin, output_.string());
+    }
     throw nnef::IoError(message);
   }
 }

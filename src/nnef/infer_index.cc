@@ -115,7 +115,10 @@ Results infer_topk(const Call& call) {
   const Fact input = call.tensor("input");
   call.require_type(input, types::kNumbers);
   const auto axis = static_cast<std::size_t>(call.axis("axis", input.rank()));
-  const Dim k = call.dim("k");
+  // A number that is only known when it runs is the length of the axis: what cannot be said is not guessed.
+  const Argument* given = call.operation().find("k");
+  const bool is_whole = given != nullptr && given->value() != nullptr;
+  const Dim k = is_whole ? input.shape[axis] : call.dim("k");
   const Dim rest = input.shape[axis] - k;
   call.require(!rest.is_constant() || rest.value() >= 0, "k is larger than the axis");
   call.logical("largest");
@@ -150,7 +153,8 @@ Results infer_range(const Call& call) {
   call.require(step != 0, "the step is 0");
   const Dim length = step > 0 ? ceil_div(call.dim("end") - call.dim("start"), step)
                               : ceil_div(call.dim("start") - call.dim("end"), -step);
-  return one_result(DType::kI64, {max(length, 0)});
+  // A symbolic length is one that whoever wrote the range knows not to be negative; the engine takes it so too.
+  return one_result(DType::kI64, {length.is_constant() ? max(length, 0) : length});
 }
 
 Results infer_non_zero(const Call& call) {

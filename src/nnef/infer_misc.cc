@@ -72,7 +72,7 @@ Results infer_grid_sample(const Call& call) {
 }
 
 void require_complex(const Call& call, const Fact& input) {
-  call.require_type(input, types::kHalfSingle);
+  call.require_type(input, types::kFloats);
   call.require(input.rank() >= 2 && input.shape.back() == Dim(2), "the last axis must hold real and imaginary part");
 }
 

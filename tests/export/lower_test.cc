@@ -100,6 +100,41 @@ TEST_F(LowerTest, TypesThatTheFormatLacksAreNamed) {
   EXPECT_NE(lines[1].find("bfloat16"), std::string::npos) << lines[1];
 }
 
+constexpr ScalarType kC64 = ScalarType::kComplex64;
+
+TEST_F(LowerTest, AComplexValueIsTwoRealOnesOfItsShape) {
+  TapeValue x = hand_.input("x", kF32, {2, 3, 2});
+  TapeValue z = hand_.call("aten::view_as_complex", {{"self", {x}}}, kC64, {2, 3});
+  TapeValue y = hand_.call("aten::t", {{"self", {z}}}, kC64, {3, 2});
+  hand_.output("re", hand_.call("aten::real", {{"self", {y}}}, kF32, {3, 2}));
+  hand_.output("both", hand_.call("aten::view_as_real", {{"self", {y}}}, kF32, {3, 2, 2}));
+  EXPECT_EQ(lower(), std::vector<std::string>{});
+}
+
+TEST_F(LowerTest, TheShapeOfAComplexResultIsComparedToo) {
+  TapeValue x = hand_.input("x", kF32, {2, 3, 2});
+  TapeValue z = hand_.call("aten::view_as_complex", {{"self", {x}}}, kC64, {2, 4});
+  hand_.output("y", hand_.call("aten::real", {{"self", {z}}}, kF32, {2, 4}));
+  EXPECT_EQ(lower(), std::vector<std::string>{
+                         "T2N-I001 aten::view_as_complex: the lowering gives f32[2,3], torch gave complex64[2,4] (1)"});
+}
+
+TEST_F(LowerTest, WhatDoesNotKnowComplexTensorsNeverSeesOne) {
+  TapeValue x = hand_.input("x", kF32, {3, 2});
+  TapeValue z = hand_.call("aten::view_as_complex", {{"self", {x}}}, kC64, {3});
+  hand_.output("y", hand_.call("aten::relu", {{"self", {z}}}, kC64, {3}));
+  EXPECT_EQ(lower(), std::vector<std::string>{"T2N-L002 aten::relu: complex tensors are not supported here (1)"});
+}
+
+TEST_F(LowerTest, InputsAndOutputsAreReal) {
+  hand_.input("z", kC64, {3});
+  TapeValue x = hand_.input("x", kF32, {3, 2});
+  hand_.output("y", hand_.call("aten::view_as_complex", {{"self", {x}}}, kC64, {3}));
+  EXPECT_EQ(lower().size(), 1u);  // the input is said first, and an output only of a graph that is finished
+  hand_.tape.inputs.erase(hand_.tape.inputs.begin());
+  EXPECT_EQ(lower(), std::vector<std::string>{"T2N-L003 : output y is complex64, which the format cannot hold (1)"});
+}
+
 TEST_F(LowerTest, ATargetThatLacksAnOperatorIsNamed) {
   dialect_ = nnef::Dialect(*nnef::Target::parse("khronos"));
   TapeValue x = hand_.input("x", kF32, {2});

@@ -39,8 +39,8 @@ class PartsOfCall {
       sub_.argument(name, part_of(argument, drops_ && is_operand(name)), call.equals_default(name));
     }
     for (std::size_t i = 0; i < call.results.size(); ++i) {
-      if (call_.wanted(i)) {
-        sub_.expect(part_type(call_.result_type(i)), call_.result_shape(i));
+      if (call.results[i]) {
+        sub_.expect(part_type(call_.result_type(i)), call_.result_shape(i), call_.wanted(i));
       } else {
         sub_.expect_nothing();
       }

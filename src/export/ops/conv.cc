@@ -71,7 +71,12 @@ void lower_convolution(Call& call) {
   if (is_empty(call.result_shape())) return call.result(zeros(call, call.result_dtype(), call.result_shape()));
   Convolution convolution = read_convolution(call);
   Value weight = call.tensor_as("weight", call.builder().dtype(convolution.input));
-  set_convolution_result(call, convolution, convolved(call, convolution, weight, padding_of(call, convolution)));
+  Padding padding = padding_of(call, convolution);
+  const Shape& shape = call.builder().shape(convolution.input);
+  for (std::size_t axis = 0; axis < padding.size(); ++axis) {
+    drop_unreached(padding[axis], shape.at(axis + 2), convolution.extent(axis), convolution.stride[axis]);
+  }
+  set_convolution_result(call, convolution, convolved(call, convolution, weight, padding));
 }
 
 // Time, batch, channels; the weight is [k, C, O].

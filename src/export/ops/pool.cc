@@ -80,7 +80,11 @@ void lower_max_pool(Call& call, std::size_t spatial) {
   if (is_empty(call.result_shape())) throw Unsupported("a pool of nothing");
   Planes planes(call, call.tensor("self"), spatial);
   const std::vector<std::int64_t> room = ceiling_room(pool, sizes);
-  const auto attributes = pool_attributes(pool, padding_with_room(pool, room));
+  Padding padding = padding_with_room(pool, room);
+  for (std::size_t axis = 0; axis < spatial; ++axis) {
+    drop_unreached(padding[axis], sizes[axis], pool.extent(axis), pool.stride[axis]);
+  }
+  const auto attributes = pool_attributes(pool, padding);
   if (!call.wanted(1)) {
     Value y = b.add("max_pool", {planes.value()}, attributes);
     return call.result(planes.restored(without_surplus(call, pool, y, sizes)));

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "export/ops/reduce_util.h"
+#include "export/ops/widened.h"
 
 namespace torch2nnef {
 namespace {
@@ -133,14 +134,25 @@ Operand pair_product(Builder& b, Operand x, Operand y, const Letters& needed) {
   return {b.reshape(product, joined({batch, left, right})), letters};
 }
 
+Shape product_shape(const Shape& x, const Shape& y, bool transpose_y) {
+  Shape shape = nnef::broadcast({x.begin(), x.end() - 2}, {y.begin(), y.end() - 2});
+  shape.push_back(x.end()[-2]);
+  shape.push_back(transpose_y ? y.end()[-2] : y.back());
+  return shape;
+}
+
 }  // namespace
 
 Value matrix_product(Builder& b, Value x, Value y, bool transpose_y) {
   DType dtype = b.dtype(x), wide = product_type(dtype);
   int rank = std::max(b.rank(x), b.rank(y));
-  x = b.align_rank(b.cast(x, wide), rank);
-  y = b.align_rank(b.cast(y, wide), rank);
-  return b.cast(b.add("matmul", {x, y}, {{"transposeA", false}, {"transposeB", transpose_y}}), dtype);
+  x = b.align_rank(x, rank);
+  y = b.align_rank(y, rank);
+  const Shape shape = product_shape(b.shape(x), b.shape(y), transpose_y);
+  x = b.cast(without_repeats(b, x, 1), wide);
+  y = b.cast(without_repeats(b, y, 2), wide);
+  Value product = b.add("matmul", {x, y}, {{"transposeA", false}, {"transposeB", transpose_y}});
+  return b.broadcast_to(b.cast(product, dtype), shape);
 }
 
 Value matmul(Builder& b, Value x, Value y) {

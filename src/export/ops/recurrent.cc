@@ -99,7 +99,6 @@ nnef::Graph step_body(const Builder& outer, Cell cell, const Bindings& given) {
   b.name_output(after.h, "next_h");
   if (after.c) b.name_output(after.c, "next_c");
   b.name_output(y, "step_y");
-  b.finish();
   return graph;
 }
 

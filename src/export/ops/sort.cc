@@ -13,14 +13,32 @@ struct Sorted {
   Value values, indices;
 };
 
+// All items in order, along an axis of symbolic length. The engine counts it at run time and has forgotten that it is the
+// length of the axis: the slice says it again.
+Sorted sort_symbolic(Call& call, Value x, int axis, bool is_descending) {
+  Builder& b = call.builder();
+  const Dim size = b.shape(x).at(static_cast<std::size_t>(axis));
+  std::vector<Value> results = b.add_multi("tract_core_topk", {x, call.dim_tensor(size)},
+                                           {{"axis", axis}, {"largest", is_descending}});
+  for (Value& result : results) {
+    result = b.add("slice", {result}, {{"axes", std::vector<std::int64_t>{axis}},
+                                       {"begin", std::vector<Dim>{0}},
+                                       {"end", std::vector<Dim>{size}}});
+  }
+  return {results.at(0), results.at(1)};
+}
+
 // The first `count` items of the order along an axis. Booleans are sorted as bytes.
 Sorted take_sorted(Call& call, Value x, int axis, const Dim& count, bool is_descending) {
   Builder& b = call.builder();
   DType dtype = b.dtype(x);
   if (b.rank(x) == 0) return {x, b.constant(std::int64_t{0}, DType::kI64)};
-  if (!count.is_constant()) throw Unsupported("a sort along a dynamic axis, or of a dynamic number of items");
   if (count == Dim(0)) throw Unsupported("a sort of no items");
   if (dtype == DType::kBool) x = b.cast(x, DType::kU8);
+  if (!count.is_constant()) {
+    const Sorted all = sort_symbolic(call, x, axis, is_descending);
+    return {b.cast(b.slice(all.values, axis, 0, count), dtype), b.slice(all.indices, axis, 0, count)};
+  }
   std::vector<Value> results = b.add_multi("tract_core_topk", {x, Argument(count)},
                                            {{"axis", axis}, {"largest", is_descending}});
   return {b.cast(results.at(0), dtype), results.at(1)};

@@ -99,11 +99,10 @@ Value overlapped(Call& call, Value x, const Frames& frames) {
   return b.reshape(sum, {shape[0], (shape[1] + (blocks - 1)) * frames.hop});
 }
 
-// The inverse transform of each frame: [B, count, size].
+// The inverse transform of each frame: [B, count, size]. For a real result torch looks at the first half of all
+// frequencies only.
 Value frames_from(Call& call, Value spectrum, const Frames& frames) {
-  Value y = flag_or(call, "onesided", true)
-                ? real_from_half(call, spectrum, 2, frames.size)
-                : real_part(call, transformed(call, spectrum, 2, Direction::kInverse));
+  Value y = real_from_half(call, spectrum, 2, frames.size);
   return normalized(call, y, call.flag("normalized") ? "ortho" : "backward", Direction::kInverse, frames.size);
 }
 

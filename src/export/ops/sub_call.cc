@@ -37,8 +37,9 @@ TapeValue SubCall::tensor(TapeValueInfo info, Value value) {
 
 TapeValue SubCall::constant(TapeValueInfo info) { return add(std::move(info)); }
 
-void SubCall::expect(ScalarType type, Shape shape) {
+void SubCall::expect(ScalarType type, Shape shape, bool wanted) {
   TapeValueInfo info;
+  info.wanted = wanted;
   info.type = type;
   info.shape = std::move(shape);
   call_.results.push_back(add(std::move(info)));
@@ -61,7 +62,7 @@ std::vector<Value> SubCall::run() {
     }
     std::vector<Value> results;
     for (TapeValue result : call_.results) {
-      if (result) results.push_back(values.get(result));
+      if (result && tape_.info(result).wanted) results.push_back(values.get(result));
     }
     return results;
   }

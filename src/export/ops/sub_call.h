@@ -22,8 +22,9 @@ class SubCall {
   TapeValue tensor(TapeValueInfo info, Value value);
   TapeValue constant(TapeValueInfo info);
 
-  void expect(ScalarType type, Shape shape);
-  void expect_nothing();                                 // a result that is not wanted
+  // The results in order; one may be unknown to the recorder altogether.
+  void expect(ScalarType type, Shape shape, bool wanted = true);
+  void expect_nothing();
 
   // Lowers the call by the first candidate for real tensors that applies; the wanted results, in order.
   std::vector<Value> run();

@@ -25,6 +25,12 @@ Value pad_with_zeros(Call& call, Value x, const Padding& last_axes) {
   return is_nothing ? x : b.add("pad", {x}, {{"padding", padding}, {"border", "constant"}});
 }
 
+void drop_unreached(std::pair<Dim, Dim>& padding, const Dim& size, std::int64_t extent, std::int64_t stride) {
+  if (size.is_constant()) return;
+  const Dim rest = remainder(size + padding.first + padding.second - extent, Dim(stride));
+  if (rest.is_constant()) padding.second -= min(rest, padding.second);
+}
+
 DType window_dtype(DType dtype) {
   if (dtype == DType::kF16) return DType::kF32;
   return nnef::is_float(dtype) ? dtype : DType::kF64;

@@ -18,6 +18,10 @@ inline std::int64_t window_extent(std::int64_t kernel, std::int64_t dilation) { 
 
 using Padding = std::vector<std::pair<Dim, Dim>>;
 
+// Takes from the padding at the end of a symbolic axis what no window reaches. The number of windows is then an even
+// division, which the engine simplifies, where it would not know that (2*H+1)/2 is H.
+void drop_unreached(std::pair<Dim, Dim>& padding, const Dim& size, std::int64_t extent, std::int64_t stride);
+
 // Zeros around the last axes of x, one pair for each of them. Amounts are not negative and not symbolic.
 Value pad_with_zeros(Call& call, Value x, const Padding& last_axes);
 

@@ -227,10 +227,12 @@ class GridSearch {
 
  private:
   static constexpr std::int64_t kCoarsest = 64;
+  static constexpr std::size_t kTried = 3;      // worlds; all of them are executed on the grid that is found
 
   bool works(const Grids& grids) {
     std::vector<Bindings> worlds = worlds_on(plan_.axes, plan_.inputs, grids, false);
     if (worlds.empty()) return false;
+    worlds.resize(kTried);
     Diagnostics unused;
     try {
       execute(model_, options_, plan_, worlds, unused);

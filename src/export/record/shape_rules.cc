@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "export/diagnostics.h"
+#include "export/record/fourier_sizes.h"
 
 namespace torch2nnef {
 namespace {
@@ -57,6 +58,7 @@ class Explainer {
     // Rules of operators come first: what they say is exact.
     if (auto dim = by_window()) return dim;
     if (auto dim = by_unfold()) return dim;
+    if (auto dim = fourier_size(tape_, op_, arguments_, axis_); dim && fits(*dim)) return dim;
     if (auto dim = by_im2col()) return dim;
     if (auto dim = by_scale()) return dim;
     if (auto dim = by_padding()) return dim;
