@@ -103,7 +103,7 @@ class Lowerer {
     for (const TapeCall& call : tape_.calls) {
       if (is_wanted(call)) lower(call);
     }
-    if (problems_.empty()) name_outputs();
+    if (problems_.empty() && !diagnostics_.has_errors()) name_outputs();  // after a refusal results are missing
     for (Diagnostic& diagnostic : problems_) diagnostics_.add(std::move(diagnostic));
   }
 
@@ -252,8 +252,8 @@ class Lowerer {
   void name_outputs() {
     for (const auto& [name, value] : tape_.outputs) {
       if (is_complex(tape_.info(value).type)) {
-        problem("T2N-L003", "", {},
-                "output " + name + " is " + std::string(to_string(tape_.info(value).type)) + ", which the format cannot hold",
+        std::string type(to_string(tape_.info(value).type));
+        problem("T2N-L003", "", {}, "output " + name + " is " + type + ", which the format cannot hold",
                 "return torch.view_as_real() of it");
         continue;
       }

@@ -106,10 +106,45 @@ Dim divide_by_symbols(const Dim& a, const Dim& b) {
 bool is_atom_never_negative(const DimAtom& atom) {
   auto never = [](const Dim& operand) { return is_never_negative(operand); };
   switch (atom.kind) {
-    case Kind::kSymbol: return true;
-    case Kind::kMax: return std::any_of(atom.operands.begin(), atom.operands.end(), never);
+    case Kind::kSymbol:
+      return true;
+    case Kind::kMax:
+      return std::any_of(atom.operands.begin(), atom.operands.end(), never);
     case Kind::kFloorDiv:
-    case Kind::kMin: return std::all_of(atom.operands.begin(), atom.operands.end(), never);
+    case Kind::kMin:
+      return std::all_of(atom.operands.begin(), atom.operands.end(), never);
+  }
+  return false;
+}
+
+// True when no term can be negative.
+bool has_no_negative_term(const Dim& dim) {
+  for (const auto& [product, coefficient] : Dim::Sum::of(dim).terms) {
+    if (coefficient < 0) return false;
+    for (const DimAtomPtr& atom : product.atoms) {
+      if (!is_atom_never_negative(*atom)) return false;
+    }
+  }
+  return true;
+}
+
+constexpr int kMostBounds = 3;
+
+// (n-q+1)/q <= floor(n/q) <= n/q: a division is replaced by its bound, the sum being multiplied by q. So that what a
+// size lacks to the next multiple, 2*((S+1)/2)-S, is known not to be negative.
+bool is_never_negative_within(const Dim& dim, int bounds) {
+  if (has_no_negative_term(dim)) return true;
+  if (bounds == 0 || dim.is_constant()) return false;
+  const Dim::Sum sum = Dim::Sum::of(dim);
+  for (const auto& [product, coefficient] : sum.terms) {
+    const DimAtom* atom = single_division(product, 1);
+    if (atom == nullptr) continue;
+    const Dim &numerator = atom->operands[0], &divisor = atom->operands[1];
+    Dim::Sum others = sum;
+    others.terms.erase(product);
+    const Dim bound = coefficient > 0 ? numerator - divisor + 1 : numerator;
+    if (is_never_negative_within(Dim::Sum::make(std::move(others)) * divisor + bound * coefficient, bounds - 1))
+      return true;
   }
   return false;
 }
@@ -155,8 +190,8 @@ Dim extremum(Kind kind, const Dim& a, const Dim& b) {
 
 bool is_half(const DimAtom& atom) { return atom.kind == Kind::kFloorDiv && atom.operands[1] == Dim(2); }
 
-// floor(n / 2) + floor((n + 1) / 2) = n relates the half that a product has at `place` to another: the product with that
-// one instead, and what the two add up to.
+// floor(n / 2) + floor((n + 1) / 2) = n relates the half that a product has at `place` to another: the product with
+// that one instead, and what the two add up to.
 struct HalfPair {
   DimProduct other, rest;
   Dim whole;
@@ -207,15 +242,7 @@ void Dim::Sum::settle_halves() {
   while (settle_one_half(*this)) continue;
 }
 
-bool is_never_negative(const Dim& dim) {
-  for (const auto& [product, coefficient] : Dim::Sum::of(dim).terms) {
-    if (coefficient < 0) return false;
-    for (const DimAtomPtr& atom : product.atoms) {
-      if (!is_atom_never_negative(*atom)) return false;
-    }
-  }
-  return true;
-}
+bool is_never_negative(const Dim& dim) { return is_never_negative_within(dim, kMostBounds); }
 
 bool divides_by_symbols(const Dim& dim) {
   if (dim.is_constant()) return false;

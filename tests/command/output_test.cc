@@ -140,7 +140,9 @@ TEST(Output, IsNotThereWhenKilledWhileWriting) {
   kill(child, SIGKILL);
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
-  if (fs::exists(output)) EXPECT_TRUE(fs::exists(output / "graph.nnef"));  // it was faster: then it is whole
+  if (fs::exists(output)) {
+    EXPECT_TRUE(fs::exists(output / "graph.nnef"));  // it was faster: then it is whole
+  }
   const ProcessResult again = export_to(output);
   EXPECT_EQ(again.exit_status, 0) << again.errors;
   EXPECT_TRUE(is_empty_but_for(folder.path(), "a.nnef"));

@@ -85,7 +85,7 @@ TEST_F(Simplify, FoldsReshapes) {
   b.name_output(b.reshape(b.unsqueeze(x, {0}), {s * 4}), "through_unsqueeze");
   b.name_output(b.unary("exp", b.squeeze(b.unsqueeze(x, {0, 2}), {0, 2})), "unsqueezed");
   EXPECT_EQ(simplified(),
-            "merged = reshape(x, shape = [S, 2, 2]);\ninverse = exp(x);\n"
+            "merged = reshape(x, shape = [2, 2], axis_start = 1, axis_count = 1);\ninverse = exp(x);\n"
             "through_unsqueeze = reshape(x, shape = [4*S]);\nunsqueezed = exp(x);\n");
 }
 

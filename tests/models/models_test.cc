@@ -52,7 +52,7 @@ std::string difference_in_tract(const fs::path& archive, const std::vector<nnef:
   const torch2nnef::EngineRun run = torch2nnef::run_engine(engine(), archive, inputs, kTimeoutSeconds);
   if (!run.ran) return run.message;
   std::string problems;
-  for (const auto& output : torch2nnef::compare_outputs(expected, run.outputs, torch2nnef::Tolerance::kClose)) {
+  for (const auto& output : torch2nnef::compare_outputs(expected, run.outputs, torch2nnef::Tolerance::kApproximate)) {
     if (!output.agrees) problems += fmt::format("{}: {}\n", output.name, output.detail);
   }
   return problems;
@@ -83,7 +83,7 @@ std::vector<std::string> models_with_results() {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Model, testing::ValuesIn(models_with_results()),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& model) { return model.param; });
 
 // A single input and a single result of f32, at values that were not recorded.
 using Floats = std::vector<float>;

@@ -1,5 +1,5 @@
-// Complex tensors: made of real ones, taken apart, and computed with. The format has real items only; see ValueMap for the
-// two forms in which a complex value stands in the graph.
+// Complex tensors: made of real ones, taken apart, and computed with. The format has real items only; see ValueMap for
+// the two forms in which a complex value stands in the graph.
 
 #include "export/ops/complex_parts.h"
 #include "export/ops/shape_util.h"
@@ -46,6 +46,7 @@ void lower_adjoint(Call& call) {
 // To another complex dtype, from a real one, or to a real one, which drops the imaginary part as torch does.
 void lower_cast(Call& call) {
   if (is_complex(call.result_type())) return lower_by_parts(call);
+  if (call.result_type() == ScalarType::kBool) throw Unsupported("a complex tensor made bool");
   call.result(lower_on_parts(call, {Part::kReal}, false).at(0));
 }
 
@@ -75,12 +76,14 @@ void lower_sgn(Call& call) {
   call.result_parts({b.binary("div", x.re, divisor), b.binary("div", x.im, divisor)});
 }
 
-// a / b = a * conj(b) / |b|^2
+// x / y = x * conj(y) / |y|^2, conj(y) divided by the larger part of y first: the squares of small parts vanish.
 ComplexParts quotient(Builder& b, ComplexParts x, ComplexParts y) {
-  Value square = squared_length(b, y);
-  Value re = b.binary("add", b.binary("mul", x.re, y.re), b.binary("mul", x.im, y.im));
-  Value im = b.binary("sub", b.binary("mul", x.im, y.re), b.binary("mul", x.re, y.im));
-  return {b.binary("div", re, square), b.binary("div", im, square)};
+  Value larger = b.binary("max", b.unary("abs", y.re), b.unary("abs", y.im));
+  ComplexParts unit{b.binary("div", y.re, larger), b.binary("div", y.im, larger)};
+  Value divisor = b.binary("add", b.binary("mul", y.re, unit.re), b.binary("mul", y.im, unit.im));
+  Value re = b.binary("add", b.binary("mul", x.re, unit.re), b.binary("mul", x.im, unit.im));
+  Value im = b.binary("sub", b.binary("mul", x.im, unit.re), b.binary("mul", x.re, unit.im));
+  return {b.binary("div", re, divisor), b.binary("div", im, divisor)};
 }
 
 bool is_complex_number(const Call& call, std::string_view name) {
@@ -98,10 +101,9 @@ void lower_div(Call& call) {
 }
 
 void lower_reciprocal(Call& call) {
-  Builder& b = call.builder();
-  ComplexParts x = call.parts("self");
-  Value square = squared_length(b, x);
-  call.result_parts({b.binary("div", x.re, square), b.unary("neg", b.binary("div", x.im, square))});
+  DType dtype = call.part_dtype();
+  ComplexParts one{constant_of(call, 1, dtype), constant_of(call, 0, dtype)};
+  call.result_parts(quotient(call.builder(), one, call.parts("self")));
 }
 
 void lower_square(Call& call) {

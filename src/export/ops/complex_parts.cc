@@ -10,7 +10,7 @@ namespace torch2nnef {
 namespace {
 
 // Arguments that are values rather than places, counts or masks.
-constexpr std::array<std::string_view, 10> kOperands = {"self", "other",  "tensors", "src",        "source",
+constexpr std::array<std::string_view, 10> kOperands = {"self",  "other",  "tensors", "src",        "source",
                                                         "input", "values", "value",   "fill_value", "tensor"};
 
 bool is_operand(std::string_view name) {
@@ -97,7 +97,7 @@ class PartsOfCall {
   const std::vector<Part>& parts_;
   bool drops_;
   SubCall sub_;
-  std::size_t next_ = 0;                                 // among the complex tensors
+  std::size_t next_ = 0;  // among the complex tensors
 };
 
 std::size_t count_complex(const Call& call, const TapeArgument& argument) {

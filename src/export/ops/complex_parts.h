@@ -15,7 +15,8 @@ enum class Part { kReal, kImaginary };
 // `other`, `src`, ...), not those that say where or how often (`mask`, `index`, ...). The wanted results, in order.
 std::vector<Value> lower_on_parts(Call& call, const std::vector<Part>& parts, bool drop_real_operands);
 
-// For operators that only move, add and leave out items: the real parts give the real part, the imaginary ones the other.
+// For operators that only move, add and leave out items: the real parts give the real part, the imaginary ones the
+// other.
 void lower_by_parts(Call& call);
 
 // For operators that are linear in each of two operands, one or both of which are complex.

@@ -42,9 +42,7 @@ Plan plan_of(const Call& call) {
   return plan;
 }
 
-Dim size_along(Call& call, Value x, int axis) {
-  return call.builder().shape(x).at(static_cast<std::size_t>(axis));
-}
+Dim size_along(Call& call, Value x, int axis) { return call.builder().shape(x).at(static_cast<std::size_t>(axis)); }
 
 // Complex to complex over the first `count` axes of the plan; `items` is multiplied by their sizes.
 Value over_axes(Call& call, Value x, const Plan& plan, std::size_t count, Direction direction, Dim& items) {
@@ -137,7 +135,8 @@ void register_fft(Registry& registry);
 
 void register_fft(Registry& registry) {
   auto add = [&](std::string_view names, auto lower, auto argument) {
-    registry.add(names, [=](Call& call) { lower(call, argument); }, "", Domain::kBoth);
+    registry.add(
+        names, [=](Call& call) { lower(call, argument); }, "", Domain::kBoth);
   };
   add("aten::fft_fft aten::fft_fft2 aten::fft_fftn", lower_complex_to_complex, Direction::kForward);
   add("aten::fft_ifft aten::fft_ifft2 aten::fft_ifftn", lower_complex_to_complex, Direction::kInverse);

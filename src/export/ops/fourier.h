@@ -12,7 +12,7 @@ enum class Direction { kForward, kInverse };
 
 // A tensor argument, real or complex, packed, its parts of that dtype.
 Value packed_argument(Call& call, std::string_view name, DType dtype);
-Value packed_real(Call& call, Value x);                  // with an imaginary part of zeros
+Value packed_real(Call& call, Value x);  // with an imaginary part of zeros
 Value conjugated(Call& call, Value packed);
 Value real_part(Call& call, Value packed);
 

@@ -161,7 +161,8 @@ class Registry {
   // name: the first that applies wins (a row that does not apply throws DoesNotApply). Code added later stands behind.
   void add(Lowering lowering);
   // Short form for code: names separated by blanks.
-  void add(std::string_view names, LoweringFunction lower, std::string_view notes = "", Domain domain = Domain::kReal);
+  void add(std::string_view names, LoweringFunction lower, std::string_view notes = "",
+           Domain domain = Domain::kReal);
   // Candidates for a call, overload first.
   std::vector<const Lowering*> find(const TapeCall& call) const;
   std::vector<const Lowering*> all() const;              // sorted by name

@@ -1,5 +1,6 @@
 // Padding and cropping. torch lists pairs from the last axis backwards; a negative amount crops.
 
+#include <algorithm>
 #include <cmath>
 
 #include "export/ops/shape_util.h"
@@ -64,9 +65,70 @@ Value pad_by_operator(Call& call, Value x, const std::vector<Amount>& amounts, c
   return b.add("pad", {x}, std::move(attributes));
 }
 
+bool all_constant(const std::vector<Amount>& amounts) {
+  for (const Amount& amount : amounts) {
+    if (!amount.before.is_constant() || !amount.after.is_constant()) return false;
+  }
+  return true;
+}
+
+// Where each place of a padded axis lies on the axis itself: negative before it, at or beyond its size after it.
+Value places_on_axis(Call& call, const Dim& size, const Amount& amount) {
+  return affine_range(call, amount.before + size + amount.after, 1, 0 - amount.before);
+}
+
+Value nearest_place(Call& call, Value places, const Dim& size) {
+  Builder& b = call.builder();
+  Value clamped = b.binary("max", places, b.constant(std::int64_t{0}, DType::kI64));
+  return b.binary("min", clamped, call.dim_tensor(size - 1));
+}
+
+// (size - 1) - |(size - 1) - |place||
+Value mirrored_place(Call& call, Value places, const Dim& size) {
+  Builder& b = call.builder();
+  Value last = call.dim_tensor(size - 1);
+  return b.binary("sub", last, b.unary("abs", b.binary("sub", last, b.unary("abs", places))));
+}
+
+// A border along one axis by taking items from their places, which may be symbolic.
+Value pad_by_places(Call& call, Value x, const std::vector<Amount>& amounts,
+                    Value (*place)(Call& call, Value places, const Dim& size)) {
+  Builder& b = call.builder();
+  for (std::size_t axis = 0; axis < amounts.size(); ++axis) {
+    if (amounts[axis].before == Dim(0) && amounts[axis].after == Dim(0)) continue;
+    const Dim size = b.shape(x)[axis];
+    Value places = place(call, places_on_axis(call, size, amounts[axis]), size);
+    x = b.add("tract_core_gather", {x, places}, {{"axis", static_cast<int>(axis)}});
+  }
+  return x;
+}
+
+// The value where a place is not on the axis. Not by blocks: the engine does not see that two symbolic blocks and the
+// axis have together the length that the next axis is padded with.
+Value pad_by_selection(Call& call, Value x, const std::vector<Amount>& amounts, Value value) {
+  Builder& b = call.builder();
+  x = pad_by_places(call, x, amounts, nearest_place);
+  for (std::size_t axis = 0; axis < amounts.size(); ++axis) {
+    if (amounts[axis].before == Dim(0) && amounts[axis].after == Dim(0)) continue;
+    const Dim size = b.shape(x)[axis] - amounts[axis].before - amounts[axis].after;
+    Value places = places_on_axis(call, size, amounts[axis]);
+    Value is_inside = b.binary("eq", places, nearest_place(call, places, size));
+    std::vector<int> others;
+    for (int other = 0; other < b.rank(x); ++other) {
+      if (other != static_cast<int>(axis)) others.push_back(other);
+    }
+    x = b.select(b.unsqueeze(is_inside, others), x, value);
+  }
+  return x;
+}
+
 // Blocks of the value before and after: for dtypes, values and symbolic amounts that the operator does not take.
 Value pad_by_blocks(Call& call, Value x, const std::vector<Amount>& amounts, Value value) {
   Builder& b = call.builder();
+  const bool grows_twice = std::any_of(amounts.begin(), amounts.end(), [](const Amount& amount) {
+    return !amount.before.is_constant() && !amount.after.is_constant();
+  });
+  if (grows_twice) return pad_by_selection(call, x, amounts, value);
   for (std::size_t axis = 0; axis < amounts.size(); ++axis) {
     Shape shape = b.shape(x);
     std::vector<Value> parts;
@@ -81,9 +143,7 @@ Value pad_by_blocks(Call& call, Value x, const std::vector<Amount>& amounts, Val
 }
 
 bool operator_takes(DType dtype, double value, const std::vector<Amount>& amounts) {
-  for (const Amount& amount : amounts) {
-    if (!amount.before.is_constant() || !amount.after.is_constant()) return false;
-  }
+  if (!all_constant(amounts)) return false;
   if (nnef::is_float(dtype)) return static_cast<double>(static_cast<float>(value)) == value;
   return dtype != DType::kBool && value == 0;
 }
@@ -120,6 +180,10 @@ Value pad_circular(Call& call, Value x, const std::vector<Amount>& amounts) {
 Value pad_mirrored(Call& call, Value x, const std::vector<Amount>& amounts, const char* border) {
   Builder& b = call.builder();
   DType dtype = b.dtype(x);
+  if (!all_constant(amounts)) {
+    const bool is_reflected = border == std::string_view("reflect");
+    return pad_by_places(call, x, amounts, is_reflected ? mirrored_place : nearest_place);
+  }
   if (dtype != DType::kBool) return pad_by_operator(call, x, amounts, border, 0);
   return b.cast(pad_by_operator(call, b.cast(x, DType::kU8), amounts, border, 0), DType::kBool);
 }

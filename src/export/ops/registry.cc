@@ -38,7 +38,8 @@ void Registry::add(std::string_view names, LoweringFunction lower, std::string_v
   while (!names.empty()) {
     std::size_t end = std::min(names.find(' '), names.size());
     if (end > 0) {
-      add(Lowering{std::string(names.substr(0, end)), Lowering::Kind::kCode, lower, source_, std::string(notes), domain});
+      std::string name(names.substr(0, end));
+      add(Lowering{std::move(name), Lowering::Kind::kCode, lower, source_, std::string(notes), domain});
     }
     names.remove_prefix(std::min(end + 1, names.size()));
   }

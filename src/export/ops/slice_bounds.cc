@@ -17,9 +17,10 @@ std::vector<Dim> forms_of_bound(const Call& call, const std::optional<Dim>& boun
   if (*bound == size || (number && *number >= kUnbounded)) return {size};
   if (number && *number <= -kUnbounded) return {Dim(0)};
   Dim plain = wrap_position(call, *bound, size);
+  if (plain == Dim(0)) return {plain};
   Dim exact = min(max(plain, 0), size);
   bool is_constant = plain.is_constant() && size.is_constant();
-  if (is_constant || plain == Dim(0)) return {exact};
+  if (is_constant) return {exact};
   // One side needs no clamp: a bound from the start is not negative, one from the end is at most the size.
   exact = sign_of(call, *bound) == Sign::kNegative ? max(plain, 0) : min(plain, size);
   return {plain, exact};

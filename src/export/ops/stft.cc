@@ -11,7 +11,7 @@ namespace {
 // The windows: `size` items (n_fft), one every `hop` of them.
 struct Frames {
   std::int64_t size = 0, hop = 0;
-  std::optional<Value> window;                           // [size]; none for ones
+  std::optional<Value> window;  // [size]; none for ones
 };
 
 Frames frames_of(Call& call, DType dtype) {
@@ -54,7 +54,7 @@ Value centered(Call& call, Value x, std::int64_t size) {
 // [B, T, 2] to [B, frames, size, 2].
 Value transformed_frames(Call& call, Value x, const Frames& frames) {
   Builder& b = call.builder();
-  if (frames.window && !call.constant("window")) {       // the operator wants a constant
+  if (frames.window && !call.constant("window")) {  // the operator wants a constant
     Dim count = floor_div(b.shape(x)[1] - frames.size, frames.hop) + 1;
     Value starts = b.unsqueeze(affine_range(call, count, frames.hop), {1});
     Value places = b.binary("add", starts, affine_range(call, frames.size));

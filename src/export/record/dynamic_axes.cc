@@ -168,22 +168,48 @@ bool hides_broadcasting(const DynamicAxes& axes, const std::vector<DynamicInput>
 
 }  // namespace
 
+namespace {
+
+bool is_small(const DynamicAxes& axes, std::size_t i) { return axes.sample.at(axes.symbols[i].name) <= kSmall; }
+
+// Batch sizes and the like stay small, since what a network computes grows with them. Not all values differ.
+std::optional<std::int64_t> pick_small(const Symbol& symbol, std::int64_t sample, std::size_t index, std::size_t world) {
+  static constexpr std::int64_t kSteps[3][5] = {{0, 1, 2, 1, 0}, {0, 2, 1, 0, 1}, {0, 1, 0, 2, 2}};
+  std::int64_t start = std::max<std::int64_t>(sample, 2), step = kSteps[index % 3][world % 5];
+  for (std::int64_t value : {start + step, start - step, start + 1, start, start + 2, start + 3}) {
+    if (within(symbol, value)) return value;
+  }
+  return std::nullopt;
+}
+
+std::size_t world_count(const DynamicAxes& axes) {
+  bool all_small = true;
+  for (std::size_t i = 0; i < axes.symbols.size(); ++i) all_small = all_small && is_small(axes, i);
+  return all_small ? 3 : std::clamp<std::size_t>(axes.symbols.size() + 2, 4, 5);
+}
+
+}  // namespace
+
 std::vector<Bindings> worlds_on(const DynamicAxes& axes, const std::vector<DynamicInput>& inputs, const Grids& grids,
                                 bool wide) {
   bool with_sample = !hides_broadcasting(axes, inputs);
-  std::size_t count = std::clamp<std::size_t>(axes.symbols.size() + 2, 4, 5);
   std::vector<Bindings> worlds;
   if (with_sample) worlds.push_back(axes.sample);
-  for (std::size_t world = worlds.size(); world < count; ++world) {
+  for (std::size_t world = worlds.size(); world < world_count(axes); ++world) {
     Bindings bindings;
     for (std::size_t i = 0; i < axes.symbols.size(); ++i) {
       const Symbol& symbol = axes.symbols[i];
       std::int64_t sample = axes.sample.at(symbol.name);
-      std::set<std::int64_t> taken;
-      for (const Bindings& other : worlds) taken.insert(other.at(symbol.name));
-      for (const auto& [name, size] : bindings) taken.insert(size);
-      std::int64_t start = with_sample ? sample : std::max<std::int64_t>(sample, 1) + grids[i];
-      auto value = pick(symbol, start, steps_away(i, world, sample, grids[i], wide && sample > kSmall), grids[i], taken);
+      std::optional<std::int64_t> value;
+      if (is_small(axes, i) && grids[i] == 1) {
+        value = pick_small(symbol, sample, i, world);
+      } else {
+        std::set<std::int64_t> taken;
+        for (const Bindings& other : worlds) taken.insert(other.at(symbol.name));
+        for (const auto& [name, size] : bindings) taken.insert(size);
+        std::int64_t start = with_sample ? sample : std::max<std::int64_t>(sample, 1) + grids[i];
+        value = pick(symbol, start, steps_away(i, world, sample, grids[i], wide && sample > kSmall), grids[i], taken);
+      }
       if (!value) return {};
       bindings[symbol.name] = *value;
     }

@@ -28,9 +28,9 @@ DynamicAxes resolve_dynamic_axes(const ExportOptions& options, std::vector<Dynam
 // How far apart the sizes of a symbol are at which a model is executed, in the order of the symbols.
 using Grids = std::vector<std::int64_t>;
 
-// Sizes to execute a model at, four or five worlds; empty when the bounds leave too few. World 0 is the sample unless an
-// axis has size 0 or 1 there, which broadcasting would hide. No symbol is 0 or 1, no two symbols have one size, and none
-// follows another. `wide`: some are far from the sample's, else all are near it.
+// Sizes to execute a model at, three to five worlds; empty when the bounds leave too few. World 0 is the sample unless an
+// axis has size 0 or 1 there, which broadcasting would hide. No symbol is 0 or 1, and none follows another. `wide`: some
+// are far from the sample's, else all are near it.
 std::vector<nnef::Bindings> worlds_on(const DynamicAxes& axes, const std::vector<DynamicInput>& inputs, const Grids& grids,
                                       bool wide);
 

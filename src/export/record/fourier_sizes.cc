@@ -24,7 +24,8 @@ class Transform {
   // [.., F, windows] to [.., T], without half a window at each end if centered.
   std::optional<Dim> istft() const {
     std::optional<std::int64_t> size = number("n_fft");
-    if (!input_ || input_->size() < 2 || !size || axis_ + 2 != input_->size() || is_given("length")) return std::nullopt;
+    if (!input_ || input_->size() < 2 || !size || axis_ + 2 != input_->size() || is_given("length"))
+      return std::nullopt;
     Dim border(is_set("center") ? 2 * (*size / 2) : 0);
     return (input_->back() - Dim(1)) * hop(*size) + Dim(*size) - border;
   }
