@@ -133,8 +133,8 @@ Value Builder::external(std::string_view name, DType dtype, Shape shape) {
   const bool khronos = dialect_.target().kind == Target::Kind::kKhronos;
   std::vector<NamedArgument> arguments{{"shape", Argument(shape)}};
   if (!khronos) arguments.push_back({"datum_type", Argument(std::string(to_string(dtype)))});
-  Operation operation = bind(declaration_of(dialect_, khronos ? "external" : "tract_core_external"), {},
-                             std::move(arguments));
+  Operation operation =
+      bind(declaration_of(dialect_, khronos ? "external" : "tract_core_external"), {}, std::move(arguments));
   const Value value = parameter(name, dtype, std::move(shape));
   operation.results = {value};
   operation.comment = state_->comment;
@@ -147,7 +147,8 @@ Value Builder::variable(std::string_view label, TensorDataPtr data) {
   for (int copy = 1;; ++copy) {
     auto place = state_->by_label.find(wanted);
     if (place == state_->by_label.end()) break;
-    const Operation& known = graph_.operations[static_cast<std::size_t>(state_->variable_operation.at(place->second.id))];
+    const Operation& known =
+        graph_.operations[static_cast<std::size_t>(state_->variable_operation.at(place->second.id))];
     const std::string& stored = std::get<std::string>(known.find("label")->is);
     if (same_contents(*graph_.variables.at(stored), *data)) return place->second;
     wanted = std::string(label) + "_" + std::to_string(copy);
@@ -157,7 +158,7 @@ Value Builder::variable(std::string_view label, TensorDataPtr data) {
   Operation operation = bind(declaration_of(dialect_, "variable"), {}, {{"shape", Argument(shape)}, {"label", stored}});
   for (const std::string& symbol : graph_.symbols) state_->holders.try_emplace(symbol, State::kReserved);
   const std::string name = state_->naming == Naming::kNumeric ? state_->next_name(graph_, "variable")
-                                                             : state_->unique_name(make_identifier(stored));
+                                                              : state_->unique_name(make_identifier(stored));
   const Value value = append_value(graph_, ValueInfo{name, data->dtype(), shape});
   state_->hold(name, value.id);
   state_->by_label.emplace(wanted, value);
@@ -196,10 +197,11 @@ std::vector<Value> Builder::add_multi(std::string_view op, std::vector<Argument>
   return values;
 }
 
-// tract follows the items of a range of symbolic length through comparisons and replaces a selection by such a mask: by a
-// wrong one where two ranges are compared along different axes. It does not look through this.
+// tract follows the items of a range of symbolic length through comparisons and replaces a selection by such a mask: by
+// a wrong one where two ranges are compared along different axes. It does not look through this.
 Value Builder::unfolded_range(Value range) {
-  const bool is_symbolic = std::any_of(shape(range).begin(), shape(range).end(), [](const Dim& dim) { return !dim.is_constant(); });
+  const bool is_symbolic =
+      std::any_of(shape(range).begin(), shape(range).end(), [](const Dim& dim) { return !dim.is_constant(); });
   if (!is_symbolic || !dialect_.has("tract_core_bitand")) return range;
   return add("tract_core_bitand", {range, constant(std::int64_t{-1}, DType::kI64)});
 }
@@ -213,7 +215,8 @@ Value Builder::add(std::string_view op, std::vector<Argument> tensors, std::vect
 Argument Builder::literal(double value, DType dtype) {
   if (!is_float(dtype)) {
     if (value != std::trunc(value) || std::fabs(value) >= 9223372036854775808.0) {
-      throw BuildError("The number " + std::to_string(value) + " is not of type " + std::string(to_string(dtype)) + ".");
+      throw BuildError("The number " + std::to_string(value) + " is not of type " + std::string(to_string(dtype)) +
+                       ".");
     }
     return literal(static_cast<std::int64_t>(value), dtype);
   }

@@ -67,8 +67,8 @@ void narrow(const Graph& graph, Operation& operation) {
   if (std::count_if(part.begin(), part.end(), has_other_forms) == 1) {
     std::replace_if(part.begin(), part.end(), has_other_forms, Dim(-1));
   }
-  const bool keeps_symbols = any_symbolic(to.begin(), to.begin() + changed.begin) ||
-                             any_symbolic(to.begin() + changed.end_of_to, to.end());
+  const bool keeps_symbols =
+      any_symbolic(to.begin(), to.begin() + changed.begin) || any_symbolic(to.begin() + changed.end_of_to, to.end());
   if (keeps_symbols) {
     *shape = Argument(part);
     operation.arguments.push_back({"axis_start", Argument(std::int64_t{changed.begin})});

@@ -6,9 +6,9 @@
 namespace nnef {
 
 // A reshape that leaves symbolic axes at its beginning or end as they are says so by `axis_start` and `axis_count`
-// instead of repeating their sizes. An extent that the engine would write in another form than the graph does (a product
-// of floored halves) becomes -1. Both because an engine compares what it is told with sizes that it worked out itself,
-// and two forms of one size are different to it. Results stay the same.
+// instead of repeating their sizes. An extent that the engine would write in another form than the graph does (a
+// product of floored halves) becomes -1. Both because an engine compares what it is told with sizes that it worked out
+// itself, and two forms of one size are different to it. Results stay the same.
 void narrow_reshapes(Graph& graph);
 
 }  // namespace nnef

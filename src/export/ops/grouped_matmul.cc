@@ -1,5 +1,5 @@
-// Products of the rows of one matrix with several others, each of them with a group of neighbouring rows: how mixtures of
-// experts are computed.
+// Products of the rows of one matrix with several others, each of them with a group of neighbouring rows: how mixtures
+// of experts are computed.
 
 #include "export/ops/product.h"
 #include "export/ops/shape_util.h"
