@@ -144,6 +144,23 @@ ToleranceBounds tolerance_bounds(Tolerance tolerance, DType dtype) {
   return dtype == DType::kF16 ? level.half : level.wide;
 }
 
+namespace {
+
+// Root mean square of the finite values.
+double spread(const Items& items) {
+  double sum = 0;
+  std::int64_t count = 0;
+  for (std::int64_t i = 0; i < items.count(); ++i) {
+    const double value = items.number(i);
+    if (!std::isfinite(value)) continue;
+    sum += value * value;
+    ++count;
+  }
+  return count == 0 ? 0 : std::sqrt(sum / static_cast<double>(count));
+}
+
+}  // namespace
+
 Comparison compare_tensors(const nnef::TensorData& expected, const nnef::TensorData& actual, Tolerance tolerance) {
   Comparison result;
   const Items wanted(expected), got(actual);
@@ -153,7 +170,8 @@ Comparison compare_tensors(const nnef::TensorData& expected, const nnef::TensorD
     return result;
   }
   const bool floats = nnef::is_float(expected.dtype());
-  const ToleranceBounds bounds = tolerance_bounds(tolerance, expected.dtype());
+  ToleranceBounds bounds = tolerance_bounds(tolerance, expected.dtype());
+  if (floats) bounds.absolute *= std::max(1.0, spread(wanted));
   std::int64_t worst_at = -1;
   double worst = -1;
   for (std::int64_t i = 0; i < wanted.count(); ++i) {

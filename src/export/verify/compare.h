@@ -15,6 +15,8 @@
 namespace torch2nnef {
 
 // How far floats may be apart: |actual - expected| <= absolute + relative * |expected|, except for a share of outliers.
+// `absolute` is for values of size 1: it grows with the root mean square of the expected values where that is above 1,
+// since sums of large values leave rounding errors of their size beside a small result.
 struct ToleranceBounds {
   double absolute = 0, relative = 0;
   double outliers = 0;               // largest share of the values that may be further apart
