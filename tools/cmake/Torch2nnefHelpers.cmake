@@ -1,9 +1,22 @@
-# Our own warnings on our own targets; and text files embedded as C++ string literals.
+# Our own warnings on our own targets, precompiled headers, and text files embedded as C++ string literals.
 
 function(t2n_target_warnings target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wnon-virtual-dtor)
+  # False alarms of GCC 12: a moved std::variant is said to read the alternatives that it does not hold, and
+  # `"literal" + std::string` to copy overlapping memory (its bug 105651).
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION MATCHES "^12\\.")
+    target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized -Wno-restrict)
+  endif()
   if(TORCH2NNEF_WERROR)
     target_compile_options(${target} PRIVATE -Werror)
+  endif()
+endfunction()
+
+# target_precompile_headers, with what ccache needs to see which headers went into one.
+function(t2n_precompile_headers target header)
+  target_precompile_headers(${target} PRIVATE ${header})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+    target_compile_options(${target} PRIVATE -fpch-preprocess)
   endif()
 endfunction()
 
