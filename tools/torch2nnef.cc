@@ -115,23 +115,34 @@ void prepare_process() {
   signal(SIGXFSZ, SIG_IGN);
 }
 
-// Ctrl-C and the like: what is half written goes, and the process ends by the signal. Before any other thread is made,
-// so that all of them block the signals and only this one gets them. A signal that is ignored (nohup) stays ignored.
+int signal_pipe[2] = {-1, -1};
+
+void tell_of_signal(int number) {
+  const int error = errno;
+  const char byte = static_cast<char>(number);
+  static_cast<void>(!write(signal_pipe[1], &byte, 1));
+  errno = error;
+}
+
+// Ctrl-C and the like: what is half written goes, and the process ends by the signal. A thread does that, told by a
+// handler; the signals are not blocked instead, since libraries have started threads before main() that would get them.
+// A signal that is ignored (nohup) stays ignored.
 void clean_up_on_signals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (int number : {SIGINT, SIGTERM, SIGHUP}) {
-    struct sigaction current {};
-    if (sigaction(number, nullptr, &current) == 0 && current.sa_handler != SIG_IGN) sigaddset(&signals, number);
-  }
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::thread([signals] {
-    int number = 0;
-    if (sigwait(&signals, &number) != 0) return;
+  if (pipe2(signal_pipe, O_CLOEXEC) != 0) return;
+  std::thread([] {
+    char number = 0;
+    if (read(signal_pipe[0], &number, 1) != 1) return;
     remove_unfinished_outputs();
-    pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
-    raise(number);
+    signal(number, SIG_DFL);
+    kill(getpid(), number);
   }).detach();
+  for (int number : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction action {};
+    if (sigaction(number, nullptr, &action) != 0 || action.sa_handler == SIG_IGN) continue;
+    action.sa_handler = tell_of_signal;
+    action.sa_flags = SA_RESTART;
+    sigaction(number, &action, nullptr);
+  }
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 // Sums, means, products and spreads over axes.
 
+#include <cmath>
+
 #include "export/ops/reduce_util.h"
 #include "export/ops/shape_util.h"
 
@@ -72,6 +74,8 @@ void lower_count_nonzero(Call& call) {
 
 // --- variance and standard deviation ---
 
+constexpr std::int64_t kManyItems = 500;
+
 double correction_of(const Call& call) {
   if (call.has("unbiased")) return call.flag("unbiased") ? 1 : 0;
   return call.has("correction") ? call.number("correction") : 1;
@@ -88,7 +92,17 @@ Spread spread_of(Call& call, const Reduction& reduction) {
   Spread spread;
   spread.mean = mean_of(call, x, {reduction.axes, true});
   Value deviation = b.binary("sub", x, spread.mean);
-  spread.variance = mean_of(call, b.binary("mul", deviation, deviation), reduction, correction_of(call));
+  double correction = correction_of(call);
+  Dim items = items_of(b, x, reduction.axes);
+  // tract takes constants that differ by less than about 1e-7 for one, and 1/n and 1/(n-1) of many items do: the
+  // deviations are scaled instead, by a factor that is well away from 1.
+  if (correction != 0 && items.is_constant() && items.value() > kManyItems && items.value() > correction) {
+    double count = static_cast<double>(items.value());
+    Value factor = b.constant(std::sqrt(count / (count - correction)), b.dtype(x));
+    deviation = b.binary("mul", deviation, factor);
+    correction = 0;
+  }
+  spread.variance = mean_of(call, b.binary("mul", deviation, deviation), reduction, correction);
   return spread;
 }
 

@@ -43,15 +43,7 @@ Value mean_of(Call& call, Value x, const Reduction& reduction, double correction
   Value sum = sum_over(b, x, reduction);
   if (items.is_constant()) {
     double divisor = std::max(static_cast<double>(items.value()) - correction, 0.0);
-    if (divisor == 1) return sum;
-    if (correction != 0 && divisor > 500) {
-      // tract divides by a constant as a product with its reciprocal, and takes constants less than 1e-7 apart for one:
-      // 1/n of a mean and 1/(n-1) of a variance. n/(n-1) is far from both.
-      double all = static_cast<double>(items.value());
-      sum = b.binary("div", sum, b.constant(all, dtype));
-      return b.binary("mul", sum, b.constant(all / divisor, dtype));
-    }
-    return b.binary("div", sum, b.constant(divisor, dtype));
+    return divisor == 1 ? sum : b.binary("div", sum, b.constant(divisor, dtype));
   }
   Value divisor = call.dim_tensor(items, dtype);
   if (correction != 0) {
