@@ -14,12 +14,12 @@ enum class Severity { kNote, kWarning, kError };
 
 struct Diagnostic {
   Severity severity = Severity::kError;
-  std::string code;                  // "T2N-R012": stable, listed in codes.def
-  std::string op;                    // "aten::lstm", "" when none is concerned
+  std::string code;  // "T2N-R012": stable, listed in codes.def
+  std::string op;    // "aten::lstm", "" when none is concerned
   Location where;
-  std::string text;                  // a sentence: what
-  std::string hint;                  // a sentence: what to do, or ""
-  int count = 1;                     // how many calls of this operator share it
+  std::string text;  // a sentence: what
+  std::string hint;  // a sentence: what to do, or ""
+  int count = 1;     // how many calls of this operator share it
 };
 
 class Diagnostics {
@@ -50,7 +50,8 @@ class ExportError : public std::runtime_error {
   std::vector<Diagnostic> diagnostics_;
 };
 
-// Thrown by a lowering that cannot say a call faithfully: the reason, and what the user can do. Collected for all calls.
+// Thrown by a lowering that cannot say a call faithfully: the reason, and what the user can do. Collected for all
+// calls.
 class Unsupported : public std::runtime_error {
  public:
   explicit Unsupported(const std::string& reason, std::string hint = "")

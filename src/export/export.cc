@@ -42,7 +42,8 @@ class Steps {
 void stop_on_errors(const Diagnostics& diagnostics, const ExportOptions& options) {
   std::vector<Diagnostic> errors;
   for (const Diagnostic& one : diagnostics.list()) {
-    bool counts = one.severity == Severity::kError || (options.warnings_as_errors && one.severity == Severity::kWarning);
+    bool counts =
+        one.severity == Severity::kError || (options.warnings_as_errors && one.severity == Severity::kWarning);
     if (counts) errors.push_back(one);
   }
   if (!errors.empty()) throw ExportError(ExportError::Kind::kNotExportable, std::move(errors));
@@ -77,7 +78,8 @@ void set_properties(const Tape& tape, const ExportOptions& options, nnef::Graph&
   graph.properties = {{"tool", versions.torch2nnef}, {"torch", versions.torch}, {"target", options.target.to_string()}};
   for (const Symbol& symbol : tape.symbols) {
     if (!symbol.minimum && !symbol.maximum) continue;
-    graph.properties.emplace_back("symbol_" + symbol.name, (symbol.minimum ? std::to_string(*symbol.minimum) : "") + ".." +
+    graph.properties.emplace_back("symbol_" + symbol.name, (symbol.minimum ? std::to_string(*symbol.minimum) : "") +
+                                                               ".." +
                                                                (symbol.maximum ? std::to_string(*symbol.maximum) : ""));
   }
   for (std::size_t i = 0; i < tape.constraints.size(); ++i) {
@@ -112,7 +114,8 @@ ExportReport export_model(const Model& model, const std::filesystem::path& outpu
   Recording recording = record(model, options, report.diagnostics);
   report.inputs_from = recording.inputs_from;
   describe_tape(recording.tape, report);
-  check_dump(options, "record", [&] { return to_text(recording.tape); }, report);
+  check_dump(
+      options, "record", [&] { return to_text(recording.tape); }, report);
 
   steps.begin("lower");
   nnef::Dialect dialect(options.target);
@@ -126,14 +129,16 @@ ExportReport export_model(const Model& model, const std::filesystem::path& outpu
   stop_on_errors(report.diagnostics, options);
   nnef::TextOptions text;
   text.comments = options.comments;
-  check_dump(options, "lower", [&] { return nnef::write_text(graph, dialect, text); }, report);
+  check_dump(
+      options, "lower", [&] { return nnef::write_text(graph, dialect, text); }, report);
 
   steps.begin("simplify");
   simplify(graph);
   nnef::set_registries(graph, dialect);
   set_properties(recording.tape, options, graph);
   describe_graph(graph, report);
-  check_dump(options, "simplify", [&] { return nnef::write_text(graph, dialect, text); }, report);
+  check_dump(
+      options, "simplify", [&] { return nnef::write_text(graph, dialect, text); }, report);
 
   steps.begin("write");
   PendingArchive pending(output, options.dry_run);
@@ -145,9 +150,12 @@ ExportReport export_model(const Model& model, const std::filesystem::path& outpu
   steps.begin("read back");
   std::string difference = nnef::compare_archive(pending.path(), graph, dialect);
   if (!difference.empty()) {
-    throw ExportError(ExportError::Kind::kInternal,
-                      {Severity::kError, "T2N-I004", "", {}, "the archive does not read back as it was written: " + difference,
-                       "this is a defect of torch2nnef; please report it"});
+    throw ExportError(ExportError::Kind::kInternal, {Severity::kError,
+                                                     "T2N-I004",
+                                                     "",
+                                                     {},
+                                                     "the archive does not read back as it was written: " + difference,
+                                                     "this is a defect of torch2nnef; please report it"});
   }
 
   steps.begin("check");
@@ -179,8 +187,6 @@ ExportReport export_model_to_nnef(const std::filesystem::path& model, const std:
                        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
 }
 
-VersionInfo version_info() {
-  return {"torch2nnef " TORCH2NNEF_VERSION, torch_version(), nnef::Target{}.to_string()};
-}
+VersionInfo version_info() { return {"torch2nnef " TORCH2NNEF_VERSION, torch_version(), nnef::Target{}.to_string()}; }
 
 }  // namespace torch2nnef

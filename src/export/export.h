@@ -4,13 +4,13 @@
 //   options.inputs.push_back({.name = "x", .dtype = "f32", .dims = "1,3,224,224"});
 //   torch2nnef::ExportReport report = torch2nnef::export_model_to_nnef("resnet18.pt", "resnet18.nnef.tgz", options);
 //
-// The library never prints and never exits. It returns a report or throws ExportError (diagnostics.h), and then there is
-// no output file. No torch header is included here.
+// The library never prints and never exits. It returns a report or throws ExportError (diagnostics.h), and then there
+// is no output file. No torch header is included here.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -21,23 +21,29 @@
 #include "nnef/builder.h"
 #include "nnef/dialect.h"
 
-namespace torch { namespace jit { struct Module; } }  // NOLINT: forward declaration of libtorch's
-namespace c10 { struct IValue; }
+namespace torch {
+namespace jit {
+struct Module;
+}
+}  // namespace torch
+namespace c10 {
+struct IValue;
+}
 
 namespace torch2nnef {
 
 // --input NAME:DTYPE:DIMS[=FILL]
 struct InputSpec {
-  std::string name;            // an argument of forward, or "" for the next one
-  std::string dtype;           // "f32", "i64", ... or torch's "float32", "int64"
-  std::string dims;            // "1,3,224,224"; "" for rank 0
-  std::string fill;            // "", "zeros", "ones", "randint(lo,hi)", "FILE.npy"
+  std::string name;   // an argument of forward, or "" for the next one
+  std::string dtype;  // "f32", "i64", ... or torch's "float32", "int64"
+  std::string dims;   // "1,3,224,224"; "" for rank 0
+  std::string fill;   // "", "zeros", "ones", "randint(lo,hi)", "FILE.npy"
 };
 
 // --dynamic-axes NAME:AXIS=EXPR
 struct DynamicAxis {
   std::string input;
-  int axis = 0;                // may be negative
+  int axis = 0;  // may be negative
   nnef::Dim expression;
 };
 
@@ -52,12 +58,12 @@ struct ExportOptions {
   // Sample inputs: a file (.npz or .pt), or specifications; both may be empty when the archive carries its own.
   std::filesystem::path inputs_file;
   std::vector<InputSpec> inputs;
-  std::vector<std::string> extra_arguments;              // --arg: arguments of forward that are not tensors, in order
-  std::vector<std::string> input_names, output_names;    // names in the archive
+  std::vector<std::string> extra_arguments;            // --arg: arguments of forward that are not tensors, in order
+  std::vector<std::string> input_names, output_names;  // names in the archive
   std::uint64_t seed = 0;
 
   std::vector<DynamicAxis> dynamic_axes;
-  std::vector<Symbol> symbols;                           // bounds
+  std::vector<Symbol> symbols;  // bounds
 
   nnef::Target target;
   nnef::Naming naming = nnef::Naming::kNatural;
@@ -65,17 +71,17 @@ struct ExportOptions {
   int compression = 0;
   std::vector<std::filesystem::path> fragment_files;
 
-  std::optional<Check> check;                            // unset: tract when an engine is found
-  std::filesystem::path tract;                           // --tract; empty: $TRACT, PATH, tools/get-tract's place
+  std::optional<Check> check;   // unset: tract when an engine is found
+  std::filesystem::path tract;  // --tract; empty: $TRACT, PATH, tools/get-tract's place
   Tolerance tolerance = Tolerance::kApproximate;
   double check_timeout_seconds = 300;
-  std::filesystem::path debug_bundle;                    // written when the check fails; empty: none
+  std::filesystem::path debug_bundle;  // written when the check fails; empty: none
 
-  bool dry_run = false;                                  // everything but the output
+  bool dry_run = false;  // everything but the output
   bool warnings_as_errors = false;
-  std::string dump_after;                                // "record", "lower", "simplify": its text goes to report.dump
-  std::vector<std::string> command_line;                 // for the archive's properties and the bundle
-  std::function<void(std::string_view step)> progress;   // called at the start of each step
+  std::string dump_after;                               // "record", "lower", "simplify": its text goes to report.dump
+  std::vector<std::string> command_line;                // for the archive's properties and the bundle
+  std::function<void(std::string_view step)> progress;  // called at the start of each step
 };
 
 struct IoReport {
@@ -85,14 +91,14 @@ struct IoReport {
 };
 
 struct CheckReport {
-  std::string engine;                                    // "tract 0.23.9", "" when not run
+  std::string engine;  // "tract 0.23.9", "" when not run
   std::string not_run_because;
   struct Output {
     std::string name;
-    nnef::Bindings sizes;                                // of the symbols, empty for a static export
+    nnef::Bindings sizes;  // of the symbols, empty for a static export
     double max_abs = 0, max_rel = 0;
     bool agrees = false;
-    std::string detail;                                  // what differs, first place
+    std::string detail;  // what differs, first place
   };
   std::vector<Output> outputs;
   bool agrees() const;
@@ -103,17 +109,17 @@ struct ExportReport {
   std::uint64_t archive_bytes = 0;
   std::uint64_t tensor_bytes = 0;
   int tensors = 0;
-  int calls = 0;                                         // on the Tape
-  int operations = 0;                                    // in the graph
+  int calls = 0;       // on the Tape
+  int operations = 0;  // in the graph
   std::vector<IoReport> inputs, outputs;
-  std::map<std::string, int> operators;                  // aten name to count
+  std::map<std::string, int> operators;  // aten name to count
   std::vector<Symbol> symbols;
   std::vector<nnef::Bindings> recorded_sizes;
   std::vector<std::string> constraints;
-  std::string inputs_from;                               // where the sample inputs came from, one sentence
+  std::string inputs_from;  // where the sample inputs came from, one sentence
   CheckReport check;
   Diagnostics diagnostics;
-  std::map<std::string, double> seconds;                 // by step
+  std::map<std::string, double> seconds;  // by step
   std::string dump;
 };
 
@@ -124,8 +130,8 @@ ExportReport export_model_to_nnef(const std::filesystem::path& model, const std:
 ExportReport export_model_to_nnef(const torch::jit::Module& model, const std::vector<c10::IValue>& inputs,
                                   const std::filesystem::path& output, const ExportOptions& options);
 
-// Removes what the exports that run in this process have written so far, for a program that a signal ends. From any thread;
-// not from a signal handler.
+// Removes what the exports that run in this process have written so far, for a program that a signal ends. From any
+// thread; not from a signal handler.
 void remove_unfinished_outputs();
 
 // "torch2nnef 0.1.0", torch's version, the default dialect.

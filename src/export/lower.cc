@@ -202,10 +202,12 @@ class Lowerer {
         hint = "make that axis static";
       } catch (const nnef::TargetError& error) {
         // A later candidate may do with older operators.
-        if (reason.empty()) std::tie(code, reason, hint) = std::tuple("T2N-L004", error.what(), "choose another --target");
+        if (reason.empty())
+          std::tie(code, reason, hint) = std::tuple("T2N-L004", error.what(), "choose another --target");
         continue;
       } catch (const nnef::BuildError& error) {
-        std::tie(code, reason) = std::pair("T2N-L003", "cannot be said in the target's NNEF: " + std::string(error.what()));
+        std::tie(code, reason) =
+            std::pair("T2N-L003", "cannot be said in the target's NNEF: " + std::string(error.what()));
       } catch (const std::exception& error) {
         std::tie(code, reason) = std::pair("T2N-I002", "the lowering failed: " + std::string(error.what()));
         hint = "this is a defect of torch2nnef; please report it";
@@ -274,8 +276,8 @@ class Lowerer {
   ValueMap values_;
   std::vector<nnef::Bindings> probes_;
   std::set<TapeValue> poisoned_;
-  std::vector<Diagnostic> problems_;                                          // in the order met
-  std::map<std::pair<std::string, std::string>, std::size_t> index_;          // by operator and text
+  std::vector<Diagnostic> problems_;                                  // in the order met
+  std::map<std::pair<std::string, std::string>, std::size_t> index_;  // by operator and text
 };
 
 }  // namespace

@@ -14,8 +14,8 @@ namespace torch2nnef {
 
 struct LowerOptions {
   nnef::Naming naming = nnef::Naming::kNatural;
-  bool comments = false;                          // the Python line of each call
-  std::vector<const Registry*> before;            // tables of the user, asked first, in order
+  bool comments = false;                // the Python line of each call
+  std::vector<const Registry*> before;  // tables of the user, asked first, in order
 };
 
 // Fills `graph`, which must be empty: symbols, inputs, one or more operations a call, outputs. Calls none of whose
@@ -23,8 +23,8 @@ struct LowerOptions {
 //
 // Never stops at the first problem. Whatever cannot be lowered becomes an error in `diagnostics`, counted by operator
 // and reason; calls that depend on such a result are only looked up in the table. Each result is compared with what the
-// recorder saw, at all recorded and at other sizes of the symbols; a difference is an error with code T2N-I001, which is
-// ours and not the user's. With errors in `diagnostics` the graph is unfinished and good for nothing.
+// recorder saw, at all recorded and at other sizes of the symbols; a difference is an error with code T2N-I001, which
+// is ours and not the user's. With errors in `diagnostics` the graph is unfinished and good for nothing.
 void lower_tape(const Tape& tape, nnef::Graph& graph, const nnef::Dialect& dialect, const Registry& registry,
                 const LowerOptions& options, Diagnostics& diagnostics);
 

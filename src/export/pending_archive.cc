@@ -70,7 +70,7 @@ bool is_replaceable(const fs::path& folder) { return fs::is_empty(folder) || fs:
 }  // namespace
 
 PendingArchive::PendingArchive(const fs::path& output, bool discard) : output_(output), discard_(discard) {
-  fs::path target = output.has_filename() ? output : output.parent_path();   // "folder/" is "folder"
+  fs::path target = output.has_filename() ? output : output.parent_path();  // "folder/" is "folder"
   output_ = target;
   std::error_code error;
   if (fs::is_directory(target, error) && !is_replaceable(target)) {

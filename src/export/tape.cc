@@ -61,10 +61,14 @@ bool is_complex(ScalarType type) { return row(type).kind == Class::kComplex; }
 
 ScalarType part_type(ScalarType type) {
   switch (type) {
-    case ScalarType::kComplex32: return ScalarType::kFloat16;
-    case ScalarType::kComplex64: return ScalarType::kFloat32;
-    case ScalarType::kComplex128: return ScalarType::kFloat64;
-    default: return type;
+    case ScalarType::kComplex32:
+      return ScalarType::kFloat16;
+    case ScalarType::kComplex64:
+      return ScalarType::kFloat32;
+    case ScalarType::kComplex128:
+      return ScalarType::kFloat64;
+    default:
+      return type;
   }
 }
 

@@ -22,18 +22,30 @@ namespace torch2nnef {
 
 // aten's scalar types; the names are those of torch (without "torch.").
 enum class ScalarType : std::uint8_t {
-  kBool, kUInt8, kInt8, kInt16, kInt32, kInt64,
-  kFloat16, kFloat32, kFloat64, kBFloat16,
-  kComplex32, kComplex64, kComplex128,
-  kQInt8, kQUInt8, kQInt32,
+  kBool,
+  kUInt8,
+  kInt8,
+  kInt16,
+  kInt32,
+  kInt64,
+  kFloat16,
+  kFloat32,
+  kFloat64,
+  kBFloat16,
+  kComplex32,
+  kComplex64,
+  kComplex128,
+  kQInt8,
+  kQUInt8,
+  kQInt32,
   kOther,
 };
-std::string_view to_string(ScalarType type);            // "float32", "int64", "bool", ...
+std::string_view to_string(ScalarType type);  // "float32", "int64", "bool", ...
 // The dtype of the format, or nullopt (bfloat16, complex, quantised).
 std::optional<nnef::DType> to_nnef(ScalarType type);
 ScalarType from_nnef(nnef::DType dtype);
-bool is_floating(ScalarType type);                      // float16, bfloat16, float32, float64
-bool is_integral(ScalarType type);                      // integers, not bool
+bool is_floating(ScalarType type);  // float16, bfloat16, float32, float64
+bool is_integral(ScalarType type);  // integers, not bool
 bool is_complex(ScalarType type);
 // The dtype of a complex number's parts: float32 of complex64. Any other type is its own.
 ScalarType part_type(ScalarType type);
@@ -43,12 +55,12 @@ struct SourceLine {
   std::string file;
   int line = 0;
   std::string function;
-  std::string text;                                     // the line itself, trimmed
+  std::string text;  // the line itself, trimmed
 };
 struct Location {
-  std::vector<SourceLine> stack;                        // innermost first
-  std::string module_path;                              // "layer1.0.conv1", "" for the root
-  std::string module_class;                             // normalised: no __torch__., no ___torch_mangle_N
+  std::vector<SourceLine> stack;  // innermost first
+  std::string module_path;        // "layer1.0.conv1", "" for the root
+  std::string module_class;       // normalised: no __torch__., no ___torch_mangle_N
   // "model.py:12 in forward: x = x.view(-1, 10)"; falls back to the module path.
   std::string to_string() const;
 };
@@ -66,8 +78,8 @@ class ConstantTensor : public nnef::TensorData {
   virtual std::shared_ptr<const ConstantTensor> converted(nnef::DType dtype) const = 0;
   // The result of an aten operator on constants, e.g. evaluated("aten::flip", {weight}, {{0, 2}}): `integers` are the
   // remaining arguments in schema order as int lists; throws std::runtime_error when torch does.
-  virtual std::shared_ptr<const ConstantTensor> evaluated(std::string_view op,
-                                                          const std::vector<std::vector<std::int64_t>>& integers) const = 0;
+  virtual std::shared_ptr<const ConstantTensor> evaluated(
+      std::string_view op, const std::vector<std::vector<std::int64_t>>& integers) const = 0;
   // Quantised tensors: scale and zero point.
   virtual double q_scale() const = 0;
   virtual std::int64_t q_zero_point() const = 0;
@@ -86,12 +98,12 @@ struct TapeValueInfo {
   enum class Kind { kInput, kConstant, kResult };
   Kind kind = Kind::kResult;
   ScalarType type = ScalarType::kFloat32;
-  nnef::Shape shape;                                    // symbols of the dynamic axes
-  std::string label;                                    // input name, or attribute path of a constant ("" for none)
-  ConstantPtr constant;                                 // kConstant
-  bool wanted = true;                                   // false: no later call and no output uses this result
-  bool is_number = false;                               // a Python number as a rank-0 tensor (does not promote)
-  double q_scale = 0;                                   // quantised types
+  nnef::Shape shape;       // symbols of the dynamic axes
+  std::string label;       // input name, or attribute path of a constant ("" for none)
+  ConstantPtr constant;    // kConstant
+  bool wanted = true;      // false: no later call and no output uses this result
+  bool is_number = false;  // a Python number as a rank-0 tensor (does not promote)
+  double q_scale = 0;      // quantised types
   std::int64_t q_zero_point = 0;
 };
 
@@ -109,25 +121,25 @@ struct TapeArgument {
 struct Tape;
 
 struct TapeCall {
-  std::string op;                                       // "aten::add", or "t2n::..." for the recorder's own (see below)
-  std::string overload;                                 // "Tensor", "" for none
-  std::vector<std::pair<std::string, TapeArgument>> arguments;   // by schema name, all of them, in schema order
-  std::vector<std::pair<std::string, bool>> is_default;          // whether each equals the schema's default
-  std::vector<TapeValue> results;                       // a Tensor[] result is flattened
+  std::string op;        // "aten::add", or "t2n::..." for the recorder's own (see below)
+  std::string overload;  // "Tensor", "" for none
+  std::vector<std::pair<std::string, TapeArgument>> arguments;  // by schema name, all of them, in schema order
+  std::vector<std::pair<std::string, bool>> is_default;         // whether each equals the schema's default
+  std::vector<TapeValue> results;                               // a Tensor[] result is flattened
   Location where;
-  bool refused = false;                                 // an error about it was reported while recording
-  std::vector<std::shared_ptr<Tape>> regions;           // bodies of "t2n::if" and "t2n::loop"
+  bool refused = false;                        // an error about it was reported while recording
+  std::vector<std::shared_ptr<Tape>> regions;  // bodies of "t2n::if" and "t2n::loop"
 
   const TapeArgument* find(std::string_view name) const;
   bool equals_default(std::string_view name) const;
-  std::string full_name() const;                        // "aten::add.Tensor"
+  std::string full_name() const;  // "aten::add.Tensor"
 };
 // The recorder's own calls:
 //   t2n::dims(Dim[] dims, int rank) -> Tensor   an int64 tensor of dimension expressions: rank 0 (one) or rank 1
 
 struct Symbol {
   std::string name;
-  std::optional<std::int64_t> minimum, maximum;         // --symbol S=16..4096
+  std::optional<std::int64_t> minimum, maximum;  // --symbol S=16..4096
 };
 
 struct Tape {
@@ -136,8 +148,8 @@ struct Tape {
   std::vector<std::pair<std::string, TapeValue>> outputs;
   std::vector<TapeCall> calls;
   std::vector<Symbol> symbols;
-  std::vector<nnef::Bindings> worlds;                   // sizes of the symbols in each recording; [0] is the sample
-  std::vector<std::string> constraints;                 // guards met on the way: "S >= 3"
+  std::vector<nnef::Bindings> worlds;    // sizes of the symbols in each recording; [0] is the sample
+  std::vector<std::string> constraints;  // guards met on the way: "S >= 3"
 
   const TapeValueInfo& info(TapeValue value) const { return values.at(static_cast<std::size_t>(value.id)); }
 };

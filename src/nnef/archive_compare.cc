@@ -3,7 +3,6 @@
 #include <array>
 #include <cstring>
 
-
 #include "nnef/archive_walk.h"
 #include "nnef/io.h"
 #include "nnef/tensor_header.h"
@@ -45,7 +44,8 @@ void compare_data(ArchiveFile& file, const TensorData& tensor) {
       const std::size_t step = std::min(count, kPiece);
       if (file.read(piece.data(), step) != step) throw Difference{file.name + " is cut short"};
       if (std::memcmp(piece.data(), wanted, step) != 0) {
-        const auto place = std::mismatch(piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(step), wanted).first;
+        const auto place =
+            std::mismatch(piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(step), wanted).first;
         const std::uint64_t item = (at + static_cast<std::uint64_t>(place - piece.begin())) / item_size(tensor.dtype());
         throw Difference{file.name + " differs from item " + std::to_string(item) + " on"};
       }
@@ -126,7 +126,8 @@ class GraphComparison {
                       const std::vector<NamedArgument>& b) const {
     if (a.size() != b.size()) return false;
     return std::all_of(a.begin(), a.end(), [&](const NamedArgument& argument) {
-      const auto other = std::find_if(b.begin(), b.end(), [&](const NamedArgument& o) { return o.name == argument.name; });
+      const auto other =
+          std::find_if(b.begin(), b.end(), [&](const NamedArgument& o) { return o.name == argument.name; });
       return other != b.end() && same_argument(disk, argument.argument, memory, other->argument);
     });
   }

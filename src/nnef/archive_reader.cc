@@ -45,7 +45,8 @@ void walk_folder(const fs::path& folder, const std::function<void(ArchiveFile&)>
   std::sort(paths.begin(), paths.end());
   for (const fs::path& path : paths) {
     FileReader reader(path);
-    ArchiveFile file{clean_name(folder, path.lexically_relative(folder).generic_string()), fs::file_size(path, error), {}};
+    ArchiveFile file{
+        clean_name(folder, path.lexically_relative(folder).generic_string()), fs::file_size(path, error), {}};
     file.read = [&](void* bytes, std::size_t count) { return reader.read(bytes, count); };
     visit(file);
   }
@@ -57,9 +58,11 @@ void walk_tar(const fs::path& path, const std::function<void(ArchiveFile&)>& vis
   while (source.next()) {
     if (source.is_folder()) continue;
     const std::string name = clean_name(path, source.name());
-    if (!source.is_file()) throw FormatError(path.string() + ": entry '" + source.name() + "' is a link or a device, not a file");
+    if (!source.is_file())
+      throw FormatError(path.string() + ": entry '" + source.name() + "' is a link or a device, not a file");
     if (name.empty()) continue;
-    if (!names.insert(name).second) throw FormatError(path.string() + ": entry '" + name + "' stands twice in the archive");
+    if (!names.insert(name).second)
+      throw FormatError(path.string() + ": entry '" + name + "' stands twice in the archive");
     ArchiveFile file{name, source.size(), [&](void* bytes, std::size_t count) { return source.read(bytes, count); }};
     visit(file);
   }
@@ -118,7 +121,8 @@ Graph read_archive(const fs::path& path, const Dialect& dialect, const ReadLimit
   std::map<std::string, TensorDataPtr> variables;
   for (auto& [name, bytes] : files) {
     if (!name.ends_with(".dat")) continue;
-    variables.emplace(name.substr(0, name.size() - 4), read_tensor(bytes.data(), bytes.size(), path.string() + "/" + name));
+    variables.emplace(name.substr(0, name.size() - 4),
+                      read_tensor(bytes.data(), bytes.size(), path.string() + "/" + name));
     std::vector<std::byte>().swap(bytes);  // it lives in the tensor now
   }
   return read_text(text("graph.nnef"), text("graph.quant"), path.string() + "/graph.nnef", dialect, variables);

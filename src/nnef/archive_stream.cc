@@ -107,7 +107,8 @@ std::ptrdiff_t ArchiveSource::refill(archive* handle, void* self, const void** b
   return got;
 }
 
-ArchiveSource::ArchiveSource(Format format, const std::filesystem::path& path) : path_(path), handle_(archive_read_new()) {
+ArchiveSource::ArchiveSource(Format format, const std::filesystem::path& path)
+    : path_(path), handle_(archive_read_new()) {
   if (!handle_) throw std::bad_alloc();
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) throw_io_error("read", path, EISDIR);

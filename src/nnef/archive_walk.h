@@ -10,8 +10,8 @@ namespace nnef {
 
 // A file of an archive while the walk stands at it.
 struct ArchiveFile {
-  std::string name;         // path inside the archive, checked: relative, no "..", no hidden component
-  std::uint64_t size = 0;   // as the container says
+  std::string name;        // path inside the archive, checked: relative, no "..", no hidden component
+  std::uint64_t size = 0;  // as the container says
   // Up to `count` bytes; fewer only at the end.
   std::function<std::size_t(void* bytes, std::size_t count)> read;
 };

@@ -55,8 +55,9 @@ class Builder {
   // A tensor of the archive; the same label gives the same value. A label that differs only in case from another, or
   // holds characters that a tensor file name cannot, is made unique.
   Value variable(std::string_view label, TensorDataPtr data);
-  // A rank-0 constant next to a tensor of `dtype`, in a form that every engine reads as that dtype: a literal for f16 and
-  // f32, a cast of a literal for integers, a tensor file for f64, NaN and infinities. Made once per number and dtype.
+  // A rank-0 constant next to a tensor of `dtype`, in a form that every engine reads as that dtype: a literal for f16
+  // and f32, a cast of a literal for integers, a tensor file for f64, NaN and infinities. Made once per number and
+  // dtype.
   Argument literal(double value, DType dtype);
   Argument literal(std::int64_t value, DType dtype);
   // The same always as a value (an operation or variable), for operators that want a wire.
@@ -74,13 +75,13 @@ class Builder {
 
   // --- the operations that lowerings use most, with torch's conventions made safe ---
 
-  Value cast(Value x, DType to);                        // x itself when it is of that dtype
-  Value reshape(Value x, const Shape& shape);           // x itself when the shape is equal; rank 0 through squeeze
-  Value transpose(Value x, const std::vector<int>& permutation);     // x itself for the identity
-  Value squeeze(Value x, std::vector<int> axes);        // axes of x; none: x itself
-  Value unsqueeze(Value x, std::vector<int> axes);      // axes of the result
-  // x[begin:end:stride] along one axis, 0 <= begin <= end <= dim; x itself when it is everything. stride >= 1, or -1 for
-  // a reversed axis.
+  Value cast(Value x, DType to);               // x itself when it is of that dtype
+  Value reshape(Value x, const Shape& shape);  // x itself when the shape is equal; rank 0 through squeeze
+  Value transpose(Value x, const std::vector<int>& permutation);  // x itself for the identity
+  Value squeeze(Value x, std::vector<int> axes);                  // axes of x; none: x itself
+  Value unsqueeze(Value x, std::vector<int> axes);                // axes of the result
+  // x[begin:end:stride] along one axis, 0 <= begin <= end <= dim; x itself when it is everything. stride >= 1, or -1
+  // for a reversed axis.
   Value slice(Value x, int axis, const Dim& begin, const Dim& end, std::int64_t stride = 1);
   Value concat(const std::vector<Value>& values, int axis);
   Value tile(Value x, const Shape& repeats);

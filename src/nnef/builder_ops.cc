@@ -15,8 +15,8 @@ std::vector<int> sorted_axes(std::string_view op, std::vector<int> axes, int ran
   std::sort(axes.begin(), axes.end());
   for (std::size_t i = 0; i < axes.size(); ++i) {
     if (axes[i] < 0 || axes[i] >= rank || (i > 0 && axes[i] == axes[i - 1])) {
-      throw BuildError(std::string(op) + ": axis " + std::to_string(axes[i]) +
-                       " is named twice or is not one of the " + std::to_string(rank) + " axes.");
+      throw BuildError(std::string(op) + ": axis " + std::to_string(axes[i]) + " is named twice or is not one of the " +
+                       std::to_string(rank) + " axes.");
     }
   }
   return axes;
@@ -81,9 +81,8 @@ Value Builder::slice(Value x, int axis, const Dim& begin, const Dim& end, std::i
   if (stride < 1 && stride != -1) throw BuildError("slice: the stride " + std::to_string(stride) + " is not possible.");
   const Dim whole = shape(x)[static_cast<std::size_t>(axis)];
   if (begin == Dim(0) && end == whole && stride == 1) return x;
-  std::vector<NamedArgument> attributes{{"axes", std::vector<std::int64_t>{axis}},
-                                        {"begin", std::vector<Dim>{begin}},
-                                        {"end", std::vector<Dim>{end}}};
+  std::vector<NamedArgument> attributes{
+      {"axes", std::vector<std::int64_t>{axis}}, {"begin", std::vector<Dim>{begin}}, {"end", std::vector<Dim>{end}}};
   if (stride != 1) attributes.push_back({"stride", std::vector<std::int64_t>{stride}});
   return add("slice", {x}, std::move(attributes));
 }

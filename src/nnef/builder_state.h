@@ -14,13 +14,13 @@ namespace nnef {
 
 struct Builder::State {
   Naming naming = Naming::kNatural;
-  std::string path, hint, comment;               // set_scope
-  std::unordered_map<std::string, std::int32_t> holders;  // by name: the value that has it, or kReserved
-  std::unordered_map<std::string, std::int64_t> counters;  // by base name: the next suffix to try
-  std::int64_t next_number = 0;                  // of the numeric scheme
-  std::unordered_map<std::string, std::vector<Value>> known;  // operations by their text, to share equal ones
-  std::unordered_map<std::string, Value> by_label;  // variables by the label that was asked for
-  std::unordered_set<std::string> labels;        // in use, in lower case
+  std::string path, hint, comment;                                    // set_scope
+  std::unordered_map<std::string, std::int32_t> holders;              // by name: the value that has it, or kReserved
+  std::unordered_map<std::string, std::int64_t> counters;             // by base name: the next suffix to try
+  std::int64_t next_number = 0;                                       // of the numeric scheme
+  std::unordered_map<std::string, std::vector<Value>> known;          // operations by their text, to share equal ones
+  std::unordered_map<std::string, Value> by_label;                    // variables by the label that was asked for
+  std::unordered_set<std::string> labels;                             // in use, in lower case
   std::unordered_map<std::int32_t, std::int64_t> variable_operation;  // where a variable's operation stands
   std::unordered_set<std::int32_t> outputs;
 

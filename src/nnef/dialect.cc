@@ -245,9 +245,7 @@ std::optional<Target> Target::parse(std::string_view text) {
   return target;
 }
 
-std::string Target::to_string() const {
-  return (kind == Kind::kTract ? "tract@" : "khronos@") + version.to_string();
-}
+std::string Target::to_string() const { return (kind == Kind::kTract ? "tract@" : "khronos@") + version.to_string(); }
 
 const Parameter* OperatorDeclaration::find(std::string_view parameter) const {
   for (const Parameter& candidate : parameters) {

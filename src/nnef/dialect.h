@@ -1,8 +1,8 @@
 // The dialect: one table of every operator that may stand in a graph.nnef, for each target.
 //
 // Read from declarations in NNEF's own syntax (tract_ops.nnef, embedded at build time), one fragment declaration an
-// operator, with annotations in the comment before it: registry, first tract version, whether Khronos NNEF 1.0.5 has it.
-// The table validates what is emitted, tells the writer which registries a file needs, and says "needs tract >= X".
+// operator, with annotations in the comment before it: registry, first tract version, whether Khronos NNEF 1.0.5 has
+// it. The table validates what is emitted, tells the writer which registries a file needs, and says "needs tract >= X".
 #pragma once
 
 #include <optional>
@@ -30,8 +30,8 @@ struct Target {
 
 struct Parameter {
   std::string name;
-  std::string type;                 // as declared: "tensor<scalar>", "integer[]", "(integer,integer)[]", ...
-  bool is_tensor = false;           // tensor<..> or tensor<..>[]
+  std::string type;        // as declared: "tensor<scalar>", "integer[]", "(integer,integer)[]", ...
+  bool is_tensor = false;  // tensor<..> or tensor<..>[]
   bool is_tensor_array = false;
   std::optional<std::string> default_text;  // the literal as written; parameters marked optional have "" here
   bool is_required() const { return !default_text.has_value(); }
@@ -39,13 +39,13 @@ struct Parameter {
 
 struct OperatorDeclaration {
   std::string name;
-  std::string registry;             // "" for the standard set, "tract_core", "tract_transformers", ...
-  Version since;                    // first tract release
-  bool khronos = false;             // part of NNEF 1.0.5
-  bool tract = true;                // known to tract and right there; false: specification only, or broken
+  std::string registry;  // "" for the standard set, "tract_core", "tract_transformers", ...
+  Version since;         // first tract release
+  bool khronos = false;  // part of NNEF 1.0.5
+  bool tract = true;     // known to tract and right there; false: specification only, or broken
   std::vector<Parameter> parameters;
   std::vector<std::string> results;
-  bool result_is_array = false;     // unstack, scan
+  bool result_is_array = false;  // unstack, scan
 
   const Parameter* find(std::string_view parameter) const;
 };

@@ -29,7 +29,7 @@ using Bindings = std::map<std::string, std::int64_t, std::less<>>;
 class Dim {
  public:
   Dim() : Dim(0) {}
-  Dim(std::int64_t value);  // NOLINT: integers are dimensions
+  Dim(std::int64_t value);                                   // NOLINT: integers are dimensions
   Dim(int value) : Dim(static_cast<std::int64_t>(value)) {}  // NOLINT
 
   // A symbol; the name is an NNEF identifier.
@@ -60,9 +60,9 @@ class Dim {
   friend Dim operator+(const Dim& a, const Dim& b);
   friend Dim operator-(const Dim& a, const Dim& b);
   friend Dim operator*(const Dim& a, const Dim& b);
-  friend Dim floor_div(const Dim& a, const Dim& b);   // throws std::domain_error when b is 0
+  friend Dim floor_div(const Dim& a, const Dim& b);  // throws std::domain_error when b is 0
   friend Dim ceil_div(const Dim& a, const Dim& b);
-  friend Dim remainder(const Dim& a, const Dim& b);   // a - floor_div(a, b) * b, Python's sign rule
+  friend Dim remainder(const Dim& a, const Dim& b);  // a - floor_div(a, b) * b, Python's sign rule
   friend Dim min(const Dim& a, const Dim& b);
   friend Dim max(const Dim& a, const Dim& b);
 
@@ -74,8 +74,8 @@ class Dim {
 
  private:
   explicit Dim(std::shared_ptr<const Sum> sum);
-  std::int64_t constant_ = 0;               // used when sum_ is null
-  std::shared_ptr<const Sum> sum_;          // null for constants, so that they cost nothing
+  std::int64_t constant_ = 0;       // used when sum_ is null
+  std::shared_ptr<const Sum> sum_;  // null for constants, so that they cost nothing
 };
 
 Dim floor_div(const Dim& a, const Dim& b);

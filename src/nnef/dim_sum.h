@@ -15,8 +15,8 @@ namespace nnef {
 struct DimAtom {
   enum class Kind { kSymbol, kFloorDiv, kMin, kMax };
   Kind kind;
-  std::string key;              // the text of the atom, unique by canonical form; the name of a symbol
-  std::vector<Dim> operands;    // numerator and divisor, or the sides of min and max; none for a symbol
+  std::string key;            // the text of the atom, unique by canonical form; the name of a symbol
+  std::vector<Dim> operands;  // numerator and divisor, or the sides of min and max; none for a symbol
 };
 using DimAtomPtr = std::shared_ptr<const DimAtom>;
 

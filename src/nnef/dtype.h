@@ -13,9 +13,17 @@ namespace nnef {
 
 enum class DType : std::uint8_t {
   kBool,
-  kU8, kU16, kU32, kU64,
-  kI8, kI16, kI32, kI64,
-  kF16, kF32, kF64,
+  kU8,
+  kU16,
+  kU32,
+  kU64,
+  kI8,
+  kI16,
+  kI32,
+  kI64,
+  kF16,
+  kF32,
+  kF64,
 };
 
 // tract's spelling: "bool", "u8" .. "u64", "i8" .. "i64", "f16", "f32", "f64".
@@ -26,8 +34,8 @@ std::optional<DType> dtype_from_string(std::string_view text);
 // Bytes of one item in memory and in a tensor file (bool is one byte).
 std::size_t item_size(DType dtype);
 
-bool is_float(DType dtype);     // f16, f32, f64: NNEF's "scalar"
-bool is_integer(DType dtype);   // signed and unsigned, not bool: NNEF's "integer"
-bool is_signed(DType dtype);    // floats and i8 .. i64
+bool is_float(DType dtype);    // f16, f32, f64: NNEF's "scalar"
+bool is_integer(DType dtype);  // signed and unsigned, not bool: NNEF's "integer"
+bool is_signed(DType dtype);   // floats and i8 .. i64
 
 }  // namespace nnef

@@ -46,12 +46,15 @@ void append_item(std::vector<std::byte>& bytes, DType dtype, std::int64_t value)
 
 void append_item(std::vector<std::byte>& bytes, DType dtype, double value) {
   switch (dtype) {
-    case DType::kF16: return append(bytes, half_bits(value));
+    case DType::kF16:
+      return append(bytes, half_bits(value));
     case DType::kF32:
       if (std::isfinite(value) && !std::isfinite(static_cast<float>(value))) refuse(dtype, std::to_string(value));
       return append(bytes, static_cast<float>(value));
-    case DType::kF64: return append(bytes, value);
-    default: break;
+    case DType::kF64:
+      return append(bytes, value);
+    default:
+      break;
   }
   if (value != std::trunc(value) || std::fabs(value) >= 9223372036854775808.0) refuse(dtype, std::to_string(value));
   append_item(bytes, dtype, static_cast<std::int64_t>(value));
@@ -62,15 +65,24 @@ void append_item(std::vector<std::byte>& bytes, DType dtype, std::int64_t value)
     case DType::kBool:
       if (value != 0 && value != 1) refuse(dtype, std::to_string(value));
       return append(bytes, static_cast<std::uint8_t>(value));
-    case DType::kU8: return append_integer<std::uint8_t>(bytes, dtype, value);
-    case DType::kU16: return append_integer<std::uint16_t>(bytes, dtype, value);
-    case DType::kU32: return append_integer<std::uint32_t>(bytes, dtype, value);
-    case DType::kU64: return append_integer<std::uint64_t>(bytes, dtype, value);
-    case DType::kI8: return append_integer<std::int8_t>(bytes, dtype, value);
-    case DType::kI16: return append_integer<std::int16_t>(bytes, dtype, value);
-    case DType::kI32: return append_integer<std::int32_t>(bytes, dtype, value);
-    case DType::kI64: return append(bytes, value);
-    default: return append_item(bytes, dtype, static_cast<double>(value));
+    case DType::kU8:
+      return append_integer<std::uint8_t>(bytes, dtype, value);
+    case DType::kU16:
+      return append_integer<std::uint16_t>(bytes, dtype, value);
+    case DType::kU32:
+      return append_integer<std::uint32_t>(bytes, dtype, value);
+    case DType::kU64:
+      return append_integer<std::uint64_t>(bytes, dtype, value);
+    case DType::kI8:
+      return append_integer<std::int8_t>(bytes, dtype, value);
+    case DType::kI16:
+      return append_integer<std::int16_t>(bytes, dtype, value);
+    case DType::kI32:
+      return append_integer<std::int32_t>(bytes, dtype, value);
+    case DType::kI64:
+      return append(bytes, value);
+    default:
+      return append_item(bytes, dtype, static_cast<double>(value));
   }
 }
 

@@ -1,7 +1,7 @@
 // nnef::Graph: what a graph.nnef and its tensor files say, as a flat list of operations.
 //
-// Flat as in the specification's flat syntax: one operation a statement, arguments are names or literals (integers may be
-// dimension expressions over declared symbols). Every value has a name, a dtype and a shape. The structure is plain
+// Flat as in the specification's flat syntax: one operation a statement, arguments are names or literals (integers may
+// be dimension expressions over declared symbols). Every value has a name, a dtype and a shape. The structure is plain
 // data; nnef::Builder is the way to make one that is right by construction, the text reader makes one from a file.
 #pragma once
 
@@ -52,7 +52,8 @@ class OwnedTensor final : public TensorData {
   std::vector<std::int64_t> shape_;
   std::vector<std::byte> bytes_;
 };
-// Rank 0 from a number, rank 1 from a vector (values converted to dtype; throws std::range_error when one does not fit).
+// Rank 0 from a number, rank 1 from a vector (values converted to dtype; throws std::range_error when one does not
+// fit).
 TensorDataPtr scalar_tensor(DType dtype, double value);
 TensorDataPtr scalar_tensor(DType dtype, std::int64_t value);
 TensorDataPtr vector_tensor(DType dtype, const std::vector<std::int64_t>& values);
@@ -80,19 +81,19 @@ struct Argument {
   };
   std::variant<Value, Dim, double, bool, std::string, Array> is;
 
-  Argument(Value value) : is(value) {}                            // NOLINT(google-explicit-constructor): literals read
-  Argument(Dim dim) : is(std::move(dim)) {}                       // NOLINT  like the text that they become
-  Argument(int number) : is(Dim(number)) {}                       // NOLINT
-  Argument(std::int64_t number) : is(Dim(number)) {}              // NOLINT
-  Argument(double number) : is(number) {}                         // NOLINT
-  Argument(bool logical) : is(logical) {}                         // NOLINT
-  Argument(const char* text) : is(std::string(text)) {}           // NOLINT
-  Argument(std::string text) : is(std::move(text)) {}             // NOLINT
-  Argument(Array array) : is(std::move(array)) {}                 // NOLINT
-  Argument(const std::vector<Value>& values);                     // NOLINT
-  Argument(const std::vector<std::int64_t>& numbers);             // NOLINT
-  Argument(const std::vector<Dim>& dims);                         // NOLINT
-  Argument(const std::vector<std::pair<Dim, Dim>>& pairs);        // NOLINT: padding = [(1,1), (0,2)]
+  Argument(Value value) : is(value) {}                      // NOLINT(google-explicit-constructor): literals read
+  Argument(Dim dim) : is(std::move(dim)) {}                 // NOLINT  like the text that they become
+  Argument(int number) : is(Dim(number)) {}                 // NOLINT
+  Argument(std::int64_t number) : is(Dim(number)) {}        // NOLINT
+  Argument(double number) : is(number) {}                   // NOLINT
+  Argument(bool logical) : is(logical) {}                   // NOLINT
+  Argument(const char* text) : is(std::string(text)) {}     // NOLINT
+  Argument(std::string text) : is(std::move(text)) {}       // NOLINT
+  Argument(Array array) : is(std::move(array)) {}           // NOLINT
+  Argument(const std::vector<Value>& values);               // NOLINT
+  Argument(const std::vector<std::int64_t>& numbers);       // NOLINT
+  Argument(const std::vector<Dim>& dims);                   // NOLINT
+  Argument(const std::vector<std::pair<Dim, Dim>>& pairs);  // NOLINT: padding = [(1,1), (0,2)]
   static Argument tuple(std::vector<Argument> items);
 
   const Value* value() const { return std::get_if<Value>(&is); }
@@ -110,7 +111,7 @@ struct Operation {
   std::string op;
   std::vector<NamedArgument> arguments;  // in the order of the declaration
   std::vector<Value> results;
-  std::string comment;                   // one line, "" for none
+  std::string comment;  // one line, "" for none
 
   // The argument of that name, or null.
   const Argument* find(std::string_view name) const;
@@ -121,24 +122,24 @@ struct Fragment;
 
 // An entry of graph.quant: "name": function(key = literal, ...);
 struct QuantEntry {
-  std::string function;                       // zero_point_linear_quantize or linear_quantize
+  std::string function;  // zero_point_linear_quantize or linear_quantize
   std::vector<NamedArgument> arguments;
 };
 
 struct Graph {
   std::string name = "net";
-  std::vector<std::string> registries;                                // extension tract_registry NAME;
-  std::vector<std::string> symbols;                                   // extension tract_symbol NAME;
-  std::vector<std::string> asserts;                                   // extension tract_assert TEXT;
-  std::vector<std::string> extensions;                                // any other extension line, without the keyword
-  std::vector<std::pair<std::string, std::string>> properties;        // tract_core_properties
-  std::deque<ValueInfo> values;                                       // by Value::id; references stay valid
+  std::vector<std::string> registries;                          // extension tract_registry NAME;
+  std::vector<std::string> symbols;                             // extension tract_symbol NAME;
+  std::vector<std::string> asserts;                             // extension tract_assert TEXT;
+  std::vector<std::string> extensions;                          // any other extension line, without the keyword
+  std::vector<std::pair<std::string, std::string>> properties;  // tract_core_properties
+  std::deque<ValueInfo> values;                                 // by Value::id; references stay valid
   std::vector<Value> inputs;
   std::vector<Value> outputs;
-  std::vector<Operation> operations;                                  // topological: definition before use
+  std::vector<Operation> operations;  // topological: definition before use
   std::vector<Fragment> fragments;
-  std::map<std::string, TensorDataPtr> variables;                     // by label; written to LABEL.dat
-  std::map<std::string, QuantEntry> quant;                            // by value name
+  std::map<std::string, TensorDataPtr> variables;  // by label; written to LABEL.dat
+  std::map<std::string, QuantEntry> quant;         // by value name
 
   const ValueInfo& info(Value value) const { return values.at(static_cast<std::size_t>(value.id)); }
   ValueInfo& info(Value value) { return values.at(static_cast<std::size_t>(value.id)); }

@@ -65,7 +65,8 @@ void GraphReader::read_graph(const DocumentSyntax::GraphSyntax& syntax) {
   const int end = syntax.body.empty() ? 1 : syntax.body.back().line;
   for (const std::string& name : syntax.inputs) {
     const auto found = scope.names.find(name);
-    if (found == scope.names.end() || inputs_.count(name) != 0) fail(end, "the graph's input '" + name + "' has no external");
+    if (found == scope.names.end() || inputs_.count(name) != 0)
+      fail(end, "the graph's input '" + name + "' has no external");
     graph_.inputs.push_back(as_value(found->second, name, end));
   }
   for (const std::string& name : syntax.outputs) {
@@ -102,9 +103,11 @@ void GraphReader::run(const AssignmentSyntax& statement, Scope& scope) {
   }
   std::vector<Argument> values = evaluate_results(*statement.value, scope, names);
   if (values.size() != names.size()) {
-    fail(statement.line, std::to_string(names.size()) + " names are assigned " + std::to_string(values.size()) + " results");
+    fail(statement.line,
+         std::to_string(names.size()) + " names are assigned " + std::to_string(values.size()) + " results");
   }
-  for (std::size_t i = 0; i < values.size(); ++i) define(scope, statement.results[i], std::move(values[i]), statement.line);
+  for (std::size_t i = 0; i < values.size(); ++i)
+    define(scope, statement.results[i], std::move(values[i]), statement.line);
 }
 
 // --- expressions ---
@@ -112,20 +115,32 @@ void GraphReader::run(const AssignmentSyntax& statement, Scope& scope) {
 Argument GraphReader::evaluate(const Expression& e, Scope& scope, const std::string& hint) {
   try {
     switch (e.kind) {
-      case Kind::kInteger: return read_integer(e.text);
-      case Kind::kFloat: return read_float(e.text);
-      case Kind::kString: return e.text;
-      case Kind::kLogical: return e.text == "true";
-      case Kind::kIdentifier: return identifier(e, scope);
+      case Kind::kInteger:
+        return read_integer(e.text);
+      case Kind::kFloat:
+        return read_float(e.text);
+      case Kind::kString:
+        return e.text;
+      case Kind::kLogical:
+        return e.text == "true";
+      case Kind::kIdentifier:
+        return identifier(e, scope);
       case Kind::kArray:
-      case Kind::kTuple: return list(e, scope, hint);
-      case Kind::kUnary: return unary(e, scope, hint);
-      case Kind::kBinary: return binary(e, scope, hint);
-      case Kind::kIfElse: return if_else(e, scope, hint);
+      case Kind::kTuple:
+        return list(e, scope, hint);
+      case Kind::kUnary:
+        return unary(e, scope, hint);
+      case Kind::kBinary:
+        return binary(e, scope, hint);
+      case Kind::kIfElse:
+        return if_else(e, scope, hint);
       case Kind::kSubscript:
-      case Kind::kSlice: return subscript(e, scope);
-      case Kind::kComprehension: return comprehension(e, scope, hint);
-      case Kind::kInvocation: break;
+      case Kind::kSlice:
+        return subscript(e, scope);
+      case Kind::kComprehension:
+        return comprehension(e, scope, hint);
+      case Kind::kInvocation:
+        break;
     }
   } catch (const SyntaxError&) {
     throw;
@@ -135,11 +150,13 @@ Argument GraphReader::evaluate(const Expression& e, Scope& scope, const std::str
     fail(e, error.what());
   }
   std::vector<Argument> results = evaluate_results(e, scope, {hint});
-  if (results.size() != 1) fail(e, "'" + e.text + "' has " + std::to_string(results.size()) + " results, one is needed");
+  if (results.size() != 1)
+    fail(e, "'" + e.text + "' has " + std::to_string(results.size()) + " results, one is needed");
   return std::move(results[0]);
 }
 
-std::vector<Argument> GraphReader::evaluate_results(const Expression& e, Scope& scope, const std::vector<std::string>& names) {
+std::vector<Argument> GraphReader::evaluate_results(const Expression& e, Scope& scope,
+                                                    const std::vector<std::string>& names) {
   if (e.kind == Kind::kInvocation) {
     Argument constant = 0;
     if (built_in(e, scope, &constant)) return {constant};
@@ -219,7 +236,8 @@ Argument GraphReader::subscript(const Expression& e, Scope& scope) {
   };
   const std::int64_t begin = bound(1, 0);
   if (e.kind == Kind::kSubscript) {
-    if (begin < 0 || begin >= size) fail(e, "index " + std::to_string(begin) + " of an array of " + std::to_string(size));
+    if (begin < 0 || begin >= size)
+      fail(e, "index " + std::to_string(begin) + " of an array of " + std::to_string(size));
     return items[static_cast<std::size_t>(begin)];
   }
   const std::int64_t end = bound(2, size);

@@ -1,4 +1,5 @@
-// The middle of the text reader: statements and expressions to flat operations. Internal to text_reader.cc and its parts.
+// The middle of the text reader: statements and expressions to flat operations. Internal to text_reader.cc and its
+// parts.
 #pragma once
 
 #include <cstdint>
@@ -29,8 +30,8 @@ struct Context {
   const std::map<std::string, TensorDataPtr>& variables;
   std::map<std::string, const FragmentSyntax*> fragments;
   std::set<std::string> symbols;
-  std::vector<std::string> inlining;           // fragments being expanded, outermost first
-  std::map<std::string, TensorDataPtr> used;   // variables that occur
+  std::vector<std::string> inlining;          // fragments being expanded, outermost first
+  std::map<std::string, TensorDataPtr> used;  // variables that occur
   std::size_t operations = 0, items = 0;
 };
 
@@ -53,7 +54,9 @@ class GraphReader {
   [[noreturn]] void fail(const Expression& at, const std::string& message) const {
     throw SyntaxError(context_.file, at.line, at.column, message);
   }
-  [[noreturn]] void fail(int line, const std::string& message) const { throw SyntaxError(context_.file, line, 1, message); }
+  [[noreturn]] void fail(int line, const std::string& message) const {
+    throw SyntaxError(context_.file, line, 1, message);
+  }
 
   void reserve_names(const std::vector<AssignmentSyntax>& body);
   std::string unique(const std::string& wanted);

@@ -40,7 +40,8 @@ std::vector<const Expression*> GraphReader::bind(const Expression& e, const Para
 std::vector<Argument> GraphReader::inlined(const Expression& e, Scope& scope, const std::vector<std::string>& names) {
   const FragmentSyntax& fragment = *context_.fragments.at(e.text);
   auto& active = context_.inlining;
-  if (std::find(active.begin(), active.end(), e.text) != active.end()) fail(e, "fragment '" + e.text + "' contains itself");
+  if (std::find(active.begin(), active.end(), e.text) != active.end())
+    fail(e, "fragment '" + e.text + "' contains itself");
   if (active.size() >= kMaxInlining) fail(e, "fragments are nested too deeply");
   Scope inner;
   const std::string base = names.empty() ? fragment.name : names[0];
@@ -50,7 +51,8 @@ std::vector<Argument> GraphReader::inlined(const Expression& e, Scope& scope, co
     const ParameterSyntax& parameter = fragment.parameters[i];
     if (!bound[i] && !parameter.default_value) fail(e, "'" + e.text + "' needs '" + parameter.name + "'");
     Scope empty;
-    Argument value = bound[i] ? evaluate(*bound[i], scope, wish(base)) : evaluate(*parameter.default_value, empty, wish(base));
+    Argument value =
+        bound[i] ? evaluate(*bound[i], scope, wish(base)) : evaluate(*parameter.default_value, empty, wish(base));
     define(inner, parameter.name, std::move(value), fragment.line);
   }
   for (std::size_t i = 0; i < fragment.results.size() && i < names.size(); ++i) {
@@ -89,7 +91,8 @@ std::vector<Argument> GraphReader::invoke(const Expression& e, Scope& scope, con
   return emit(e, std::move(operation), names);
 }
 
-std::vector<Argument> GraphReader::emit(const Expression& e, Operation operation, const std::vector<std::string>& names) {
+std::vector<Argument> GraphReader::emit(const Expression& e, Operation operation,
+                                        const std::vector<std::string>& names) {
   const OperatorDeclaration* declaration = context_.dialect.find(operation.op);
   if (!declaration) fail(e, "there is no operator '" + operation.op + "'");
   if (!declaration->result_is_array && declaration->results.size() != names.size()) {
@@ -103,7 +106,8 @@ std::vector<Argument> GraphReader::emit(const Expression& e, Operation operation
   }
   const std::vector<ValueInfo> infos = infer_results(e, operation, *declaration);
   if (infos.size() != names.size()) {
-    fail(e, "'" + operation.op + "' gives " + std::to_string(infos.size()) + " results, " + std::to_string(names.size()) + " are taken");
+    fail(e, "'" + operation.op + "' gives " + std::to_string(infos.size()) + " results, " +
+                std::to_string(names.size()) + " are taken");
   }
   std::vector<Argument> results;
   for (std::size_t i = 0; i < infos.size(); ++i) {
@@ -148,8 +152,8 @@ ValueInfo GraphReader::infer_source(const Expression& e, const Operation& operat
     const auto data = context_.variables.find(*label);
     if (data == context_.variables.end()) fail(e, "there is no tensor file for the label '" + *label + "'");
     if (make_shape(data->second->shape()) != info.shape) {
-      fail(e, "the tensor file of '" + *label + "' has shape " + to_string(make_shape(data->second->shape())) + ", not " +
-                  to_string(info.shape));
+      fail(e, "the tensor file of '" + *label + "' has shape " + to_string(make_shape(data->second->shape())) +
+                  ", not " + to_string(info.shape));
     }
     info.dtype = data->second->dtype();
     context_.used.insert(*data);
@@ -158,7 +162,8 @@ ValueInfo GraphReader::infer_source(const Expression& e, const Operation& operat
   if (inputs_.erase(info.name) == 0) fail(e, "'" + info.name + "' is external but no input of the graph");
   const Argument* named = operation.find("datum_type");
   const std::string* text = named ? std::get_if<std::string>(&named->is) : nullptr;
-  const std::optional<DType> dtype = text ? dtype_from_string(*text) : dtype_of_class(e.type.empty() ? "scalar" : e.type);
+  const std::optional<DType> dtype =
+      text ? dtype_from_string(*text) : dtype_of_class(e.type.empty() ? "scalar" : e.type);
   if (!dtype) fail(e, "'" + (text ? *text : e.type) + "' is not an item type");
   info.dtype = *dtype;
   return info;
@@ -180,14 +185,16 @@ void GraphReader::read_scan(const Expression& e, const Operation& operation) {
     if (!list || !list->array()) fail(e, std::string("the scan's '") + kind + "' is not an array");
     for (const Argument& item : list->array()->items) {
       const Argument::Array* tuple = item.array();
-      if (!tuple || tuple->items.size() < 2 || !tuple->items[1].value()) fail(e, std::string("a tuple of '") + kind + "' names no tensor");
+      if (!tuple || tuple->items.size() < 2 || !tuple->items[1].value())
+        fail(e, std::string("a tuple of '") + kind + "' names no tensor");
       ValueInfo info = graph_.info(*tuple->items[1].value());
       info.name = text(&tuple->items[0]);
       if (kind == std::string_view("scan")) {
         const Dim* axis = tuple->items.size() > 2 ? tuple->items[2].dim() : nullptr;
         const Dim* chunk = tuple->items.size() > 3 ? tuple->items[3].dim() : nullptr;
         const bool known = axis && axis->is_constant() && axis->value() >= 0 &&
-                           axis->value() < static_cast<std::int64_t>(info.shape.size()) && (!chunk || chunk->is_constant());
+                           axis->value() < static_cast<std::int64_t>(info.shape.size()) &&
+                           (!chunk || chunk->is_constant());
         if (!known) fail(e, "the axis or the chunk of '" + info.name + "' is not a usable number");
         info.shape[static_cast<std::size_t>(axis->value())] = chunk ? std::abs(chunk->value()) : 1;
       }
@@ -200,24 +207,28 @@ void GraphReader::read_scan(const Expression& e, const Operation& operation) {
     if (found == infos.end()) fail(e, "the body's parameter '" + parameter.name + "' is not bound");
     parameters.push_back(found->second);
   }
-  if (infos.size() != parameters.size()) fail(e, "the scan binds parameters that its body '" + name + "' does not have");
+  if (infos.size() != parameters.size())
+    fail(e, "the scan binds parameters that its body '" + name + "' does not have");
   add_scan_body(e, fragment, parameters);
 }
 
-void GraphReader::add_scan_body(const Expression& e, const FragmentSyntax& fragment, const std::vector<ValueInfo>& parameters) {
+void GraphReader::add_scan_body(const Expression& e, const FragmentSyntax& fragment,
+                                const std::vector<ValueInfo>& parameters) {
   const auto known = std::find_if(graph_.fragments.begin(), graph_.fragments.end(),
                                   [&](const Fragment& other) { return other.body.name == fragment.name; });
   if (known != graph_.fragments.end()) {
     for (std::size_t i = 0; i < parameters.size(); ++i) {
       const ValueInfo& other = known->body.info(known->body.inputs[i]);
       if (other.dtype != parameters[i].dtype || other.shape != parameters[i].shape) {
-        fail(e, "two scans use the body '" + fragment.name + "' with different shapes or types of '" + other.name + "'");
+        fail(e,
+             "two scans use the body '" + fragment.name + "' with different shapes or types of '" + other.name + "'");
       }
     }
     return;
   }
   auto& active = context_.inlining;
-  if (std::find(active.begin(), active.end(), fragment.name) != active.end()) fail(e, "fragment '" + fragment.name + "' contains itself");
+  if (std::find(active.begin(), active.end(), fragment.name) != active.end())
+    fail(e, "fragment '" + fragment.name + "' contains itself");
   if (active.size() >= kMaxInlining) fail(e, "fragments are nested too deeply");
   active.push_back(fragment.name);
   Fragment body;

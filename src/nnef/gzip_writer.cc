@@ -76,7 +76,8 @@ void GzipWriter::start_workers() {
 
 void GzipWriter::compress(Piece* piece) const {
   piece->output.clear();
-  piece->crc = static_cast<std::uint32_t>(crc32(crc32(0, nullptr, 0), piece->input.data(), static_cast<uInt>(piece->input.size())));
+  piece->crc = static_cast<std::uint32_t>(
+      crc32(crc32(0, nullptr, 0), piece->input.data(), static_cast<uInt>(piece->input.size())));
   if (level_ == 0) {
     store(piece->input, &piece->output);
   } else {

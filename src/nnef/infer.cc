@@ -22,15 +22,23 @@ InferTable make_table() {
 
 unsigned type_bit(DType dtype) {
   switch (dtype) {
-    case DType::kBool: return types::kLogical;
+    case DType::kBool:
+      return types::kLogical;
     case DType::kF16:
-    case DType::kF32: return types::kHalfSingle;
-    case DType::kF64: return types::kDouble;
-    case DType::kI8: return types::kInt8;
-    case DType::kI16: return types::kOtherSigned;
-    case DType::kI32: return types::kInt32;
-    case DType::kI64: return types::kInt64;
-    default: return types::kUnsigned;
+    case DType::kF32:
+      return types::kHalfSingle;
+    case DType::kF64:
+      return types::kDouble;
+    case DType::kI8:
+      return types::kInt8;
+    case DType::kI16:
+      return types::kOtherSigned;
+    case DType::kI32:
+      return types::kInt32;
+    case DType::kI64:
+      return types::kInt64;
+    default:
+      return types::kUnsigned;
   }
 }
 
@@ -96,8 +104,8 @@ Shape broadcast(const Shape& a, const Shape& b) {
     Dim& dim = result[offset + i];
     if (dim == shorter[i] || shorter[i] == Dim(1)) continue;
     if (dim != Dim(1)) {
-      throw BuildError("the shapes " + to_string(a) + " and " + to_string(b) + " do not broadcast: " +
-                       dim.to_string() + " against " + shorter[i].to_string());
+      throw BuildError("the shapes " + to_string(a) + " and " + to_string(b) + " do not broadcast: " + dim.to_string() +
+                       " against " + shorter[i].to_string());
     }
     dim = shorter[i];
   }

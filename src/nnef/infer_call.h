@@ -30,7 +30,7 @@ using Results = std::vector<ValueInfo>;
 
 // Sets of dtypes that an operator takes.
 namespace types {
-inline constexpr unsigned kHalfSingle = 1;   // f16, f32
+inline constexpr unsigned kHalfSingle = 1;  // f16, f32
 inline constexpr unsigned kDouble = 2;
 inline constexpr unsigned kInt32 = 4;
 inline constexpr unsigned kInt64 = 8;

@@ -53,9 +53,9 @@ Results infer_gather_nd(const Call& call) {
 
 void require_reduction(const Call& call) {
   const std::string reduction = call.text("reduction");
-  call.require(reduction == "none" || reduction == "add" || reduction == "mul" || reduction == "min" ||
-                   reduction == "max",
-               "the reduction '" + reduction + "' is not known");
+  call.require(
+      reduction == "none" || reduction == "add" || reduction == "mul" || reduction == "min" || reduction == "max",
+      "the reduction '" + reduction + "' is not known");
 }
 
 Results infer_scatter_elements(const Call& call) {

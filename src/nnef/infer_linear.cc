@@ -30,8 +30,8 @@ Results infer_matmul(const Call& call) {
   const bool flip_b = call.logical("transposeB");
   const Dim& inner_a = a.shape[flip_a ? last - 1 : last];
   const Dim& inner_b = b.shape[flip_b ? last : last - 1];
-  call.require(inner_a == inner_b, "shapes " + to_string(a.shape) + " and " + to_string(b.shape) +
-                                       " do not share the contracted extent");
+  call.require(inner_a == inner_b,
+               "shapes " + to_string(a.shape) + " and " + to_string(b.shape) + " do not share the contracted extent");
   Shape result = broadcast_batch(call, a.shape, b.shape);
   result.push_back(a.shape[flip_a ? last : last - 1]);
   result.push_back(b.shape[flip_b ? last - 1 : last]);

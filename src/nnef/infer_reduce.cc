@@ -84,9 +84,9 @@ Results infer_batch_normalization(const Call& call) {
     call.require(parameter.rank() >= 2 && parameter.rank() <= input.rank(),
                  "'" + std::string(name) + "' must have the shape [1,C]");
     for (std::size_t i = 0; i < parameter.shape.size(); ++i) {
-      call.require(parameter.shape[i] == Dim(1) || parameter.shape[i] == shape[i],
-                   "'" + std::string(name) + "' of shape " + to_string(parameter.shape) + " does not fit " +
-                       to_string(shape));
+      call.require(
+          parameter.shape[i] == Dim(1) || parameter.shape[i] == shape[i],
+          "'" + std::string(name) + "' of shape " + to_string(parameter.shape) + " does not fit " + to_string(shape));
     }
   }
   return one_result(input.dtype, shape);

@@ -221,8 +221,7 @@ Results infer_broadcast(const Call& call) {
   call.require(wanted.size() >= x.shape.size(), "the shape has fewer axes than the input");
   const std::size_t offset = wanted.size() - x.shape.size();
   for (std::size_t i = 0; i < x.shape.size(); ++i) {
-    call.require(x.shape[i] == wanted[offset + i] || x.shape[i] == Dim(1),
-                 "cannot widen " + shapes(x.shape, wanted));
+    call.require(x.shape[i] == wanted[offset + i] || x.shape[i] == Dim(1), "cannot widen " + shapes(x.shape, wanted));
   }
   return one_result(x.dtype, wanted);
 }

@@ -60,15 +60,14 @@ Results infer_convolution(const Call& call, bool up) {
                                                 std::string(to_string(input.dtype)));
   if (is_float(input.dtype)) call.common_type({input, bias});
   call.require(call.text("border") == "constant", "the border must be 'constant'");
-  call.require(input.rank() >= 3 && filter.rank() == input.rank(), "input " + to_string(input.shape) + " and filter " +
-                                                                       to_string(filter.shape) + " do not fit");
+  call.require(input.rank() >= 3 && filter.rank() == input.rank(),
+               "input " + to_string(input.shape) + " and filter " + to_string(filter.shape) + " do not fit");
   const Dim channels = input.shape[1];
   Dim groups = call.integer("groups");
   if (groups == Dim(0)) groups = channels;
   const std::vector<Window> spatial = windows(call, Shape(filter.shape.begin() + 2, filter.shape.end()));
-  call.require(filter.shape[1] * groups == channels,
-               "filter " + to_string(filter.shape) + " in " + groups.to_string() + " groups does not fit input " +
-                   to_string(input.shape));
+  call.require(filter.shape[1] * groups == channels, "filter " + to_string(filter.shape) + " in " + groups.to_string() +
+                                                         " groups does not fit input " + to_string(input.shape));
   const Dim outputs = filter.shape[0];
   call.require(exact_div(outputs, groups).has_value(), "the groups do not divide the output channels");
   require_bias(call, bias, outputs);
@@ -95,8 +94,8 @@ Shape pooled_shape(const Call& call, const Fact& input, bool up) {
   Shape result = input.shape;
   for (std::size_t i = 0; i < all.size(); ++i) {
     const Window& window = all[i];
-    const bool trivial = window.size == Dim(1) && window.stride == Dim(1) && window.before == Dim(0) &&
-                         window.after == Dim(0);
+    const bool trivial =
+        window.size == Dim(1) && window.stride == Dim(1) && window.before == Dim(0) && window.after == Dim(0);
     call.require(i >= 2 || trivial, "the window must be 1 along batch and channels");
     if (i >= 2) result[i] = checked_length(call, up ? window.up(result[i]) : window.down(result[i]));
   }

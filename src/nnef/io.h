@@ -28,7 +28,7 @@ class IoError : public std::runtime_error {
 // --- text ---
 
 struct TextOptions {
-  bool comments = false;            // Operation::comment as a `#` line before the statement
+  bool comments = false;  // Operation::comment as a `#` line before the statement
 };
 // graph.nnef of a graph: one operation a statement, tensors positional, attributes named, literals by dtype. Throws
 // FormatError for what the text cannot hold (a NaN literal).
@@ -56,13 +56,13 @@ enum class Container { kFolder, kTar, kTarGz };
 Container container_of(const std::filesystem::path& path);
 
 struct WriteOptions {
-  int compression = 0;              // gzip level 0 .. 9; 0 stores
+  int compression = 0;  // gzip level 0 .. 9; 0 stores
   TextOptions text;
   // Called after each file with bytes written so far and in all; may throw to stop.
   std::function<void(std::uint64_t, std::uint64_t)> progress;
 };
 struct Written {
-  std::uint64_t bytes = 0;          // of the container on disk
+  std::uint64_t bytes = 0;  // of the container on disk
   std::uint64_t tensor_bytes = 0;
   int tensors = 0;
 };
@@ -72,12 +72,13 @@ struct Written {
 Written write_archive(const Graph& graph, const Dialect& dialect, const std::filesystem::path& path,
                       const WriteOptions& options = {});
 
-// All files of an archive (folder, tar, gzipped tar), by path inside it. Paths that leave the archive, links, devices and
-// sizes above the limit are FormatErrors.
+// All files of an archive (folder, tar, gzipped tar), by path inside it. Paths that leave the archive, links, devices
+// and sizes above the limit are FormatErrors.
 struct ReadLimits {
   std::uint64_t total_bytes = std::uint64_t{1} << 36;
 };
-std::map<std::string, std::vector<std::byte>> read_files(const std::filesystem::path& path, const ReadLimits& limits = {});
+std::map<std::string, std::vector<std::byte>> read_files(const std::filesystem::path& path,
+                                                         const ReadLimits& limits = {});
 // read_files, then read_text with every tensor file.
 Graph read_archive(const std::filesystem::path& path, const Dialect& dialect, const ReadLimits& limits = {});
 

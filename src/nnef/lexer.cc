@@ -19,8 +19,8 @@ std::string show_character(char c) {
 
 // Longest first.
 constexpr std::array<std::string_view, 26> kSymbols = {
-    "->", "<=", ">=", "==", "!=", "&&", "||", "(", ")", "[", "]", "{", "}", "<",
-    ">",  "=",  "+",  "-",  "*",  "/",  "^",  "!", ",", ";", ":", "?",
+    "->", "<=", ">=", "==", "!=", "&&", "||", "(", ")", "[", "]", "{", "}",
+    "<",  ">",  "=",  "+",  "-",  "*",  "/",  "^", "!", ",", ";", ":", "?",
 };
 
 }  // namespace
@@ -34,11 +34,16 @@ SyntaxError::SyntaxError(std::string_view file, int line, int column, std::strin
 std::string describe(const Token& token) {
   std::string text = token.text.size() > 40 ? token.text.substr(0, 37) + "..." : token.text;
   switch (token.kind) {
-    case Token::Kind::kEnd: return "the end of the file";
-    case Token::Kind::kNumber: return "number " + text;
-    case Token::Kind::kString: return "string \"" + text + "\"";
-    case Token::Kind::kExtension: return "an extension";
-    default: return "'" + text + "'";
+    case Token::Kind::kEnd:
+      return "the end of the file";
+    case Token::Kind::kNumber:
+      return "number " + text;
+    case Token::Kind::kString:
+      return "string \"" + text + "\"";
+    case Token::Kind::kExtension:
+      return "an extension";
+    default:
+      return "'" + text + "'";
   }
 }
 
@@ -176,8 +181,8 @@ void Lexer::scan_number(Token* token) {
     while (is_digit(look())) advance();
   }
   if (is_word_part(look()) || look() == '.') {
-    fail(*token, "the number " + std::string(text_.substr(begin, at_ - begin)) + " is followed by " +
-                     show_character(look()));
+    fail(*token,
+         "the number " + std::string(text_.substr(begin, at_ - begin)) + " is followed by " + show_character(look()));
   }
   token->kind = Token::Kind::kNumber;
   token->text = text_.substr(begin, at_ - begin);

@@ -12,16 +12,16 @@ namespace nnef {
 struct Token {
   enum class Kind {
     kEnd,
-    kWord,        // identifiers and keywords; text: the name
-    kName,        // i"any text", an identifier that is never a keyword; text: the contents
-    kNumber,      // text: as written, without a sign
-    kString,      // text: the contents, escapes resolved
-    kSymbol,      // text: the operator or punctuation
-    kExtension,   // a whole extension line; text: what stands between the keyword and ';', white space folded
+    kWord,       // identifiers and keywords; text: the name
+    kName,       // i"any text", an identifier that is never a keyword; text: the contents
+    kNumber,     // text: as written, without a sign
+    kString,     // text: the contents, escapes resolved
+    kSymbol,     // text: the operator or punctuation
+    kExtension,  // a whole extension line; text: what stands between the keyword and ';', white space folded
   };
   Kind kind = Kind::kEnd;
   std::string text;
-  std::string comment;   // the comment lines that end on the line before the token, without "# "
+  std::string comment;  // the comment lines that end on the line before the token, without "# "
   int line = 1, column = 1;
 
   bool is_symbol(std::string_view symbol) const { return kind == Kind::kSymbol && text == symbol; }
@@ -61,8 +61,8 @@ class Lexer {
   std::string_view text_, file_;
   std::size_t at_ = 0;
   int line_ = 1, column_ = 1;
-  int last_token_line_ = 0;      // a comment behind a token on its line belongs to no fragment
-  int comment_line_ = 0;         // of the last comment line of the block being collected
+  int last_token_line_ = 0;  // a comment behind a token on its line belongs to no fragment
+  int comment_line_ = 0;     // of the last comment line of the block being collected
   int braces_ = 0;
   bool statement_start_ = true;  // "extension" begins a raw line only where a statement may begin, outside bodies
   std::deque<Token> ahead_;

@@ -9,8 +9,8 @@ namespace nnef {
 namespace {
 
 constexpr std::array<std::string_view, 20> kKeywords = {
-    "version", "extension", "graph",     "fragment", "tensor", "integer", "scalar", "logical", "string", "shape_of",
-    "length_of", "range_of", "for", "in", "yield", "if", "else", "true", "false", "nan"};
+    "version",   "extension", "graph", "fragment", "tensor", "integer", "scalar", "logical", "string", "shape_of",
+    "length_of", "range_of",  "for",   "in",       "yield",  "if",      "else",   "true",    "false",  "nan"};
 
 // tract tries literals before names and does not look for the end of the word.
 constexpr std::array<std::string_view, 4> kLiteralPrefixes = {"inf", "true", "false", "nan"};
@@ -33,7 +33,8 @@ bool is_identifier(std::string_view text) {
 
 std::string make_identifier(std::string_view text) {
   std::string result(text);
-  std::replace_if(result.begin(), result.end(), [](char c) { return !is_letter_or_digit(c); }, '_');
+  std::replace_if(
+      result.begin(), result.end(), [](char c) { return !is_letter_or_digit(c); }, '_');
   if (result.empty()) return "v";
   if (!is_letter(result.front()) || is_reserved(result)) result.insert(0, "v_");
   return result;

@@ -37,20 +37,28 @@ struct NpyHeader {
   std::vector<std::int64_t> shape;
 };
 
-[[noreturn]] void fail(const std::string& where, const std::string& message) { throw FormatError(where + ": " + message); }
+[[noreturn]] void fail(const std::string& where, const std::string& message) {
+  throw FormatError(where + ": " + message);
+}
 
 std::string type_name(const std::string& descr) {
   const std::string quoted = " ('" + descr + "')";
   if (descr.starts_with('>')) return "big-endian items" + quoted;
   switch (descr.size() > 1 ? descr[1] : '\0') {
-    case 'c': return "complex numbers" + quoted;
+    case 'c':
+      return "complex numbers" + quoted;
     case 'S':
-    case 'U': return "strings" + quoted;
-    case 'O': return "Python objects" + quoted;
+    case 'U':
+      return "strings" + quoted;
+    case 'O':
+      return "Python objects" + quoted;
     case 'M':
-    case 'm': return "dates" + quoted;
-    case 'V': return "items without a numpy type, such as bfloat16" + quoted;
-    default: return "items of an unknown type" + quoted;
+    case 'm':
+      return "dates" + quoted;
+    case 'V':
+      return "items without a numpy type, such as bfloat16" + quoted;
+    default:
+      return "items of an unknown type" + quoted;
   }
 }
 
@@ -120,7 +128,8 @@ class HeaderParser {
   DType dtype() {
     if (look() == '[') fail(where_, "holds records of several fields");
     const std::string descr = string();
-    const auto type = std::find_if(kDescrTypes.begin(), kDescrTypes.end(), [&](const DescrType& t) { return t.descr == descr; });
+    const auto type =
+        std::find_if(kDescrTypes.begin(), kDescrTypes.end(), [&](const DescrType& t) { return t.descr == descr; });
     if (type == kDescrTypes.end()) fail(where_, "holds " + type_name(descr));
     return type->dtype;
   }
@@ -152,7 +161,8 @@ void read_exactly(const ByteSource& source, void* bytes, std::size_t count, cons
 
 NpyHeader read_header(const ByteSource& source, const std::string& where) {
   std::array<unsigned char, 8> start{};
-  if (source(start.data(), start.size()) != start.size() || std::memcmp(start.data(), kMagic.data(), kMagic.size()) != 0) {
+  if (source(start.data(), start.size()) != start.size() ||
+      std::memcmp(start.data(), kMagic.data(), kMagic.size()) != 0) {
     fail(where, "not a npy file");
   }
   const int version = start[6];
@@ -244,7 +254,8 @@ std::vector<NamedTensor> read_npz(const fs::path& path) {
     for (const NamedTensor& other : tensors) {
       if (other.name == name) fail(where, "stands twice in the file");
     }
-    tensors.push_back({name, read_array([&](void* bytes, std::size_t count) { return source.read(bytes, count); }, where)});
+    tensors.push_back(
+        {name, read_array([&](void* bytes, std::size_t count) { return source.read(bytes, count); }, where)});
   }
   return tensors;
 }
@@ -257,7 +268,8 @@ TensorDataPtr read_npy(const fs::path& path) {
 void write_npz(const fs::path& path, const std::vector<NamedTensor>& tensors) {
   StagingPlace staging(path);
   FileWriter file(staging.path());
-  ArchiveSink archive(ArchiveSink::Format::kZip, [&](const void* bytes, std::size_t count) { file.write(bytes, count); });
+  ArchiveSink archive(ArchiveSink::Format::kZip,
+                      [&](const void* bytes, std::size_t count) { file.write(bytes, count); });
   for (const NamedTensor& tensor : tensors) {
     const std::string header = make_header(*tensor.data);
     archive.add(tensor.name + ".npy", header.size() + tensor.data->byte_size(), [&](const ByteSink& sink) {

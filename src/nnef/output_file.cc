@@ -131,7 +131,8 @@ void sync_files(const std::vector<fs::path>& paths) {
 StagingPlace::StagingPlace(const fs::path& target) : target_(target.lexically_normal()) {
   if (!target_.has_filename()) target_ = target_.parent_path();  // "folder/"
   const fs::path name = target_.filename();
-  if (name.empty() || name == "." || name == "..") throw IoError("cannot write '" + target.string() + "': it has no name");
+  if (name.empty() || name == "." || name == "..")
+    throw IoError("cannot write '" + target.string() + "': it has no name");
   const fs::path folder = target_.has_parent_path() ? target_.parent_path() : fs::path(".");
   std::error_code error;
   if (!fs::is_directory(folder, error)) throw_io_error("write into", folder, error ? error.value() : ENOTDIR);
@@ -139,7 +140,8 @@ StagingPlace::StagingPlace(const fs::path& target) : target_(target.lexically_no
   remove_stale(folder, prefix);
   const std::string own = prefix + std::to_string(getpid());
   staging_ = folder / own;
-  for (int i = 1; fs::exists(fs::symlink_status(staging_, error)); ++i) staging_ = folder / (own + "-" + std::to_string(i));
+  for (int i = 1; fs::exists(fs::symlink_status(staging_, error)); ++i)
+    staging_ = folder / (own + "-" + std::to_string(i));
 }
 
 StagingPlace::~StagingPlace() {

@@ -352,7 +352,8 @@ Node Parser::unary() {
   const bool literal = lexer_.peek().kind == Token::Kind::kNumber || lexer_.peek().is_word("inf");
   if (sign.is_symbol("-") && literal) {
     Node value = number(true, sign);
-    if (lexer_.peek().is_symbol("^")) lexer_.fail(lexer_.peek(), "'^' after a negative number is ambiguous: write (-x) ^ y");
+    if (lexer_.peek().is_symbol("^"))
+      lexer_.fail(lexer_.peek(), "'^' after a negative number is ambiguous: write (-x) ^ y");
     return value;
   }
   Node node = start(Kind::kUnary, sign, sign.text);
@@ -389,14 +390,17 @@ Node Parser::subscript(Node array) {
 Node Parser::primary() {
   const Token& token = lexer_.peek();
   switch (token.kind) {
-    case Token::Kind::kNumber: return number(false, Token(token));
+    case Token::Kind::kNumber:
+      return number(false, Token(token));
     case Token::Kind::kString: {
       const Token text = lexer_.take();
       return start(Kind::kString, text, text.text);
     }
     case Token::Kind::kWord:
-    case Token::Kind::kName: return word();
-    default: break;
+    case Token::Kind::kName:
+      return word();
+    default:
+      break;
   }
   if (token.is_symbol("[")) return bracket();
   if (token.is_symbol("(")) return parenthesis();
@@ -503,14 +507,16 @@ std::vector<std::pair<std::string, ExpressionPtr>> Parser::quant() {
   std::vector<std::pair<std::string, ExpressionPtr>> entries;
   while (lexer_.peek().kind != Token::Kind::kEnd) {
     const Token name = lexer_.peek();
-    if (name.kind != Token::Kind::kString && name.kind != Token::Kind::kName) fail_expected("the quoted name of a tensor");
+    if (name.kind != Token::Kind::kString && name.kind != Token::Kind::kName)
+      fail_expected("the quoted name of a tensor");
     lexer_.take();
     expect(":", "after the name of a tensor");
     const Token call = lexer_.peek();
     Node value = expression();
     if (value.expression->kind != Kind::kInvocation) lexer_.fail(call, "expected a quantisation function");
     expect(";", "after a quantisation entry");
-    const bool repeated = std::any_of(entries.begin(), entries.end(), [&](const auto& e) { return e.first == name.text; });
+    const bool repeated =
+        std::any_of(entries.begin(), entries.end(), [&](const auto& e) { return e.first == name.text; });
     if (repeated) lexer_.fail(name, "a second entry for '" + name.text + "'");
     entries.emplace_back(name.text, std::move(value.expression));
   }

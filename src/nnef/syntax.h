@@ -30,20 +30,20 @@ using ExpressionPtr = std::shared_ptr<const Expression>;
 
 struct Expression {
   enum class Kind {
-    kInteger,      // text: the digits, with a leading '-' if it is part of the literal
-    kFloat,        // text: the literal
-    kString,       // text: the contents
-    kLogical,      // text: "true" or "false"
-    kIdentifier,   // text
-    kArray,        // children
-    kTuple,        // children
-    kUnary,        // text: + - !            children: operand
-    kBinary,       // text: + - * / ^ < <= > >= == != && || in     children: left, right
-    kIfElse,       // children: value, condition, otherwise
-    kSubscript,    // children: array, index
-    kSlice,        // children: array, begin or null, end or null
+    kInteger,        // text: the digits, with a leading '-' if it is part of the literal
+    kFloat,          // text: the literal
+    kString,         // text: the contents
+    kLogical,        // text: "true" or "false"
+    kIdentifier,     // text
+    kArray,          // children
+    kTuple,          // children
+    kUnary,          // text: + - !            children: operand
+    kBinary,         // text: + - * / ^ < <= > >= == != && || in     children: left, right
+    kIfElse,         // children: value, condition, otherwise
+    kSubscript,      // children: array, index
+    kSlice,          // children: array, begin or null, end or null
     kComprehension,  // [for text in children[0], ... if condition yield value]; names in `names`
-    kInvocation,   // text: operator; children and names: arguments ("" for positional); type: op<type>(..)
+    kInvocation,     // text: operator; children and names: arguments ("" for positional); type: op<type>(..)
   };
   Kind kind;
   std::string text;
@@ -56,31 +56,31 @@ struct Expression {
 
 struct ParameterSyntax {
   std::string name;
-  std::string type;                 // as written, white space removed: "tensor<scalar>[]", "(integer,integer)[]"
-  ExpressionPtr default_value;      // null for none
+  std::string type;             // as written, white space removed: "tensor<scalar>[]", "(integer,integer)[]"
+  ExpressionPtr default_value;  // null for none
 };
 
 struct AssignmentSyntax {
   std::vector<std::string> results;
-  bool is_array = false;            // [a, b] = ...
+  bool is_array = false;  // [a, b] = ...
   ExpressionPtr value;
   int line = 0;
 };
 
 struct FragmentSyntax {
   std::string name;
-  std::string generic;              // "", "?" or "?=scalar"
+  std::string generic;  // "", "?" or "?=scalar"
   std::vector<ParameterSyntax> parameters;
   std::vector<ParameterSyntax> results;
   std::vector<AssignmentSyntax> body;
   bool has_body = false;
-  std::string comment;              // the comment lines directly before it, without "# "
+  std::string comment;  // the comment lines directly before it, without "# "
   int line = 0;
 };
 
 struct DocumentSyntax {
-  std::string version;              // "" when the text has none (row files)
-  std::vector<std::string> extensions;       // without the keyword and the semicolon, white space folded
+  std::string version;                  // "" when the text has none (row files)
+  std::vector<std::string> extensions;  // without the keyword and the semicolon, white space folded
   std::vector<FragmentSyntax> fragments;
   struct GraphSyntax {
     std::string name;
@@ -91,7 +91,7 @@ struct DocumentSyntax {
 };
 
 struct ParseLimits {
-  int nesting = 200;                // of parentheses, brackets, calls and operators
+  int nesting = 200;  // of parentheses, brackets, calls and operators
 };
 
 // A graph.nnef, or a file of fragments only (no version, no graph). `file` names it in errors. Throws SyntaxError.

@@ -10,7 +10,14 @@ namespace {
 
 constexpr std::uint16_t kTractVendor = 0x5452;
 
-enum ItemCode : std::uint16_t { kFloat = 0, kUnsigned = 1, kQuantUnsigned = 2, kQuantSigned = 3, kSigned = 4, kLogical = 5 };
+enum ItemCode : std::uint16_t {
+  kFloat = 0,
+  kUnsigned = 1,
+  kQuantUnsigned = 2,
+  kQuantSigned = 3,
+  kSigned = 4,
+  kLogical = 5
+};
 
 void put(std::byte* at, std::uint32_t value, int bytes) {
   for (int i = 0; i < bytes; ++i) at[i] = static_cast<std::byte>(value >> (8 * i));
@@ -52,14 +59,20 @@ constexpr std::array kItemTypes = {
 std::string vendor_type_name(std::uint32_t vendor, std::uint32_t code) {
   if (vendor != kTractVendor) return "items of vendor " + std::to_string(vendor);
   switch (code) {
-    case 0x1000: return "strings (a type of tract)";
-    case 0x2040: return "Q4_0 blocks (a type of tract)";
-    case 0x3040: return "Q4_0 blocks in GGML order (a type of tract)";
+    case 0x1000:
+      return "strings (a type of tract)";
+    case 0x2040:
+      return "Q4_0 blocks (a type of tract)";
+    case 0x3040:
+      return "Q4_0 blocks in GGML order (a type of tract)";
     case 0x3080:
-    case 0x3081: return "Q8_1 blocks (a type of tract)";
+    case 0x3081:
+      return "Q8_1 blocks (a type of tract)";
     case 0:
-    case 4: return "complex numbers (a type of tract)";
-    default: return "items of an unknown type of tract (" + std::to_string(code) + ")";
+    case 4:
+      return "complex numbers (a type of tract)";
+    default:
+      return "items of an unknown type of tract (" + std::to_string(code) + ")";
   }
 }
 
@@ -80,7 +93,8 @@ std::vector<std::byte> tensor_header(DType dtype, const std::vector<std::int64_t
     if (extent < 0) fail(file, "negative extent " + std::to_string(extent));
     empty = empty || extent == 0;
     fits = fits && static_cast<std::uint64_t>(extent) <= std::numeric_limits<std::uint32_t>::max();
-    if (fits && extent != 0 && size <= std::numeric_limits<std::uint32_t>::max()) size *= static_cast<std::uint64_t>(extent);
+    if (fits && extent != 0 && size <= std::numeric_limits<std::uint32_t>::max())
+      size *= static_cast<std::uint64_t>(extent);
   }
   if (empty) size = 0;
   if (!fits || size > std::numeric_limits<std::uint32_t>::max()) {
@@ -107,7 +121,8 @@ void write_tensor(const TensorData& tensor, std::string_view file, const ByteSin
     sink(bytes, count);
   });
   if (written != tensor.byte_size()) {
-    fail(file, "the tensor gave " + std::to_string(written) + " bytes instead of " + std::to_string(tensor.byte_size()));
+    fail(file,
+         "the tensor gave " + std::to_string(written) + " bytes instead of " + std::to_string(tensor.byte_size()));
   }
 }
 
@@ -118,8 +133,10 @@ std::vector<std::byte> tensor_header(DType dtype, const std::vector<std::int64_t
 void write_tensor(const TensorData& tensor, const ByteSink& sink) { write_tensor(tensor, "tensor file", sink); }
 
 TensorHeader parse_tensor_header(const std::byte* bytes, std::size_t size, std::string_view file) {
-  if (size < kTensorHeaderSize) fail(file, "the tensor file has " + std::to_string(size) + " bytes, less than its header");
-  if (bytes[0] != std::byte{0x4e} || bytes[1] != std::byte{0xef}) fail(file, "not a tensor file (wrong first two bytes)");
+  if (size < kTensorHeaderSize)
+    fail(file, "the tensor file has " + std::to_string(size) + " bytes, less than its header");
+  if (bytes[0] != std::byte{0x4e} || bytes[1] != std::byte{0xef})
+    fail(file, "not a tensor file (wrong first two bytes)");
   if (bytes[2] != std::byte{1}) {
     fail(file, "tensor file of version " + std::to_string(std::to_integer<int>(bytes[2])) + ", only 1 is known");
   }
@@ -132,7 +149,8 @@ TensorHeader parse_tensor_header(const std::byte* bytes, std::size_t size, std::
   const bool empty = std::find(header.shape.begin(), header.shape.end(), 0) != header.shape.end();
   for (std::int64_t extent : header.shape) {
     items = empty ? 0 : items * static_cast<std::uint64_t>(extent);
-    if (items > (std::uint64_t{1} << 35)) fail(file, "the extents " + to_string(make_shape(header.shape)) + " are too large");
+    if (items > (std::uint64_t{1} << 35))
+      fail(file, "the extents " + to_string(make_shape(header.shape)) + " are too large");
   }
   const std::uint32_t bits = get(bytes + 44, 4);
   const std::uint32_t code = get(bytes + 48, 2);

@@ -10,8 +10,9 @@
 namespace nnef {
 namespace {
 
-constexpr std::size_t kMaxArray = std::size_t{1} << 22;  // items that `*` may make: a short text must not fill the memory
-constexpr std::size_t kMaxProduct = 100000;              // characters of symbolic factors, likewise
+constexpr std::size_t kMaxArray = std::size_t{1}
+                                  << 22;     // items that `*` may make: a short text must not fill the memory
+constexpr std::size_t kMaxProduct = 100000;  // characters of symbolic factors, likewise
 
 [[noreturn]] void fail(const std::string& message) { throw std::runtime_error(message); }
 
@@ -67,7 +68,8 @@ Argument repeat(const Argument::Array& array, const Dim& count) {
   if (!count.is_constant() || count.value() < 0) fail("an array cannot be repeated " + count.to_string() + " times");
   std::size_t items = 0;
   for (const Argument& item : array.items) items += 1 + deep_size(item);
-  if (items > 0 && static_cast<std::uint64_t>(count.value()) > kMaxArray / items) fail("the repeated array is too long");
+  if (items > 0 && static_cast<std::uint64_t>(count.value()) > kMaxArray / items)
+    fail("the repeated array is too long");
   Argument::Array result;
   for (std::int64_t i = 0; i < (items > 0 ? count.value() : 0); ++i) {
     result.items.insert(result.items.end(), array.items.begin(), array.items.end());
@@ -94,7 +96,8 @@ Argument to_scalar(const Argument& argument) {
   if (std::holds_alternative<double>(argument.is)) return argument;
   if (const bool* logical = std::get_if<bool>(&argument.is)) return *logical ? 1.0 : 0.0;
   const Dim* dim = argument.dim();
-  if (!dim || !dim->is_constant()) fail("scalar() of " + std::string(dim ? "a size that is not known" : kind_name(argument)));
+  if (!dim || !dim->is_constant())
+    fail("scalar() of " + std::string(dim ? "a size that is not known" : kind_name(argument)));
   return static_cast<double>(dim->value());
 }
 
@@ -108,7 +111,8 @@ Argument to_logical(const Argument& argument) {
 Argument read_integer(const std::string& text) {
   std::int64_t number = 0;
   const auto end = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (end.ec != std::errc{} || end.ptr != text.data() + text.size()) fail("the integer " + text + " does not fit in 64 bits");
+  if (end.ec != std::errc{} || end.ptr != text.data() + text.size())
+    fail("the integer " + text + " does not fit in 64 bits");
   return number;
 }
 
@@ -131,7 +135,8 @@ std::size_t deep_size(const Argument& argument) {
 
 Argument fold_unary(const std::string& symbol, const Argument& operand) {
   if (const Dim* dim = operand.dim(); dim && symbol != "!") return symbol == "-" ? -*dim : *dim;
-  if (const double* number = std::get_if<double>(&operand.is); number && symbol != "!") return symbol == "-" ? -*number : *number;
+  if (const double* number = std::get_if<double>(&operand.is); number && symbol != "!")
+    return symbol == "-" ? -*number : *number;
   if (const bool* logical = std::get_if<bool>(&operand.is); logical && symbol == "!") return !*logical;
   fail("'" + symbol + "' is not defined for " + kind_name(operand));
 }
@@ -144,7 +149,8 @@ bool equal_attributes(const Argument& left, const Argument& right) {
 Argument fold_binary(const std::string& symbol, const Argument& left, const Argument& right) {
   const auto *a = left.array(), *b = right.array();
   if (symbol == "in" && b) {
-    return std::any_of(b->items.begin(), b->items.end(), [&](const Argument& item) { return equal_attributes(left, item); });
+    return std::any_of(b->items.begin(), b->items.end(),
+                       [&](const Argument& item) { return equal_attributes(left, item); });
   }
   if (left.dim() && right.dim()) return fold_dims(symbol, *left.dim(), *right.dim());
   const auto *x = std::get_if<double>(&left.is), *y = std::get_if<double>(&right.is);
@@ -161,7 +167,8 @@ Argument fold_binary(const std::string& symbol, const Argument& left, const Argu
 }
 
 bool is_fold_call(const std::string& name) {
-  constexpr std::array<std::string_view, 6> kNames = {"integer", "scalar", "logical", "string", "length_of", "range_of"};
+  constexpr std::array<std::string_view, 6> kNames = {"integer", "scalar",    "logical",
+                                                      "string",  "length_of", "range_of"};
   return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
 
@@ -191,9 +198,8 @@ bool same_argument(const Graph& left_graph, const Argument& left, const Graph& r
   if (const std::string* text = std::get_if<std::string>(&left.is)) return *text == std::get<std::string>(right.is);
   const Argument::Array &a = *left.array(), &b = *right.array();
   return a.is_tuple == b.is_tuple && a.items.size() == b.items.size() &&
-         std::equal(a.items.begin(), a.items.end(), b.items.begin(), [&](const Argument& x, const Argument& y) {
-           return same_argument(left_graph, x, right_graph, y);
-         });
+         std::equal(a.items.begin(), a.items.end(), b.items.begin(),
+                    [&](const Argument& x, const Argument& y) { return same_argument(left_graph, x, right_graph, y); });
 }
 
 }  // namespace nnef

@@ -16,7 +16,8 @@ std::string string_of(const ExpressionPtr& e, const std::string& file) {
 
 void read_properties(const FragmentSyntax& fragment, const std::string& file, Graph* graph) {
   for (const AssignmentSyntax& statement : fragment.body) {
-    if (statement.value->kind != Kind::kArray) throw SyntaxError(file, statement.line, 1, "the properties are not an array");
+    if (statement.value->kind != Kind::kArray)
+      throw SyntaxError(file, statement.line, 1, "the properties are not an array");
     for (const ExpressionPtr& pair : statement.value->children) {
       if (pair->kind != Kind::kTuple || pair->children.size() != 2) {
         throw SyntaxError(file, pair->line, pair->column, "a property is a pair of strings");
@@ -47,12 +48,18 @@ void read_extensions(const DocumentSyntax& document, Graph* graph, std::set<std:
 
 Argument read_literal(const Expression& e) {
   switch (e.kind) {
-    case Kind::kInteger: return read_integer(e.text);
-    case Kind::kFloat: return read_float(e.text);
-    case Kind::kString: return e.text;
-    case Kind::kLogical: return e.text == "true";
-    case Kind::kArray: break;
-    default: throw std::runtime_error("only literals may stand here");
+    case Kind::kInteger:
+      return read_integer(e.text);
+    case Kind::kFloat:
+      return read_float(e.text);
+    case Kind::kString:
+      return e.text;
+    case Kind::kLogical:
+      return e.text == "true";
+    case Kind::kArray:
+      break;
+    default:
+      throw std::runtime_error("only literals may stand here");
   }
   Argument::Array array;
   for (const ExpressionPtr& child : e.children) array.items.push_back(read_literal(*child));

@@ -1,5 +1,5 @@
-// graph.nnef and graph.quant of a graph, in the part of the syntax that every release of the engine reads: one operator a
-// statement, no infix, names and literals only.
+// graph.nnef and graph.quant of a graph, in the part of the syntax that every release of the engine reads: one operator
+// a statement, no infix, names and literals only.
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -22,7 +22,8 @@ std::string float_text(double number, const std::string& where) {
   if (std::isnan(number)) throw FormatError(where + ": NaN has no literal");
   if (std::isinf(number)) return number < 0 ? "-inf" : "inf";
   const auto single = static_cast<float>(number);
-  if (std::isinf(single)) throw FormatError(where + ": " + std::to_string(number) + " is too large for a float literal");
+  if (std::isinf(single))
+    throw FormatError(where + ": " + std::to_string(number) + " is too large for a float literal");
   std::array<char, 64> buffer;
   const float size = std::fabs(single);
   const bool plain = size == 0 || (size >= 1e-4f && size < 1e9f);
@@ -86,7 +87,8 @@ std::string Writer::string(std::string_view text) {
   std::string quoted = "\"";
   for (char c : text) {
     const bool escape = c == '"' || c == '\'' || c == '\\' || opens_template(quoted.back(), c);
-    if (escape && khronos_) throw FormatError("graph.nnef: Khronos readers cannot read the string " + std::string(text));
+    if (escape && khronos_)
+      throw FormatError("graph.nnef: Khronos readers cannot read the string " + std::string(text));
     if (c == '\0') throw FormatError("graph.nnef: a string holds a zero byte");
     if (escape) quoted += '\\';
     quoted += c;
@@ -126,7 +128,8 @@ std::string Writer::parameters(const Graph& graph, const std::vector<Value>& val
   std::string list;
   for (Value value : values) {
     const ValueInfo& info = graph.info(value);
-    list += (list.empty() ? "" : ", ") + identifier(info.name) + ": tensor<" + std::string(type_class(info.dtype)) + ">";
+    list +=
+        (list.empty() ? "" : ", ") + identifier(info.name) + ": tensor<" + std::string(type_class(info.dtype)) + ">";
   }
   return list;
 }
@@ -152,7 +155,8 @@ void Writer::body(const Graph& graph) {
 std::string Writer::argument(const Graph& graph, const Argument& argument, const std::string& where) {
   if (const Value* value = argument.value()) return identifier(graph.info(*value).name);
   if (const Dim* dim = argument.dim()) {
-    if (khronos_ && !dim->is_constant()) throw FormatError(where + ": Khronos NNEF has no symbolic size " + dim->to_string());
+    if (khronos_ && !dim->is_constant())
+      throw FormatError(where + ": Khronos NNEF has no symbolic size " + dim->to_string());
     return dim->to_string();
   }
   if (const double* number = std::get_if<double>(&argument.is)) return float_text(*number, where);
@@ -232,8 +236,6 @@ std::string write_text(const Graph& graph, const Dialect& dialect, const TextOpt
   return Writer(dialect, options).document(graph);
 }
 
-std::string write_quant(const Graph& graph) {
-  return Writer(Dialect(Target{}), {}).quant(graph);
-}
+std::string write_quant(const Graph& graph) { return Writer(Dialect(Target{}), {}).quant(graph); }
 
 }  // namespace nnef

@@ -9,9 +9,10 @@
 
 namespace nnef {
 
-// Sentences about what is wrong, empty when the graph is valid: unknown operators or arguments, missing arguments, names
-// that are not identifiers or assigned twice, uses before definition, dtypes or shapes that differ from what inference
-// gives, undeclared symbols and registries, inputs without external, variables without data, outputs listed twice.
+// Sentences about what is wrong, empty when the graph is valid: unknown operators or arguments, missing arguments,
+// names that are not identifiers or assigned twice, uses before definition, dtypes or shapes that differ from what
+// inference gives, undeclared symbols and registries, inputs without external, variables without data, outputs listed
+// twice.
 std::vector<std::string> validate(const Graph& graph, const Dialect& dialect);
 
 }  // namespace nnef

@@ -226,8 +226,9 @@ void register_adaptive_pool(Registry& registry) {
     const std::string average = "adaptive_avg_pool" + d;
     registry.add("aten::" + average + " aten::_" + average + " aten::mkldnn_" + average,
                  [spatial](Call& call) { lower_adaptive_average(call, spatial); });
-    registry.add("aten::adaptive_max_pool" + d, [spatial](Call& call) { lower_adaptive_maximum(call, spatial); },
-                 "indices along static axes only");
+    registry.add(
+        "aten::adaptive_max_pool" + d, [spatial](Call& call) { lower_adaptive_maximum(call, spatial); },
+        "indices along static axes only");
   }
 }
 

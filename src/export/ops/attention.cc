@@ -79,7 +79,8 @@ bool hides_no_row(const Call& call) {
   auto keys = static_cast<std::size_t>(constant->shape().back());
   for (std::size_t row = 0; keys > 0 && row < items.size(); row += keys) {
     bool sees = false;
-    for (std::size_t key = row; key < row + keys; ++key) sees |= is_bool ? items[key] != 0 : items[key] != kMinusInfinity;
+    for (std::size_t key = row; key < row + keys; ++key)
+      sees |= is_bool ? items[key] != 0 : items[key] != kMinusInfinity;
     if (!sees) return false;
   }
   return true;

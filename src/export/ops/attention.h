@@ -7,8 +7,8 @@ namespace torch2nnef {
 
 // What a query may look at.
 struct AttentionMask {
-  std::optional<Value> keep;        // bool: false hides a key
-  std::optional<Value> added;       // floating: added to the scores, -inf hides a key
+  std::optional<Value> keep;   // bool: false hides a key
+  std::optional<Value> added;  // floating: added to the scores, -inf hides a key
   // A query that may look at nothing gets zeros instead of NaN.
   bool zero_hidden_rows = false;
 };

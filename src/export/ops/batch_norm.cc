@@ -44,7 +44,8 @@ std::optional<Affine> folded(Call& call, Value x) {
   const std::optional<std::int64_t> channels = b.shape(x).at(1).constant();
   if (!channels) return std::nullopt;
   const std::size_t count = static_cast<std::size_t>(*channels);
-  const auto mean = constant_items(call, "running_mean", count, 0), variance = constant_items(call, "running_var", count, 1),
+  const auto mean = constant_items(call, "running_mean", count, 0),
+             variance = constant_items(call, "running_var", count, 1),
              weight = constant_items(call, "weight", count, 1), bias = constant_items(call, "bias", count, 0);
   if (!mean || !variance || !weight || !bias) return std::nullopt;
   std::vector<double> scale(count), shift(count);

@@ -11,12 +11,12 @@
 namespace torch2nnef {
 
 struct Convolution {
-  Value input;                                 // [N, C, spatial...], in a floating type
-  Shape weight_shape;                          // [O, C/groups, k...], or transposed: [C, O/groups, k...]
-  std::optional<Value> bias;                   // [O], in the input's type
+  Value input;                // [N, C, spatial...], in a floating type
+  Shape weight_shape;         // [O, C/groups, k...], or transposed: [C, O/groups, k...]
+  std::optional<Value> bias;  // [O], in the input's type
   std::vector<std::int64_t> stride, dilation;
   std::int64_t groups = 1;
-  bool has_batch = true;                       // false: torch's input had no batch axis
+  bool has_batch = true;  // false: torch's input had no batch axis
 
   std::size_t spatial() const { return stride.size(); }
   std::int64_t kernel(std::size_t axis) const { return weight_shape.at(axis + 2).value(); }

@@ -28,9 +28,9 @@ class Ctc {
     batch_ = shape[1];
     states_ = b_.shape(targets)[1] * Dim(2) + Dim(1);
     labels_ = interleave(targets);
-    emissions_ = b_.add("tract_core_gather_elements",
-                        {log_probs_, b_.broadcast_to(b_.unsqueeze(labels_, {0}), {frames_, batch_, states_})},
-                        {{"axis", 2}});
+    emissions_ =
+        b_.add("tract_core_gather_elements",
+               {log_probs_, b_.broadcast_to(b_.unsqueeze(labels_, {0}), {frames_, batch_, states_})}, {{"axis", 2}});
   }
 
   // -log of the chance of each target, [N].
@@ -92,7 +92,7 @@ class Ctc {
 
   Value shifted_labels() {
     if (states_.value() <= 2) return labels_;
-    Value head = b_.slice(labels_, 1, 0, 2);   // equal to themselves: no skip into the first two states
+    Value head = b_.slice(labels_, 1, 0, 2);  // equal to themselves: no skip into the first two states
     return b_.concat({head, b_.slice(labels_, 1, 0, states_ - Dim(2))}, 1);
   }
 
@@ -151,7 +151,8 @@ Value reduced(Call& call, Value loss, const std::vector<std::int64_t>& target_le
 
 void lower_ctc(Call& call) {
   Builder& b = call.builder();
-  if (call.rank("targets") != 2) throw Unsupported("ctc_loss takes targets of shape [N, S] only, not concatenated ones");
+  if (call.rank("targets") != 2)
+    throw Unsupported("ctc_loss takes targets of shape [N, S] only, not concatenated ones");
   if (call.rank("log_probs") != 3) throw Unsupported("ctc_loss takes log_probs of shape [T, N, C] only");
   std::vector<std::int64_t> input_lengths = lengths(call, "input_lengths");
   std::vector<std::int64_t> target_lengths = lengths(call, "target_lengths");

@@ -1,7 +1,7 @@
 // Running sums, products, extrema along an axis.
 //
-// Where the engine has no operator, a doubling scheme: after step k each item stands for the 2^k items up to it, so an axis
-// of n items takes log2(n) rounds of a slice, a combination and a concatenation.
+// Where the engine has no operator, a doubling scheme: after step k each item stands for the 2^k items up to it, so an
+// axis of n items takes log2(n) rounds of a slice, a combination and a concatenation.
 
 #include <functional>
 
@@ -33,9 +33,7 @@ Columns run(Call& call, Columns columns, int axis, const Combine& combine) {
 }
 
 Combine binary_operator(Builder& b, std::string op) {
-  return [&b, op](const Columns& earlier, const Columns& later) {
-    return Columns{b.binary(op, earlier[0], later[0])};
-  };
+  return [&b, op](const Columns& earlier, const Columns& later) { return Columns{b.binary(op, earlier[0], later[0])}; };
 }
 
 // Results of rank 0 or without items are the input.
@@ -61,8 +59,8 @@ Value log_add_exp(Builder& b, Value first, Value second) {
   DType dtype = b.dtype(first);
   Value top = b.binary("max", first, second);
   Value shift = b.select(b.binary("eq", b.unary("abs", top), b.literal(1.0 / 0.0, dtype)), b.literal(0.0, dtype), top);
-  Value sum = b.binary("add", b.unary("exp", b.binary("sub", first, shift)),
-                       b.unary("exp", b.binary("sub", second, shift)));
+  Value sum =
+      b.binary("add", b.unary("exp", b.binary("sub", first, shift)), b.unary("exp", b.binary("sub", second, shift)));
   return b.binary("add", b.unary("log", sum), shift);
 }
 

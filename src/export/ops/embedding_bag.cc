@@ -12,8 +12,9 @@ enum Mode { kSum = 0, kMean = 1, kMax = 2 };
 std::vector<std::int64_t> bag_bounds(const Call& call) {
   ConstantPtr offsets = call.constant("offsets");
   if (!offsets) {
-    throw Unsupported("embedding_bag whose offsets depend on an input: the sizes of the bags are known only when it runs",
-                      "give it indices of rank 2, or constant offsets");
+    throw Unsupported(
+        "embedding_bag whose offsets depend on an input: the sizes of the bags are known only when it runs",
+        "give it indices of rank 2, or constant offsets");
   }
   std::vector<std::int64_t> bounds = offsets->to_integers();
   if (call.flag("include_last_offset") && !bounds.empty()) bounds.pop_back();

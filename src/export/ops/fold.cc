@@ -9,7 +9,7 @@ namespace torch2nnef {
 namespace {
 
 struct Columns {
-  std::vector<std::int64_t> kernel, stride, dilation, padding;   // of both axes
+  std::vector<std::int64_t> kernel, stride, dilation, padding;  // of both axes
 };
 
 Columns read_columns(const Call& call) {
@@ -99,14 +99,16 @@ void lower_col2im(Call& call) {
     const Dim windows = windows_along(columns, axis, sizes.at(axis));
     image.push_back(windows);
     // The end of the image that no window reaches stays zero.
-    const std::int64_t reach = window_extent(columns.kernel[axis], columns.dilation[axis]), amount = columns.padding[axis];
+    const std::int64_t reach = window_extent(columns.kernel[axis], columns.dilation[axis]),
+                       amount = columns.padding[axis];
     const std::int64_t rest = remainder(sizes[axis] + 2 * amount - reach, Dim(columns.stride[axis])).value();
     crop.emplace_back(amount, std::max<std::int64_t>(amount - rest, 0));
     beyond.emplace_back(0, std::max<std::int64_t>(rest - amount, 0));
   }
   Value filters = call.variable("filters", placing_filters(dtype, channels, columns.kernel));
-  Value y = b.add("deconv", {b.reshape(x, image), filters},
-                  {{"padding", crop}, {"stride", columns.stride}, {"dilation", columns.dilation}, {"groups", channels}});
+  Value y =
+      b.add("deconv", {b.reshape(x, image), filters},
+            {{"padding", crop}, {"stride", columns.stride}, {"dilation", columns.dilation}, {"groups", channels}});
   y = pad_with_zeros(call, y, beyond);
   call.result(b.cast(has_batch ? y : b.squeeze(y, {0}), call.result_dtype()));
 }

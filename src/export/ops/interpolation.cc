@@ -51,8 +51,7 @@ Taps cubic_taps(const AxisResample& axis, std::int64_t output) {
   Taps taps;
   for (int offset = -1; offset <= 2; ++offset) {
     const std::int64_t input = static_cast<std::int64_t>(whole) + offset;
-    taps.emplace_back(std::clamp<std::int64_t>(input, 0, axis.inputs - 1),
-                      cubic_kernel(place - whole - offset, -0.75));
+    taps.emplace_back(std::clamp<std::int64_t>(input, 0, axis.inputs - 1), cubic_kernel(place - whole - offset, -0.75));
   }
   return taps;
 }

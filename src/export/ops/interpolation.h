@@ -13,10 +13,10 @@ enum class Resample { kNearest, kNearestExact, kLinear, kCubic };
 
 struct AxisResample {
   std::int64_t inputs = 0, outputs = 0;
-  std::optional<double> scale;             // outputs per input, when the model gave it
+  std::optional<double> scale;  // outputs per input, when the model gave it
   bool align_corners = false;
   bool antialias = false;
-  bool in_double = false;                  // torch's kernels compute places in the dtype of the items
+  bool in_double = false;  // torch's kernels compute places in the dtype of the items
 };
 
 // One place for each item: kNearest and kNearestExact.

@@ -9,7 +9,7 @@ namespace torch2nnef {
 
 struct SymbolicAxis {
   Dim inputs, outputs;
-  std::optional<double> scale;             // outputs per input, when the model gave it
+  std::optional<double> scale;  // outputs per input, when the model gave it
   bool align_corners = false;
 };
 

@@ -204,7 +204,8 @@ void lower_pad_sequence(Call& call) {
   call.result(join(call, parts, batch_first ? 0 : 1));
 }
 
-// Which items come together does not depend on their values: places in order, each place once, or as often as one likes.
+// Which items come together does not depend on their values: places in order, each place once, or as often as one
+// likes.
 void lower_combinations(Call& call) {
   Builder& b = call.builder();
   std::int64_t size = call.shape("self").at(0).value(), width = call.integer("r");

@@ -1,5 +1,5 @@
-// Determinants, inverses and linear systems of a small, static size. Eigenvalues, singular values and what needs them are
-// refused: they are iterations of a length that depends on the numbers.
+// Determinants, inverses and linear systems of a small, static size. Eigenvalues, singular values and what needs them
+// are refused: they are iterations of a length that depends on the numbers.
 
 #include <limits>
 #include <tuple>
@@ -79,7 +79,8 @@ void lower_inverse(Call& call) {
 
 // Both with the same leading axes.
 void align_leading(Builder& b, Value& matrix, Value& right) {
-  Shape left(b.shape(matrix).begin(), b.shape(matrix).end() - 2), other(b.shape(right).begin(), b.shape(right).end() - 2);
+  Shape left(b.shape(matrix).begin(), b.shape(matrix).end() - 2),
+      other(b.shape(right).begin(), b.shape(right).end() - 2);
   Shape lead = nnef::broadcast(left, other), of_matrix = lead, of_right = lead;
   of_matrix.insert(of_matrix.end(), b.shape(matrix).end() - 2, b.shape(matrix).end());
   of_right.insert(of_right.end(), b.shape(right).end() - 2, b.shape(right).end());
@@ -201,7 +202,8 @@ void register_linalg(Registry& registry) {
   registry.add("aten::linalg_tensorsolve", lower_tensor_solve, kLimits);
   registry.add(
       "aten::linalg_eig aten::linalg_eigh aten::linalg_eigvals aten::linalg_eigvalsh aten::linalg_svd "
-      "aten::linalg_svdvals aten::svd aten::linalg_qr aten::qr aten::geqrf aten::ormqr aten::linalg_pinv aten::pinverse "
+      "aten::linalg_svdvals aten::svd aten::linalg_qr aten::qr aten::geqrf aten::ormqr aten::linalg_pinv "
+      "aten::pinverse "
       "aten::linalg_lstsq aten::linalg_matrix_rank aten::linalg_cond aten::nuclear_norm aten::linalg_matrix_exp "
       "aten::matrix_exp aten::linalg_householder_product",
       refuse_iteration, "always refused", Domain::kBoth);

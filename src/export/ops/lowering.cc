@@ -223,8 +223,9 @@ Argument Call::scalar_as(std::string_view name, DType dtype) {
   if (const double* number = std::get_if<double>(&found.is)) {
     bool integral = std::trunc(*number) == *number && std::abs(*number) < 9e18;
     if (nnef::is_float(dtype)) return b_.literal(*number, dtype);
-    if (!integral) throw std::logic_error(call_.full_name() + ": the fraction " + std::to_string(*number) +
-                                          " next to an integer tensor");
+    if (!integral)
+      throw std::logic_error(call_.full_name() + ": the fraction " + std::to_string(*number) +
+                             " next to an integer tensor");
     return b_.literal(static_cast<std::int64_t>(*number), dtype);
   }
   Dim integer = dim(name);

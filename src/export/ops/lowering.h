@@ -1,8 +1,8 @@
 // What a lowering sees of a call, and the registry of lowerings.
 //
-// A lowering is a function on a Call: it reads arguments by schema name, adds operations through the builder and sets the
-// results. Sizes and integer arguments are nnef::Dim; asking a symbolic one for its number throws Unsupported with the
-// Python line. The driver compares every result's dtype and shape with what the recorder saw.
+// A lowering is a function on a Call: it reads arguments by schema name, adds operations through the builder and sets
+// the results. Sizes and integer arguments are nnef::Dim; asking a symbolic one for its number throws Unsupported with
+// the Python line. The driver compares every result's dtype and shape with what the recorder saw.
 #pragma once
 
 #include <cstdint>
@@ -31,8 +31,8 @@ struct ComplexParts {
   Value re, im;
 };
 
-// Maps the values of a Tape to those of the graph while it is lowered. A complex value stands there in one of two forms,
-// each made from the other when it is asked for: its parts, or packed, one real tensor of shape [.., 2] as
+// Maps the values of a Tape to those of the graph while it is lowered. A complex value stands there in one of two
+// forms, each made from the other when it is asked for: its parts, or packed, one real tensor of shape [.., 2] as
 // torch.view_as_real gives it.
 class ValueMap {
  public:
@@ -40,7 +40,7 @@ class ValueMap {
   // The graph's value; a constant becomes a variable at its first use. Throws Unsupported for a dtype that the format
   // lacks, complex ones included.
   Value get(TapeValue value);
-  ComplexParts parts(TapeValue value);                   // of a complex value
+  ComplexParts parts(TapeValue value);  // of a complex value
   Value packed(TapeValue value);
   void set(TapeValue value, Value graph_value);
   void set_parts(TapeValue value, ComplexParts parts);
@@ -51,7 +51,7 @@ class ValueMap {
  private:
   const Tape& tape_;
   Builder& builder_;
-  std::vector<Value> values_;                            // complex ones packed
+  std::vector<Value> values_;  // complex ones packed
   std::map<TapeValue, ComplexParts> parts_;
 };
 
@@ -70,33 +70,33 @@ class Call {
   Builder& builder() { return b_; }
 
   // --- arguments, by schema name. A name that the schema lacks is an internal error (std::logic_error). ---
-  bool has(std::string_view name) const;                 // the schema has it and it is not None
+  bool has(std::string_view name) const;  // the schema has it and it is not None
   bool is_default(std::string_view name) const;
-  Value tensor(std::string_view name);                   // Unsupported when None
+  Value tensor(std::string_view name);  // Unsupported when None
   std::optional<Value> optional_tensor(std::string_view name);
-  std::vector<Value> tensors(std::string_view name);     // Tensor[]; Unsupported when one is None
-  std::vector<std::optional<Value>> optional_tensors(std::string_view name);   // Tensor?[]
-  bool is_complex(std::string_view name) const;          // a tensor that is given and is complex
-  ComplexParts parts(std::string_view name) { return values_.parts(tape_value(name)); }   // of a complex tensor
+  std::vector<Value> tensors(std::string_view name);                          // Tensor[]; Unsupported when one is None
+  std::vector<std::optional<Value>> optional_tensors(std::string_view name);  // Tensor?[]
+  bool is_complex(std::string_view name) const;                               // a tensor that is given and is complex
+  ComplexParts parts(std::string_view name) { return values_.parts(tape_value(name)); }  // of a complex tensor
   Value packed(std::string_view name) { return values_.packed(tape_value(name)); }
   ComplexParts parts(TapeValue value) { return values_.parts(value); }
-  ConstantPtr constant(std::string_view name) const;     // null when the tensor is not a constant
+  ConstantPtr constant(std::string_view name) const;  // null when the tensor is not a constant
   TapeValue tape_value(std::string_view name) const;
-  Value value(TapeValue value) { return values_.get(value); }      // an item of a list that was read from the call
-  const TapeValueInfo& info(std::string_view name) const;          // recorder's facts of a tensor argument
+  Value value(TapeValue value) { return values_.get(value); }  // an item of a list that was read from the call
+  const TapeValueInfo& info(std::string_view name) const;      // recorder's facts of a tensor argument
   ScalarType type(std::string_view name) const { return info(name).type; }
   const Shape& shape(std::string_view name) const { return info(name).shape; }
   int rank(std::string_view name) const { return static_cast<int>(shape(name).size()); }
 
-  Dim dim(std::string_view name) const;                  // int, maybe symbolic
-  std::int64_t integer(std::string_view name) const;     // int; Unsupported when symbolic
-  std::vector<Dim> dims(std::string_view name) const;    // int[] (an int counts as a list of one)
+  Dim dim(std::string_view name) const;                // int, maybe symbolic
+  std::int64_t integer(std::string_view name) const;   // int; Unsupported when symbolic
+  std::vector<Dim> dims(std::string_view name) const;  // int[] (an int counts as a list of one)
   std::vector<std::int64_t> integers(std::string_view name) const;
-  double number(std::string_view name) const;            // float, int or bool Scalar; Unsupported when symbolic
-  std::vector<double> numbers(std::string_view name) const;   // float[]
+  double number(std::string_view name) const;                // float, int or bool Scalar; Unsupported when symbolic
+  std::vector<double> numbers(std::string_view name) const;  // float[]
   bool flag(std::string_view name) const;
   std::string text(std::string_view name) const;
-  bool is_integer_number(std::string_view name) const;   // a Scalar that is an int (or bool), not a float
+  bool is_integer_number(std::string_view name) const;  // a Scalar that is an int (or bool), not a float
   // An axis argument made non-negative for a tensor of that rank (rank 0 counts as 1). Unsupported when out of range.
   int axis(std::string_view name, int rank) const;
   // int[]? dim: sorted distinct non-negative axes; all axes when None, and when empty if `empty_is_all`.
@@ -107,10 +107,10 @@ class Call {
   bool wanted(std::size_t index = 0) const;
   const TapeValueInfo& result_info(std::size_t index = 0) const;
   ScalarType result_type(std::size_t index = 0) const { return result_info(index).type; }
-  DType result_dtype(std::size_t index = 0) const;       // Unsupported for dtypes that the format lacks
+  DType result_dtype(std::size_t index = 0) const;  // Unsupported for dtypes that the format lacks
   const Shape& result_shape(std::size_t index = 0) const { return result_info(index).shape; }
   void result(Value value) { result(0, value); }
-  void result(std::size_t index, Value value);           // must have result_dtype(index) and result_shape(index)
+  void result(std::size_t index, Value value);  // must have result_dtype(index) and result_shape(index)
   // A complex result: real tensors of part_dtype(index) and result_shape(index), or that shape and a last axis of 2.
   DType part_dtype(std::size_t index = 0) const;
   void result_parts(std::size_t index, ComplexParts parts);
@@ -147,11 +147,11 @@ bool covers(Domain domain, bool is_complex);
 
 // How one operator is lowered, for --list-ops, --explain and the support page.
 struct Lowering {
-  std::string name;                  // "aten::softplus" for every overload, or "aten::add.Tensor"
+  std::string name;  // "aten::softplus" for every overload, or "aten::add.Tensor"
   enum class Kind { kCode, kRow } kind = Kind::kCode;
   LoweringFunction lower;
-  std::string source;                // the row's text, or the name of the file for code
-  std::string notes;                 // limits, one sentence, or ""
+  std::string source;  // the row's text, or the name of the file for code
+  std::string notes;   // limits, one sentence, or ""
   Domain domain = Domain::kReal;
 };
 
@@ -161,12 +161,11 @@ class Registry {
   // name: the first that applies wins (a row that does not apply throws DoesNotApply). Code added later stands behind.
   void add(Lowering lowering);
   // Short form for code: names separated by blanks.
-  void add(std::string_view names, LoweringFunction lower, std::string_view notes = "",
-           Domain domain = Domain::kReal);
+  void add(std::string_view names, LoweringFunction lower, std::string_view notes = "", Domain domain = Domain::kReal);
   // Candidates for a call, overload first.
   std::vector<const Lowering*> find(const TapeCall& call) const;
-  std::vector<const Lowering*> all() const;              // sorted by name
-  void set_source(std::string file) { source_ = std::move(file); }   // for what follows
+  std::vector<const Lowering*> all() const;                         // sorted by name
+  void set_source(std::string file) { source_ = std::move(file); }  // for what follows
 
  private:
   std::map<std::string, std::vector<Lowering>, std::less<>> by_name_;

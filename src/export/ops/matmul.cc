@@ -61,9 +61,7 @@ void add_product(Call& call, Value product) {
 void lower_addmm(Call& call) {
   add_product(call, matmul(call.builder(), operand(call, "mat1"), operand(call, "mat2")));
 }
-void lower_addmv(Call& call) {
-  add_product(call, matmul(call.builder(), operand(call, "mat"), operand(call, "vec")));
-}
+void lower_addmv(Call& call) { add_product(call, matmul(call.builder(), operand(call, "mat"), operand(call, "vec"))); }
 void lower_baddbmm(Call& call) {
   add_product(call, matmul(call.builder(), operand(call, "batch1"), operand(call, "batch2")));
 }
@@ -92,7 +90,8 @@ Letters fresh_letters(int rank, int first) {
 }
 
 // The axes `axes_x` of x against `axes_y` of y; the others in order.
-void contract_axes(Call& call, std::string_view y_name, const std::vector<int>& axes_x, const std::vector<int>& axes_y) {
+void contract_axes(Call& call, std::string_view y_name, const std::vector<int>& axes_x,
+                   const std::vector<int>& axes_y) {
   Builder& b = call.builder();
   Value x = operand(call, "self"), y = operand(call, y_name);
   Letters of_x = fresh_letters(b.rank(x), 0), of_y = fresh_letters(b.rank(y), b.rank(x)), result;

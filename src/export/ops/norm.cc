@@ -36,7 +36,8 @@ void lower_layer_norm(Call& call) {
   const Normalized statistics = normalized(call, x, axes, call.number("eps"));
   if (call.wanted(1) || call.wanted(2)) set_statistics(call, statistics, b.shape(statistics.mean));
   if (!call.wanted(0)) return;
-  Value y = scaled_and_shifted(call, statistics.y, optional_as(call, "weight", dtype), optional_as(call, "bias", dtype));
+  Value y =
+      scaled_and_shifted(call, statistics.y, optional_as(call, "weight", dtype), optional_as(call, "bias", dtype));
   call.result(b.cast(y, call.result_dtype()));
 }
 
@@ -52,7 +53,8 @@ void lower_rms_norm(Call& call) {
   Value mean = mean_over(call, b.unary("square", x), axes);
   Value scale = b.unary("rsqrt", b.binary("add", mean, call.has("eps") ? call.number("eps") : own_eps));
   Value y = b.cast(b.binary("mul", x, scale), *to_nnef(call.type("input")));
-  if (call.has("weight")) y = b.binary("mul", b.cast(y, call.result_dtype()), call.tensor_as("weight", call.result_dtype()));
+  if (call.has("weight"))
+    y = b.binary("mul", b.cast(y, call.result_dtype()), call.tensor_as("weight", call.result_dtype()));
   call.result(b.cast(y, call.result_dtype()));
 }
 

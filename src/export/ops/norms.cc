@@ -9,9 +9,7 @@
 namespace torch2nnef {
 namespace {
 
-Value floating(Call& call, std::string_view name) {
-  return call.tensor_as(name, arithmetic_type(call.result_dtype()));
-}
+Value floating(Call& call, std::string_view name) { return call.tensor_as(name, arithmetic_type(call.result_dtype())); }
 
 void set_result(Call& call, Value y) { call.result(call.builder().cast(y, call.result_dtype())); }
 
@@ -28,7 +26,8 @@ void lower_frobenius_norm(Call& call) {
   set_result(call, vector_norm(call.builder(), floating(call, "self"), 2, reduction_of(call)));
 }
 
-// The largest or smallest sum of sizes along the first of two axes; the norms of order 2 and "nuc" need singular values.
+// The largest or smallest sum of sizes along the first of two axes; the norms of order 2 and "nuc" need singular
+// values.
 Value matrix_norm(Call& call, double order, int row_axis, int column_axis, bool keepdim) {
   Builder& b = call.builder();
   if (std::abs(order) != 1 && !std::isinf(order)) {

@@ -155,7 +155,8 @@ Value pad_constant(Call& call, Value x, const std::vector<Amount>& amounts, std:
     if (operator_takes(dtype, 0, amounts)) return pad_by_operator(call, x, amounts, "constant", 0);
     return pad_by_blocks(call, x, amounts, constant_of(call, 0, dtype));
   }
-  bool is_number = !call.tape_call().find(name)->value() && (!call.is_integer_number(name) || call.dim(name).is_constant());
+  bool is_number =
+      !call.tape_call().find(name)->value() && (!call.is_integer_number(name) || call.dim(name).is_constant());
   if (is_number && operator_takes(dtype, call.number(name), amounts)) {
     return pad_by_operator(call, x, amounts, "constant", call.number(name));
   }
@@ -195,10 +196,14 @@ void pad(Call& call, Border border, std::string_view amounts_name, std::string_v
   if (is_nothing(amounts)) return call.result(x);
   if (is_empty(call.builder().shape(x)) && border != Border::kConstant) throw Unsupported("a border of nothing");
   switch (border) {
-    case Border::kConstant: return call.result(pad_constant(call, x, amounts, value_name));
-    case Border::kReflect: return call.result(pad_mirrored(call, x, amounts, "reflect"));
-    case Border::kReplicate: return call.result(pad_mirrored(call, x, amounts, "replicated"));
-    case Border::kCircular: return call.result(pad_circular(call, x, amounts));
+    case Border::kConstant:
+      return call.result(pad_constant(call, x, amounts, value_name));
+    case Border::kReflect:
+      return call.result(pad_mirrored(call, x, amounts, "reflect"));
+    case Border::kReplicate:
+      return call.result(pad_mirrored(call, x, amounts, "replicated"));
+    case Border::kCircular:
+      return call.result(pad_circular(call, x, amounts));
   }
 }
 

@@ -127,9 +127,8 @@ void lower_average_pool(Call& call, std::size_t spatial) {
   const Shape sizes = last_axes(call.shape("self"), spatial);
   Planes planes(call, call.tensor_as("self", window_dtype(call.result_dtype())), spatial);
   const std::vector<std::int64_t> room = ceiling_room(pool, sizes);
-  Value y = call.has("divisor_override")
-                ? sum_over(call, pool, planes.value(), room, call.integer("divisor_override"))
-                : average(call, pool, planes.value(), room, call.flag("count_include_pad"));
+  Value y = call.has("divisor_override") ? sum_over(call, pool, planes.value(), room, call.integer("divisor_override"))
+                                         : average(call, pool, planes.value(), room, call.flag("count_include_pad"));
   call.result(b.cast(planes.restored(without_surplus(call, pool, y, sizes)), call.result_dtype()));
 }
 
@@ -140,9 +139,10 @@ void register_pool(Registry& registry);
 void register_pool(Registry& registry) {
   for (std::size_t spatial = 1; spatial <= 3; ++spatial) {
     const std::string d = std::to_string(spatial) + "d";
-    registry.add("aten::max_pool" + d + " aten::max_pool" + d + "_with_indices aten::mkldnn_max_pool" + d,
-                 [spatial](Call& call) { lower_max_pool(call, spatial); },
-                 "NaN is dropped, and a window of -inf alone gives the least finite number: the engine's maximum");
+    registry.add(
+        "aten::max_pool" + d + " aten::max_pool" + d + "_with_indices aten::mkldnn_max_pool" + d,
+        [spatial](Call& call) { lower_max_pool(call, spatial); },
+        "NaN is dropped, and a window of -inf alone gives the least finite number: the engine's maximum");
     registry.add("aten::avg_pool" + d, [spatial](Call& call) { lower_average_pool(call, spatial); });
   }
 }

@@ -10,7 +10,7 @@
 namespace torch2nnef {
 
 struct Pool {
-  std::vector<std::int64_t> kernel, stride, dilation, padding;   // one number a spatial axis
+  std::vector<std::int64_t> kernel, stride, dilation, padding;  // one number a spatial axis
   bool ceil_mode = false;
 
   std::size_t spatial() const { return kernel.size(); }

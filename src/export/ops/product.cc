@@ -68,8 +68,8 @@ void drop_broadcast(Builder& b, Operand& one, const Operand& other) {
   Operand kept;
   std::vector<int> axes;
   for (int letter : one.letters) {
-    bool is_broadcast = contains(other.letters, letter) && size_of(b, one, letter) == Dim(1) &&
-                        size_of(b, other, letter) != Dim(1);
+    bool is_broadcast =
+        contains(other.letters, letter) && size_of(b, one, letter) == Dim(1) && size_of(b, other, letter) != Dim(1);
     if (is_broadcast) {
       axes.push_back(one.axis_of(letter));
     } else {

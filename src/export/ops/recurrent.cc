@@ -7,8 +7,8 @@
 namespace torch2nnef {
 namespace {
 
-// The engine's sigmoid lacks double precision. The one is no literal of that dtype, which would be a tensor file: a scan's
-// body has none.
+// The engine's sigmoid lacks double precision. The one is no literal of that dtype, which would be a tensor file: a
+// scan's body has none.
 Value sigmoid(Builder& b, Value x) {
   if (b.dtype(x) != DType::kF64) return b.unary("sigmoid", x);
   Value growth = b.unary("exp", b.unary("neg", x));
@@ -69,10 +69,14 @@ struct Bindings {
 
 const char* name_of(Cell cell) {
   switch (cell) {
-    case Cell::kLstm: return "lstm_step";
-    case Cell::kGru: return "gru_step";
-    case Cell::kTanh: return "rnn_tanh_step";
-    case Cell::kRelu: return "rnn_relu_step";
+    case Cell::kLstm:
+      return "lstm_step";
+    case Cell::kGru:
+      return "gru_step";
+    case Cell::kTanh:
+      return "rnn_tanh_step";
+    case Cell::kRelu:
+      return "rnn_relu_step";
   }
   return "";
 }
@@ -138,12 +142,9 @@ LayerResult scan_layer(Builder& b, Cell cell, const Bindings& given, bool is_rev
   }
   Argument::Array scan;
   scan.items.push_back(Argument::tuple({"step_x", given.x, 0, chunk}));
-  std::vector<Value> results = b.add_multi("tract_core_scan", {},
-                                           {{"body", add_body(b, cell, given)},
-                                            {"scan", scan},
-                                            {"full", full},
-                                            {"state", state},
-                                            {"output", output}});
+  std::vector<Value> results = b.add_multi(
+      "tract_core_scan", {},
+      {{"body", add_body(b, cell, given)}, {"scan", scan}, {"full", full}, {"state", state}, {"output", output}});
   return {results.at(0), {results.at(1), given.start.c ? results.at(2) : Value{}}};
 }
 
@@ -159,10 +160,14 @@ Value input_gates(Builder& b, Cell cell, Value x, const CellWeights& weights) {
 
 CellState cell_step(Builder& b, Cell cell, Value gates, const CellState& before, const CellWeights& weights) {
   switch (cell) {
-    case Cell::kLstm: return lstm_step(b, gates, before, weights);
-    case Cell::kGru: return gru_step(b, gates, before, weights);
-    case Cell::kTanh: return simple_step(b, gates, before, weights, "tanh");
-    case Cell::kRelu: return simple_step(b, gates, before, weights, "relu");
+    case Cell::kLstm:
+      return lstm_step(b, gates, before, weights);
+    case Cell::kGru:
+      return gru_step(b, gates, before, weights);
+    case Cell::kTanh:
+      return simple_step(b, gates, before, weights, "tanh");
+    case Cell::kRelu:
+      return simple_step(b, gates, before, weights, "relu");
   }
   throw std::logic_error("no such cell");
 }

@@ -11,10 +11,10 @@ enum class Cell { kLstm, kGru, kTanh, kRelu };
 
 // Weights of one layer in one direction, rows by gate: i f g o for an LSTM, r z n for a GRU.
 struct CellWeights {
-  Value input;                                // [gates * hidden, features]
-  Value hidden;                               // [gates * hidden, hidden], or [.., projected]
-  std::optional<Value> input_bias, hidden_bias;   // [gates * hidden]
-  std::optional<Value> projection;            // [projected, hidden], LSTM only
+  Value input;                                   // [gates * hidden, features]
+  Value hidden;                                  // [gates * hidden, hidden], or [.., projected]
+  std::optional<Value> input_bias, hidden_bias;  // [gates * hidden]
+  std::optional<Value> projection;               // [projected, hidden], LSTM only
 };
 
 // h is [batch, hidden]; c is for an LSTM only.

@@ -73,8 +73,8 @@ namespace {
 
 Registry make_builtin_registry() {
   Registry registry;
-#define T2N_FAMILY(name)              \
-  registry.set_source(#name ".cc");   \
+#define T2N_FAMILY(name)            \
+  registry.set_source(#name ".cc"); \
   register_##name(registry);
 #include "export/ops/families.def"
 #undef T2N_FAMILY

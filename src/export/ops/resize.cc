@@ -20,8 +20,8 @@ struct Resize {
   Resample kind;
   std::size_t spatial;
   bool align_corners = false, antialias = false;
-  std::vector<std::optional<double>> scales;   // one an axis, as the model gave them
-  Shape sizes, results;                        // spatial ones
+  std::vector<std::optional<double>> scales;  // one an axis, as the model gave them
+  Shape sizes, results;                       // spatial ones
 };
 
 bool same_size(const Resize& resize, std::size_t axis) { return resize.sizes[axis] == resize.results[axis]; }
@@ -73,8 +73,8 @@ Resize read_resize(const Call& call, std::string_view input, Resample kind, std:
 }
 
 AxisResample axis_of(const Resize& resize, std::size_t axis, DType dtype) {
-  return {resize.sizes[axis].value(), resize.results[axis].value(), resize.scales[axis],
-          resize.align_corners,       resize.antialias,             dtype == DType::kF64};
+  return {resize.sizes[axis].value(), resize.results[axis].value(), resize.scales[axis], resize.align_corners,
+          resize.antialias,           dtype == DType::kF64};
 }
 
 bool is_static(const Resize& resize, std::size_t axis) {
@@ -191,8 +191,8 @@ void register_resize(Registry& registry);
 
 void register_resize(Registry& registry) {
   auto add = [&](const char* name, Resample kind, std::size_t spatial, bool antialias = false) {
-    registry.add(name, [=](Call& call) { lower_resize(call, kind, spatial, antialias); },
-                 antialias ? "static axes" : "");
+    registry.add(
+        name, [=](Call& call) { lower_resize(call, kind, spatial, antialias); }, antialias ? "static axes" : "");
   };
   add("aten::upsample_nearest1d", Resample::kNearest, 1);
   add("aten::upsample_nearest2d", Resample::kNearest, 2);

@@ -31,8 +31,8 @@ constexpr std::string_view kHelpers = "row__";
   throw RowError(row.file + ":" + std::to_string(line) + ": " + message);
 }
 
-// "aten__add__Tensor" is "aten::add.Tensor". Underscores around the operator stay: "aten___softmax" is "aten::_softmax",
-// "aten____and____Tensor" is "aten::__and__.Tensor".
+// "aten__add__Tensor" is "aten::add.Tensor". Underscores around the operator stay: "aten___softmax" is
+// "aten::_softmax", "aten____and____Tensor" is "aten::__and__.Tensor".
 std::string operator_name(const Row& row) {
   const std::string& name = row.syntax.name;
   std::size_t space = name.find("__");
@@ -65,9 +65,9 @@ class CallCheck {
   }
 
   void check(const Expression& call) {
-    bool known = is_row_builtin(call.text)  ? true
-                 : is_row_name(call.text)   ? table_.find(call.text) != nullptr
-                                            : dialect_.find(call.text) != nullptr;
+    bool known = is_row_builtin(call.text) ? true
+                 : is_row_name(call.text)  ? table_.find(call.text) != nullptr
+                                           : dialect_.find(call.text) != nullptr;
     if (!known) fail(row_, call.line, call.text + " is neither an operator of the dialect nor a row");
   }
 
@@ -149,7 +149,8 @@ void register_rows(Registry& registry, std::string_view text, std::string_view f
 
 void register_builtin_rows(Registry& registry) {
   std::vector<SourceFile> files;
-  for (const torch2nnef_embedded::File& file : torch2nnef_embedded::row_files()) files.push_back({file.text, file.name});
+  for (const torch2nnef_embedded::File& file : torch2nnef_embedded::row_files())
+    files.push_back({file.text, file.name});
   builtin_table()->rows.clear();
   register_files(registry, files, builtin_table());
 }

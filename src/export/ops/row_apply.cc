@@ -9,12 +9,29 @@
 namespace torch2nnef {
 namespace {
 
-constexpr std::array<std::string_view, 20> kElementwise = {
-    "add", "sub", "mul", "div", "pow", "min", "max", "eq", "ne", "lt", "gt", "le", "ge", "and", "or",
-    "tract_core_bitand", "tract_core_bitor", "tract_core_bitxor", "tract_shl", "tract_shr"};
+constexpr std::array<std::string_view, 20> kElementwise = {"add",
+                                                           "sub",
+                                                           "mul",
+                                                           "div",
+                                                           "pow",
+                                                           "min",
+                                                           "max",
+                                                           "eq",
+                                                           "ne",
+                                                           "lt",
+                                                           "gt",
+                                                           "le",
+                                                           "ge",
+                                                           "and",
+                                                           "or",
+                                                           "tract_core_bitand",
+                                                           "tract_core_bitor",
+                                                           "tract_core_bitxor",
+                                                           "tract_shl",
+                                                           "tract_shr"};
 
-constexpr std::array<std::string_view, 7> kBuiltins = {"rank_of",   "shape_of",  "numel_of",    "dtype_of",
-                                                       "length_of", "range_of",  "does_not_apply"};
+constexpr std::array<std::string_view, 7> kBuiltins = {"rank_of",   "shape_of", "numel_of",      "dtype_of",
+                                                       "length_of", "range_of", "does_not_apply"};
 
 bool is_elementwise(std::string_view op) {
   return std::find(kElementwise.begin(), kElementwise.end(), op) != kElementwise.end();
@@ -55,7 +72,7 @@ DType RowExpander::common_dtype(const std::vector<const RowOperand*>& operands) 
     if (const Value* value = operand->tensor()) {
       all.push_back({from_nnef(b_.dtype(*value)), Promotable::Strength::kTensor});
     } else if (const RowNumber* number = operand->number()) {
-      all.push_back(number->dtype       ? Promotable{from_nnef(*number->dtype), Promotable::Strength::kTensor}
+      all.push_back(number->dtype        ? Promotable{from_nnef(*number->dtype), Promotable::Strength::kTensor}
                     : number->is_float() ? Promotable::float_number()
                     : number->is_bool()  ? Promotable::bool_number()
                                          : Promotable::integer_number());
@@ -71,7 +88,8 @@ Argument RowExpander::as_argument(const RowOperand& operand, DType dtype) {
   if (const Value* value = operand.tensor()) return b_.cast(*value, dtype);
   const RowNumber& number = *operand.number();
   if (number.is_symbolic()) {
-    return b_.add("tract_core_cast", {Argument(*number.dim())}, {{"to", Argument(std::string(nnef::to_string(dtype)))}});
+    return b_.add("tract_core_cast", {Argument(*number.dim())},
+                  {{"to", Argument(std::string(nnef::to_string(dtype)))}});
   }
   if (nnef::is_float(dtype)) return b_.literal(number.to_double(), dtype);
   return b_.literal(number.to_dim().value(), dtype);
@@ -102,8 +120,14 @@ RowOperand RowExpander::apply_unary(const std::string& op, const RowOperand& x) 
 // tract has no comparison and no arithmetic on bool; torch's are those of 0 and 1.
 RowOperand RowExpander::apply_bool_binary(const std::string& op, Value a, Value b) {
   static const std::map<std::string, std::string> table = {
-      {"add", "or"}, {"mul", "and"}, {"max", "or"}, {"min", "and"}, {"ne", "tract_core_xor"},
-      {"tract_core_bitand", "and"}, {"tract_core_bitor", "or"}, {"tract_core_bitxor", "tract_core_xor"},
+      {"add", "or"},
+      {"mul", "and"},
+      {"max", "or"},
+      {"min", "and"},
+      {"ne", "tract_core_xor"},
+      {"tract_core_bitand", "and"},
+      {"tract_core_bitor", "or"},
+      {"tract_core_bitxor", "tract_core_xor"},
   };
   if (takes_logicals(op)) return RowOperand::tensor(b_.binary(op, a, b));
   if (auto found = table.find(op); found != table.end()) return RowOperand::tensor(b_.binary(found->second, a, b));

@@ -77,8 +77,8 @@ class Binder {
     throw DoesNotApply("argument '" + parameter.name + "' is missing");
   }
 
-  // How an argument counts in the promotion of its group: tensors by their recorded facts, numbers by their kind. A number
-  // that is left at its default (the alpha of add) decides nothing.
+  // How an argument counts in the promotion of its group: tensors by their recorded facts, numbers by their kind. A
+  // number that is left at its default (the alpha of add) decides nothing.
   void add_promotable(const ParameterSyntax& parameter, const std::string& name, std::vector<Promotable>& group) const {
     const TapeArgument& argument = *call_.tape_call().find(name);
     if (argument.value()) {
@@ -223,7 +223,7 @@ class Binder {
   Call& call_;
   const Row& row_;
   RowExpander& expander_;
-  std::vector<std::string> names_;      // of the schema, by parameter; "" for none
+  std::vector<std::string> names_;  // of the schema, by parameter; "" for none
   bool has_any_ = false;
   DType any_ = DType::kF32, float_ = DType::kF32;
 };

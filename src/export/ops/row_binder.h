@@ -5,8 +5,8 @@
 
 namespace torch2nnef {
 
-// The parameters of `row` as the call has them, cast to the dtype in which the row computes. Throws DoesNotApply when the
-// call has an argument that the row cannot take.
+// The parameters of `row` as the call has them, cast to the dtype in which the row computes. Throws DoesNotApply when
+// the call has an argument that the row cannot take.
 RowBindings bind_call(Call& call, const Row& row, RowExpander& expander);
 
 }  // namespace torch2nnef

@@ -22,8 +22,8 @@ constexpr int kDeepestCall = 160;
 // The dialect's operator behind a symbol.
 std::string operator_of(const std::string& symbol) {
   static const std::map<std::string, std::string> table = {
-      {"+", "add"}, {"-", "sub"}, {"*", "mul"},  {"/", "div"}, {"^", "pow"},  {"<", "lt"},   {"<=", "le"},
-      {">", "gt"},  {">=", "ge"}, {"==", "eq"},  {"!=", "ne"}, {"&&", "and"}, {"||", "or"},
+      {"+", "add"}, {"-", "sub"}, {"*", "mul"}, {"/", "div"}, {"^", "pow"},  {"<", "lt"},  {"<=", "le"},
+      {">", "gt"},  {">=", "ge"}, {"==", "eq"}, {"!=", "ne"}, {"&&", "and"}, {"||", "or"},
   };
   auto found = table.find(symbol);
   return found == table.end() ? "" : found->second;
@@ -97,11 +97,16 @@ void RowExpander::assign(Frame& frame, const nnef::AssignmentSyntax& assignment)
 
 RowOperand RowExpander::evaluate(Frame& frame, const Expression& expression) {
   switch (expression.kind) {
-    case Kind::kInteger: return RowOperand::number(Dim(static_cast<std::int64_t>(std::stoll(expression.text))));
-    case Kind::kFloat: return RowOperand::number(parse_float(expression.text));
-    case Kind::kString: return RowOperand::text(expression.text);
-    case Kind::kLogical: return RowOperand::logical(expression.text == "true");
-    case Kind::kIdentifier: return evaluate_identifier(frame, expression);
+    case Kind::kInteger:
+      return RowOperand::number(Dim(static_cast<std::int64_t>(std::stoll(expression.text))));
+    case Kind::kFloat:
+      return RowOperand::number(parse_float(expression.text));
+    case Kind::kString:
+      return RowOperand::text(expression.text);
+    case Kind::kLogical:
+      return RowOperand::logical(expression.text == "true");
+    case Kind::kIdentifier:
+      return evaluate_identifier(frame, expression);
     case Kind::kArray:
     case Kind::kTuple: {
       RowOperand::List items;
@@ -113,15 +118,19 @@ RowOperand RowExpander::evaluate(Frame& frame, const Expression& expression) {
       if (expression.text == "+") return operand;
       return apply_unary(expression.text == "-" ? "neg" : "not", operand);
     }
-    case Kind::kBinary: return evaluate_binary(frame, expression);
+    case Kind::kBinary:
+      return evaluate_binary(frame, expression);
     case Kind::kIfElse: {
       bool chosen = truth(frame.row, expression, evaluate(frame, *expression.children.at(1)));
       return evaluate(frame, *expression.children.at(chosen ? 0 : 2));
     }
     case Kind::kSubscript:
-    case Kind::kSlice: return evaluate_subscript(frame, expression);
-    case Kind::kComprehension: return evaluate_comprehension(frame, expression);
-    case Kind::kInvocation: return invoke(frame, expression, 1).at(0);
+    case Kind::kSlice:
+      return evaluate_subscript(frame, expression);
+    case Kind::kComprehension:
+      return evaluate_comprehension(frame, expression);
+    case Kind::kInvocation:
+      return invoke(frame, expression, 1).at(0);
   }
   fail(frame.row, expression, "an expression of an unknown kind");
 }

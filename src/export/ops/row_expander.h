@@ -48,7 +48,7 @@ class RowExpander {
     RowBindings names;
   };
   using Expression = nnef::Expression;
-  using Named = std::vector<std::pair<std::string, RowOperand>>;   // arguments of an invocation, "" for positional
+  using Named = std::vector<std::pair<std::string, RowOperand>>;  // arguments of an invocation, "" for positional
 
   RowOperand evaluate(Frame& frame, const Expression& expression);
   RowOperand evaluate_binary(Frame& frame, const Expression& expression);

@@ -95,7 +95,8 @@ std::optional<RowNumber> fold(const std::string& op, const RowNumber& a, const R
     return RowNumber{found->second(a.to_double(), b.to_double()), {}};
   }
   if (!a.is_float() && !b.is_float()) {
-    if (std::optional<Dim> dim = fold_dims(op, a.to_dim(), b.to_dim())) return RowNumber{*dim, result_dtype(a.dtype, b.dtype, false)};
+    if (std::optional<Dim> dim = fold_dims(op, a.to_dim(), b.to_dim()))
+      return RowNumber{*dim, result_dtype(a.dtype, b.dtype, false)};
   }
   auto found = float_table().find(op);
   if (found == float_table().end()) return std::nullopt;

@@ -22,8 +22,8 @@ struct RowNumber {
   bool is_bool() const { return std::holds_alternative<bool>(is); }
   bool is_symbolic() const { return dim() && !dim()->is_constant(); }
   const nnef::Dim* dim() const { return std::get_if<nnef::Dim>(&is); }
-  double to_double() const;      // throws nnef::SymbolicDimError for a symbolic one
-  nnef::Dim to_dim() const;      // throws std::logic_error for a float that is not an integer
+  double to_double() const;  // throws nnef::SymbolicDimError for a symbolic one
+  nnef::Dim to_dim() const;  // throws std::logic_error for a float that is not an integer
 };
 
 struct RowOperand {
@@ -46,10 +46,10 @@ struct RowOperand {
   const List* list() const { return std::get_if<List>(&is); }
 };
 
-// Arithmetic on numbers, done at expansion. `op` is the dialect's name ("add", "lt", "and", "exp"); nullopt when numbers
-// have no such operator. `div` is true division, an integer where it is exact; a symbolic operand allows add, sub, mul,
-// min, max and exact division. A symbolic number equals what is equal at all sizes and nothing else: rows ask for special
-// cases (`alpha == 1`), and what they say for all others must hold for a symbolic number.
+// Arithmetic on numbers, done at expansion. `op` is the dialect's name ("add", "lt", "and", "exp"); nullopt when
+// numbers have no such operator. `div` is true division, an integer where it is exact; a symbolic operand allows add,
+// sub, mul, min, max and exact division. A symbolic number equals what is equal at all sizes and nothing else: rows ask
+// for special cases (`alpha == 1`), and what they say for all others must hold for a symbolic number.
 std::optional<RowNumber> fold(const std::string& op, const RowNumber& a, const RowNumber& b);
 std::optional<RowNumber> fold(const std::string& op, const RowNumber& a);
 

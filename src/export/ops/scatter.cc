@@ -114,8 +114,8 @@ double neutral(std::string_view reduction, DType dtype) {
   bool is_max = reduction == "max";
   if (reduction == "add") return 0;
   if (reduction == "mul") return 1;
-  if (nnef::is_float(dtype)) return is_max ? -std::numeric_limits<double>::infinity()
-                                           : std::numeric_limits<double>::infinity();
+  if (nnef::is_float(dtype))
+    return is_max ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
   int bits = static_cast<int>(nnef::item_size(dtype)) * 8 - (nnef::is_signed(dtype) ? 1 : 0);
   if (bits > 52) throw Unsupported("scatter_reduce of 64-bit integers without the old values");
   if (is_max) return nnef::is_signed(dtype) ? -std::ldexp(1.0, bits) : 0;
@@ -139,7 +139,7 @@ void scatter_reduced(Call& call, std::string_view reduce, bool include_self) {
   Scatter scatter = read_scatter(call);
   DType dtype = call.result_dtype();
   static const std::map<std::string_view, std::string_view> kReductions = {
-      {"sum", "add"}, {"add", "add"},  {"prod", "mul"}, {"multiply", "mul"},
+      {"sum", "add"},  {"add", "add"},  {"prod", "mul"}, {"multiply", "mul"},
       {"amax", "max"}, {"amin", "min"}, {"mean", "add"}};
   auto found = kReductions.find(reduce);
   if (found == kReductions.end()) throw Unsupported("scatter with reduce='" + std::string(reduce) + "'");
@@ -216,7 +216,8 @@ void lower_index_reduce(Call& call) {
   Shape shape = b.shape(x);
   shape[static_cast<std::size_t>(axis)] = b.shape(index).at(0);
   if (!call.flag("include_self")) {
-    x = scatter_rows(call, x, axis, index, filled(call, constant_of(call, neutral(found->second, dtype), dtype), shape));
+    x = scatter_rows(call, x, axis, index,
+                     filled(call, constant_of(call, neutral(found->second, dtype), dtype), shape));
   }
   Value updates = reshape_to(call, call.tensor_as("source", dtype), shape);
   call.result(reshape_to(call, scatter_rows(call, x, axis, index, updates, found->second), call.result_shape()));

@@ -141,9 +141,12 @@ Sign sign_of(const Call& call, const Dim& dim) {
 
 Dim wrap_position(const Call& call, const Dim& position, const Dim& size) {
   switch (sign_of(call, position)) {
-    case Sign::kNotNegative: return position;
-    case Sign::kNegative: return size + position;
-    case Sign::kBoth: break;
+    case Sign::kNotNegative:
+      return position;
+    case Sign::kNegative:
+      return size + position;
+    case Sign::kBoth:
+      break;
   }
   throw Unsupported("the position " + position.to_string() +
                         " counts from the start or from the end, depending on the sizes of dynamic axes",

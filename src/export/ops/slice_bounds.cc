@@ -11,7 +11,8 @@ namespace {
 constexpr std::int64_t kUnbounded = std::int64_t{1} << 62;  // Python's default end arrives as the largest int64
 
 // What a bound may be written as, plain form first, exact form last.
-std::vector<Dim> forms_of_bound(const Call& call, const std::optional<Dim>& bound, const Dim& size, const Dim& missing) {
+std::vector<Dim> forms_of_bound(const Call& call, const std::optional<Dim>& bound, const Dim& size,
+                                const Dim& missing) {
   if (!bound) return {missing};
   std::optional<std::int64_t> number = bound->constant();
   if (*bound == size || (number && *number >= kUnbounded)) return {size};

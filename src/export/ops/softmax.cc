@@ -7,7 +7,6 @@
 #include "export/ops/reduce_util.h"
 #include "export/ops/shape_util.h"
 
-
 namespace torch2nnef {
 
 Value softmax(Builder& b, Value x, int axis, bool is_log) {

@@ -13,17 +13,17 @@ struct Sorted {
   Value values, indices;
 };
 
-// All items in order, along an axis of symbolic length. The engine counts it at run time and has forgotten that it is the
-// length of the axis: the slice says it again.
+// All items in order, along an axis of symbolic length. The engine counts it at run time and has forgotten that it is
+// the length of the axis: the slice says it again.
 Sorted sort_symbolic(Call& call, Value x, int axis, bool is_descending) {
   Builder& b = call.builder();
   const Dim size = b.shape(x).at(static_cast<std::size_t>(axis));
-  std::vector<Value> results = b.add_multi("tract_core_topk", {x, call.dim_tensor(size)},
-                                           {{"axis", axis}, {"largest", is_descending}});
+  std::vector<Value> results =
+      b.add_multi("tract_core_topk", {x, call.dim_tensor(size)}, {{"axis", axis}, {"largest", is_descending}});
   for (Value& result : results) {
-    result = b.add("slice", {result}, {{"axes", std::vector<std::int64_t>{axis}},
-                                       {"begin", std::vector<Dim>{0}},
-                                       {"end", std::vector<Dim>{size}}});
+    result = b.add(
+        "slice", {result},
+        {{"axes", std::vector<std::int64_t>{axis}}, {"begin", std::vector<Dim>{0}}, {"end", std::vector<Dim>{size}}});
   }
   return {results.at(0), results.at(1)};
 }
@@ -39,8 +39,8 @@ Sorted take_sorted(Call& call, Value x, int axis, const Dim& count, bool is_desc
     const Sorted all = sort_symbolic(call, x, axis, is_descending);
     return {b.cast(b.slice(all.values, axis, 0, count), dtype), b.slice(all.indices, axis, 0, count)};
   }
-  std::vector<Value> results = b.add_multi("tract_core_topk", {x, Argument(count)},
-                                           {{"axis", axis}, {"largest", is_descending}});
+  std::vector<Value> results =
+      b.add_multi("tract_core_topk", {x, Argument(count)}, {{"axis", axis}, {"largest", is_descending}});
   return {b.cast(results.at(0), dtype), results.at(1)};
 }
 

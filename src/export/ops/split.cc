@@ -1,4 +1,5 @@
-// One tensor into several: each wanted result is a slice of its own. Where the cuts are follows from the results' sizes.
+// One tensor into several: each wanted result is a slice of its own. Where the cuts are follows from the results'
+// sizes.
 
 #include "export/ops/shape_util.h"
 
@@ -25,7 +26,8 @@ void lower_split(Call& call) { split_along(call, call.axis("dim", call.rank("sel
 // Cuts at positions that are not in order give parts that overlap or leave gaps.
 void split_at_positions(Call& call, int axis) {
   Dim total = 0;
-  for (std::size_t i = 0; i < call.result_count(); ++i) total += call.result_shape(i).at(static_cast<std::size_t>(axis));
+  for (std::size_t i = 0; i < call.result_count(); ++i)
+    total += call.result_shape(i).at(static_cast<std::size_t>(axis));
   if (total != call.shape("self").at(static_cast<std::size_t>(axis))) {
     throw Unsupported("a split at positions that are not in ascending order within the axis");
   }

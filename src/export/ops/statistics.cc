@@ -64,8 +64,8 @@ QuantileInput quantile_input(Call& call) {
 void lower_quantile(Call& call) {
   Builder& b = call.builder();
   QuantileInput input = quantile_input(call);
-  std::vector<Value> sorted = b.add_multi("tract_core_topk", {input.x, Argument(Dim(input.size))},
-                                          {{"axis", input.axis}, {"largest", false}});
+  std::vector<Value> sorted =
+      b.add_multi("tract_core_topk", {input.x, Argument(Dim(input.size))}, {{"axis", input.axis}, {"largest", false}});
   // One NaN among the items makes the quantile NaN.
   Value is_nan = b.cast(b.binary("ne", input.x, input.x), DType::kI64);
   Value any = b.cast(b.reduce("max_reduce", is_nan, {input.axis}, true), DType::kBool);

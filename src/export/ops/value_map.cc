@@ -6,9 +6,7 @@ namespace torch2nnef {
 namespace {
 
 // Numbers of rank 0 go into the text where the format has a form for them.
-bool goes_into_text(const TapeValueInfo& info) {
-  return info.shape.empty() && info.type != ScalarType::kBool;
-}
+bool goes_into_text(const TapeValueInfo& info) { return info.shape.empty() && info.type != ScalarType::kBool; }
 
 Value number_constant(Builder& builder, const ConstantTensor& constant, DType dtype) {
   if (nnef::is_float(dtype)) return builder.constant(constant.to_doubles().at(0), dtype);
@@ -103,8 +101,6 @@ ConstantParts parts_of_constant(const ConstantTensor& constant) {
   return parts;
 }
 
-void ValueMap::set(TapeValue value, Value graph_value) {
-  values_.at(static_cast<std::size_t>(value.id)) = graph_value;
-}
+void ValueMap::set(TapeValue value, Value graph_value) { values_.at(static_cast<std::size_t>(value.id)) = graph_value; }
 
 }  // namespace torch2nnef

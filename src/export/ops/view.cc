@@ -94,9 +94,7 @@ void lower_movedim(Call& call) {
   call.result(call.builder().transpose(call.tensor("self"), order));
 }
 
-void lower_broadcast(Call& call) {
-  call.result(call.builder().broadcast_to(call.tensor("self"), call.result_shape()));
-}
+void lower_broadcast(Call& call) { call.result(call.builder().broadcast_to(call.tensor("self"), call.result_shape())); }
 
 // [.., C*r*r, H, W] to [.., C, H*r, W*r].
 void lower_pixel_shuffle(Call& call) {

@@ -98,13 +98,15 @@ TapeValue Cells::read_live(Cell& cell, const Location& where) {
 TapeValue Cells::derive(Cell& cell, TapeValue base, const Location& where) {
   std::vector<std::pair<std::string, TapeArgument>> arguments = cell.step.arguments;
   arguments.emplace_back(cell.step.base_argument, TapeArgument{base});
-  if (cell.step.results != 1) throw Unsupported("a view of a tensor that was written to is read again (" + cell.step.op + ")");
+  if (cell.step.results != 1)
+    throw Unsupported("a view of a tensor that was written to is read again (" + cell.step.op + ")");
   return tape_.call1(cell.step.op, cell.step.overload, std::move(arguments), facts(cell), where);
 }
 
 void Cells::check_writable(Cell& cell) {
   for (Cell* at = &cell; at; at = at->base.get()) {
-    if (!at->not_writable.empty()) throw Unsupported("a write into a tensor that cannot be followed: " + at->not_writable);
+    if (!at->not_writable.empty())
+      throw Unsupported("a write into a tensor that cannot be followed: " + at->not_writable);
     if (at->base && !is_invertible(at->step)) {
       throw Unsupported("a write through a view made by " + at->step.op + " cannot be followed",
                         "write into a copy (.clone()) instead");
@@ -131,7 +133,7 @@ void Cells::prepare_write(const CellPtr& cell, const at::Tensor& tensor) {
 
 void Cells::prepare_constant_write(const CellPtr& cell, const at::Tensor& tensor) {
   for (Cell* at = cell.get(); at; at = at->base.get()) {
-    if (!at->base && !at->owner.empty()) check_writable(*at);
+    if (!at->base && (!at->owner.empty() || !at->not_writable.empty())) check_writable(*at);
   }
   tape_.detach_constants(tensor);
 }

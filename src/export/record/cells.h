@@ -1,9 +1,9 @@
 // Which Tape value a tensor of libtorch stands for at this moment, writes through views included.
 //
-// Aliasing is observed on the storages, not deduced: a tensor whose storage is that of an argument is a view of it. Each
-// tensor (TensorImpl of world 0) has a cell; a view's cell knows its base and the call that made it. A write gives the
-// cell a new value, carries it back along the chain of views to the root, and every other view of the root is stale: it
-// is derived again when it is next read.
+// Aliasing is observed on the storages, not deduced: a tensor whose storage is that of an argument is a view of it.
+// Each tensor (TensorImpl of world 0) has a cell; a view's cell knows its base and the call that made it. A write gives
+// the cell a new value, carries it back along the chain of views to the root, and every other view of the root is
+// stale: it is derived again when it is next read.
 #pragma once
 
 #include <memory>
@@ -16,12 +16,17 @@
 
 namespace torch2nnef {
 
+// The address of a tensor's memory; null when it has none.
+inline const void* storage_of(const at::Tensor& tensor) {
+  return tensor.defined() && tensor.has_storage() ? tensor.storage().unsafeGetStorageImpl() : nullptr;
+}
+
 // The call that made a view of its base, kept so that it can be repeated on a newer base, or undone.
 struct ViewStep {
   std::string op, overload;
-  std::vector<std::pair<std::string, TapeArgument>> arguments;   // all but the base
+  std::vector<std::pair<std::string, TapeArgument>> arguments;  // all but the base
   std::string base_argument = "self";
-  std::size_t result = 0, results = 1;                           // which of how many
+  std::size_t result = 0, results = 1;  // which of how many
 };
 
 // start, start + step, ...: a 1-d tensor that arange made, as long as the expression says.
@@ -31,25 +36,25 @@ struct Range {
 };
 
 struct Cell {
-  c10::weak_intrusive_ptr<c10::TensorImpl> key{c10::intrusive_ptr<c10::TensorImpl>()};   // the address stays taken
+  c10::weak_intrusive_ptr<c10::TensorImpl> key{c10::intrusive_ptr<c10::TensorImpl>()};  // the address stays taken
   TapeValue value;
-  int seen = 0;                         // the root's generation that `value` belongs to
+  int seen = 0;  // the root's generation that `value` belongs to
   nnef::Shape shape;
   ScalarType type = ScalarType::kFloat32;
-  std::shared_ptr<Cell> base;           // null for a root
-  at::Tensor base_tensor;               // world 0's tensor of the base
+  std::shared_ptr<Cell> base;  // null for a root
+  at::Tensor base_tensor;      // world 0's tensor of the base
   ViewStep step;
-  std::vector<Ratio> contents;          // the items, when they follow from sizes
+  std::vector<Ratio> contents;  // the items, when they follow from sizes
   bool has_contents = false;
   int contents_seen = 0;
-  std::optional<Range> range;           // valid as contents are
-  bool shape_from_data = false;         // its sizes depend on the values of an input
+  std::optional<Range> range;    // valid as contents are
+  bool shape_from_data = false;  // its sizes depend on the values of an input
   // Of a root:
-  bool live = false;                    // its values depend on an input or on a dynamic size
+  bool live = false;  // its values depend on an input or on a dynamic size
   int generation = 0;
-  std::string label;                    // attribute path
-  std::string owner;                    // "attribute conv.weight": belongs to the archive, must not be written
-  std::string not_writable;             // why a write to it cannot be followed, "" when it can
+  std::string label;         // attribute path
+  std::string owner;         // "attribute conv.weight": belongs to the archive, must not be written
+  std::string not_writable;  // why a write to it cannot be followed, "" when it can
 };
 using CellPtr = std::shared_ptr<Cell>;
 
@@ -59,7 +64,7 @@ class Cells {
 
   // The cell of a tensor; one that nobody made is a constant.
   CellPtr of(const at::Tensor& tensor);
-  CellPtr find(const at::Tensor& tensor) const;         // null when there is none
+  CellPtr find(const at::Tensor& tensor) const;  // null when there is none
   // A new root. Not live: a constant.
   CellPtr add_root(const at::Tensor& tensor, nnef::Shape shape, bool live, TapeValue value);
   CellPtr add_view(const at::Tensor& tensor, nnef::Shape shape, const at::Tensor& base_tensor, ViewStep step,

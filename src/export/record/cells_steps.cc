@@ -13,21 +13,36 @@ enum class Inverse { kSelect, kSlice, kDiagonal, kSameCall, kPermute, kMovedim, 
 
 const std::map<std::string, Inverse>& inverses() {
   static const std::map<std::string, Inverse> table = {
-      {"aten::select", Inverse::kSelect},        {"aten::slice", Inverse::kSlice},
-      {"aten::diagonal", Inverse::kDiagonal},    {"aten::transpose", Inverse::kSameCall},
-      {"aten::swapaxes", Inverse::kSameCall},    {"aten::swapdims", Inverse::kSameCall},
-      {"aten::t", Inverse::kSameCall},           {"aten::numpy_T", Inverse::kSameCall},
-      {"aten::mT", Inverse::kSameCall},          {"aten::permute", Inverse::kPermute},
-      {"aten::movedim", Inverse::kMovedim},      {"aten::moveaxis", Inverse::kMovedim},
-      {"aten::unsqueeze", Inverse::kReshape},    {"aten::squeeze", Inverse::kReshape},
-      {"aten::view", Inverse::kReshape},         {"aten::reshape", Inverse::kReshape},
-      {"aten::_unsafe_view", Inverse::kReshape}, {"aten::view_as", Inverse::kReshape},
-      {"aten::reshape_as", Inverse::kReshape},   {"aten::flatten", Inverse::kReshape},
-      {"aten::unflatten", Inverse::kReshape},    {"aten::ravel", Inverse::kReshape},
-      {"aten::_reshape_alias", Inverse::kReshape}, {"aten::atleast_1d", Inverse::kReshape},
-      {"aten::atleast_2d", Inverse::kReshape},   {"aten::atleast_3d", Inverse::kReshape},
-      {"aten::detach", Inverse::kNone},          {"aten::alias", Inverse::kNone},
-      {"aten::contiguous", Inverse::kNone},      {"prim::data", Inverse::kNone},
+      {"aten::select", Inverse::kSelect},
+      {"aten::slice", Inverse::kSlice},
+      {"aten::diagonal", Inverse::kDiagonal},
+      {"aten::transpose", Inverse::kSameCall},
+      {"aten::swapaxes", Inverse::kSameCall},
+      {"aten::swapdims", Inverse::kSameCall},
+      {"aten::t", Inverse::kSameCall},
+      {"aten::numpy_T", Inverse::kSameCall},
+      {"aten::mT", Inverse::kSameCall},
+      {"aten::permute", Inverse::kPermute},
+      {"aten::movedim", Inverse::kMovedim},
+      {"aten::moveaxis", Inverse::kMovedim},
+      {"aten::unsqueeze", Inverse::kReshape},
+      {"aten::squeeze", Inverse::kReshape},
+      {"aten::view", Inverse::kReshape},
+      {"aten::reshape", Inverse::kReshape},
+      {"aten::_unsafe_view", Inverse::kReshape},
+      {"aten::view_as", Inverse::kReshape},
+      {"aten::reshape_as", Inverse::kReshape},
+      {"aten::flatten", Inverse::kReshape},
+      {"aten::unflatten", Inverse::kReshape},
+      {"aten::ravel", Inverse::kReshape},
+      {"aten::_reshape_alias", Inverse::kReshape},
+      {"aten::atleast_1d", Inverse::kReshape},
+      {"aten::atleast_2d", Inverse::kReshape},
+      {"aten::atleast_3d", Inverse::kReshape},
+      {"aten::detach", Inverse::kNone},
+      {"aten::alias", Inverse::kNone},
+      {"aten::contiguous", Inverse::kNone},
+      {"prim::data", Inverse::kNone},
   };
   return table;
 }
@@ -79,18 +94,24 @@ TapeValue scattered(TapeWriter& tape, const ViewStep& step, const TapeValueInfo&
     return tape.call1(op, overload, arguments, base_facts, where);
   };
   switch (inverse) {
-    case Inverse::kSelect: return scatter("aten::select_scatter");
-    case Inverse::kSlice: return scatter("aten::slice_scatter");
-    case Inverse::kDiagonal: return scatter("aten::diagonal_scatter");
-    case Inverse::kSameCall: return undo(step.op, step.overload);
+    case Inverse::kSelect:
+      return scatter("aten::select_scatter");
+    case Inverse::kSlice:
+      return scatter("aten::slice_scatter");
+    case Inverse::kDiagonal:
+      return scatter("aten::diagonal_scatter");
+    case Inverse::kSameCall:
+      return undo(step.op, step.overload);
     case Inverse::kPermute:
       arguments = {{"dims", inverse_permutation(*argument_of(step, "dims"))}};
       return undo("aten::permute", "");
     case Inverse::kMovedim:
       for (auto& [name, argument] : arguments) name = name == "source" ? "destination" : "source";
       return undo(step.op, step.overload);
-    case Inverse::kNone: return value;
-    case Inverse::kReshape: break;
+    case Inverse::kNone:
+      return value;
+    case Inverse::kReshape:
+      break;
   }
   return tape.call1("aten::reshape", "", {{"self", {value}}, {"shape", dims_argument(base_facts.shape)}}, base_facts,
                     where);

@@ -12,7 +12,7 @@ namespace {
 at::Tensor scaled_dot_product_attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                                         const c10::optional<at::Tensor>& attn_mask, double dropout_p, bool is_causal,
                                         c10::optional<double> scale, bool enable_gqa) {
-  (void)dropout_p;               // refused by the recorder when it is not 0
+  (void)dropout_p;  // refused by the recorder when it is not 0
   at::Tensor keys = key, values = value;
   if (enable_gqa) {
     keys = keys.repeat_interleave(query.size(-3) / key.size(-3), -3);
@@ -47,7 +47,7 @@ at::Tensor rms_norm(const at::Tensor& input, at::IntArrayRef normalized_shape, c
   at::ScalarType type = input.scalar_type();
   bool narrow = type == at::kHalf || type == at::kBFloat16;
   at::Tensor wide = narrow ? input.to(at::kFloat) : input;
-  double epsilon = eps ? *eps
+  double epsilon = eps                                 ? *eps
                    : wide.scalar_type() == at::kDouble ? std::numeric_limits<double>::epsilon()
                                                        : std::numeric_limits<float>::epsilon();
   at::Tensor result = wide * at::rsqrt(wide.pow(2).mean(axes, true) + epsilon);
@@ -67,7 +67,8 @@ at::Tensor grouped_mm(const at::Tensor& self, const at::Tensor& mat2, const c10:
   std::int64_t begin = 0;
   for (std::int64_t group = 0; group < mat2.size(0); ++group) {
     std::int64_t end = ends.data_ptr<std::int64_t>()[group];
-    if (end > begin) result.narrow(0, begin, end - begin).copy_(at::matmul(left.narrow(0, begin, end - begin), right[group]));
+    if (end > begin)
+      result.narrow(0, begin, end - begin).copy_(at::matmul(left.narrow(0, begin, end - begin), right[group]));
     begin = end;
   }
   return result.to(type);
@@ -94,14 +95,17 @@ void define_torchvision() {
        "roi_align(Tensor input, Tensor rois, float spatial_scale, int pooled_height, int pooled_width, int "
        "sampling_ratio, bool aligned) -> Tensor"},
       {"torchvision::roi_pool",
-       "roi_pool(Tensor input, Tensor rois, float spatial_scale, int pooled_height, int pooled_width) -> (Tensor, Tensor)"},
+       "roi_pool(Tensor input, Tensor rois, float spatial_scale, int pooled_height, int pooled_width) -> (Tensor, "
+       "Tensor)"},
       {"torchvision::ps_roi_align",
        "ps_roi_align(Tensor input, Tensor rois, float spatial_scale, int pooled_height, int pooled_width, int "
        "sampling_ratio) -> (Tensor, Tensor)"},
       {"torchvision::ps_roi_pool",
-       "ps_roi_pool(Tensor input, Tensor rois, float spatial_scale, int pooled_height, int pooled_width) -> (Tensor, Tensor)"},
+       "ps_roi_pool(Tensor input, Tensor rois, float spatial_scale, int pooled_height, int pooled_width) -> (Tensor, "
+       "Tensor)"},
       {"torchvision::deform_conv2d",
-       "deform_conv2d(Tensor input, Tensor weight, Tensor offset, Tensor mask, Tensor bias, int stride_h, int stride_w, "
+       "deform_conv2d(Tensor input, Tensor weight, Tensor offset, Tensor mask, Tensor bias, int stride_h, int "
+       "stride_w, "
        "int pad_h, int pad_w, int dilation_h, int dilation_w, int groups, int offset_groups, bool use_mask) -> Tensor"},
   };
   for (const auto& [name, schema] : schemas) {
@@ -112,13 +116,15 @@ void define_torchvision() {
 bool register_all() {
   static torch::Library library(torch::Library::FRAGMENT, "aten", c10::nullopt, __FILE__, __LINE__);
   define(library, "aten::scaled_dot_product_attention",
-         "scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., "
+         "scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float "
+         "dropout_p=0., "
          "bool is_causal=False, *, float? scale=None, bool enable_gqa=False) -> Tensor",
          scaled_dot_product_attention);
   define(library, "aten::rms_norm",
          "rms_norm(Tensor input, int[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor", rms_norm);
   define(library, "aten::_grouped_mm",
-         "_grouped_mm(Tensor self, Tensor mat2, Tensor? offs=None, Tensor? bias=None, ScalarType? out_dtype=None) -> Tensor",
+         "_grouped_mm(Tensor self, Tensor mat2, Tensor? offs=None, Tensor? bias=None, ScalarType? out_dtype=None) -> "
+         "Tensor",
          grouped_mm);
   define(library, "aten::nonzero_static", "nonzero_static(Tensor self, *, int size, int fill_value=-1) -> Tensor",
          nonzero_static);

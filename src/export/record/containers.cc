@@ -9,13 +9,11 @@ namespace {
 
 namespace jit = torch::jit;
 
-// An operator on containers or strings that only moves values about: its first argument is a list of anything, a dict or
-// a string, and no tensor is computed.
+// An operator on containers or strings that only moves values about: its first argument is a list of anything, a dict
+// or a string, and no tensor is computed.
 bool is_generic(const c10::FunctionSchema& schema) {
   if (schema.arguments().empty()) return false;
-  auto is_tensor = [](const c10::Argument& argument) {
-    return argument.type()->isSubtypeOf(*c10::TensorType::get());
-  };
+  auto is_tensor = [](const c10::Argument& argument) { return argument.type()->isSubtypeOf(*c10::TensorType::get()); };
   if (std::any_of(schema.returns().begin(), schema.returns().end(), is_tensor)) return false;
   const c10::TypePtr& first = schema.arguments().front().type();
   if (auto list = first->cast<c10::ListType>()) return list->getElementType()->kind() != c10::TypeKind::TensorType;
@@ -46,18 +44,26 @@ c10::IValue make_tuple(const c10::TypePtr& type, std::vector<c10::IValue> items)
 
 bool Recorder::run_container(const Node* node, Frame& frame) {
   switch (node->kind()) {
-    case c10::prim::ListConstruct: run_list_construct(node, frame); return true;
-    case c10::prim::TupleConstruct: run_tuple_construct(node, frame); return true;
-    case c10::prim::DictConstruct: run_dict_construct(node, frame); return true;
+    case c10::prim::ListConstruct:
+      run_list_construct(node, frame);
+      return true;
+    case c10::prim::TupleConstruct:
+      run_tuple_construct(node, frame);
+      return true;
+    case c10::prim::DictConstruct:
+      run_dict_construct(node, frame);
+      return true;
     case c10::prim::ListUnpack:
     case c10::prim::TupleUnpack:
-    case c10::prim::TupleSlice: run_unpack(node, frame); return true;
+    case c10::prim::TupleSlice:
+      run_unpack(node, frame);
+      return true;
     case c10::prim::CreateObject: {
       auto type = node->output()->type()->expect<c10::ClassType>();
       Slot result;
       for (std::size_t world = 0; world < world_count(); ++world) {
-        result.worlds.emplace_back(c10::ivalue::Object::create(
-            c10::StrongTypePtr(type->compilation_unit(), type), type->numAttributes()));
+        result.worlds.emplace_back(
+            c10::ivalue::Object::create(c10::StrongTypePtr(type->compilation_unit(), type), type->numAttributes()));
       }
       set(node->output(), std::move(result), frame);
       return true;
@@ -71,7 +77,8 @@ bool Recorder::run_container(const Node* node, Frame& frame) {
       set(node->output(), {std::vector<c10::IValue>(world_count(), c10::IValue(is)), {}}, frame);
       return true;
     }
-    default: break;
+    default:
+      break;
   }
   const c10::FunctionSchema* schema = node->maybeSchema();
   if (!schema || !is_generic(*schema)) return false;
@@ -135,14 +142,15 @@ void Recorder::run_unpack(const Node* node, Frame& frame) {
     }
   }
   if (node->kind() == c10::prim::TupleSlice) {
-    auto begin = static_cast<std::size_t>(node->i(c10::attr::beg)), end = static_cast<std::size_t>(node->i(c10::attr::end));
+    auto begin = static_cast<std::size_t>(node->i(c10::attr::beg)),
+         end = static_cast<std::size_t>(node->i(c10::attr::end));
     Slot result;
     for (const auto& items : worlds) {
       result.worlds.emplace_back(c10::ivalue::Tuple::create(std::vector<c10::IValue>(
           items.begin() + static_cast<std::ptrdiff_t>(begin), items.begin() + static_cast<std::ptrdiff_t>(end))));
     }
-    notes_.set(result.sample(), {notes.begin() + static_cast<std::ptrdiff_t>(begin),
-                                 notes.begin() + static_cast<std::ptrdiff_t>(end)});
+    notes_.set(result.sample(),
+               {notes.begin() + static_cast<std::ptrdiff_t>(begin), notes.begin() + static_cast<std::ptrdiff_t>(end)});
     set(node->output(), std::move(result), frame);
     return;
   }
@@ -202,15 +210,16 @@ std::vector<Note> Recorder::notes_of_generic(const std::string& op, const std::v
 
 void Recorder::run_generic(const Node* node, Frame& frame, const c10::FunctionSchema& schema) {
   std::vector<Slot> inputs = inputs_of(node, frame);
-  static const std::set<std::string> kFollowed = {"aten::append",  "aten::extend", "aten::add",     "aten::add_",
-                                                  "aten::_set_item", "aten::insert", "aten::reverse", "aten::__getitem__",
-                                                  "prim::TupleIndex", "aten::slice",  "aten::list",    "aten::copy"};
-  static const std::set<std::string> kIndependent = {"aten::len",   "aten::__is__", "aten::__isnot__", "prim::type",
-                                                     "aten::keys",  "aten::__contains__"};
+  static const std::set<std::string> kFollowed = {
+      "aten::append",  "aten::extend",      "aten::add",        "aten::add_",  "aten::_set_item", "aten::insert",
+      "aten::reverse", "aten::__getitem__", "prim::TupleIndex", "aten::slice", "aten::list",      "aten::copy"};
+  static const std::set<std::string> kIndependent = {"aten::len",  "aten::__is__", "aten::__isnot__",
+                                                     "prim::type", "aten::keys",   "aten::__contains__"};
   Note first;
   for (const Slot& input : inputs) first = first ? first : notes_.any(input);
   bool is_list = inputs[0].sample().isList() || inputs[0].sample().isTuple();
-  bool index_noted = inputs.size() > 1 && schema.name() != "aten::append" && schema.name() != "aten::_set_item" && inputs[1].note;
+  bool index_noted =
+      inputs.size() > 1 && schema.name() != "aten::append" && schema.name() != "aten::_set_item" && inputs[1].note;
   bool followed = first && is_list && !index_noted && kFollowed.count(schema.name());
   std::vector<Note> notes;
   if (followed) notes = notes_of_generic(schema.name(), inputs);

@@ -51,9 +51,9 @@ std::optional<Items> moved(torch::jit::Operation operation, torch::jit::Stack st
 }
 
 bool only_moves(const std::string& name) {
-  static const std::set<std::string> kNames = {"aten::select",  "aten::slice",   "aten::squeeze", "aten::unsqueeze",
-                                               "aten::view",    "aten::reshape", "aten::flatten", "aten::expand",
-                                               "aten::flip",    "aten::permute", "aten::t",       "aten::narrow"};
+  static const std::set<std::string> kNames = {"aten::select", "aten::slice",   "aten::squeeze", "aten::unsqueeze",
+                                               "aten::view",   "aten::reshape", "aten::flatten", "aten::expand",
+                                               "aten::flip",   "aten::permute", "aten::t",       "aten::narrow"};
   return kNames.count(name) > 0;
 }
 
@@ -133,7 +133,8 @@ std::optional<Items> Recorder::symbolic_items(const c10::FunctionSchema& schema,
   }
   if (name == "aten::prod" || name == "aten::sum") {
     auto source = contents_of(inputs.at(0));
-    return source && count == 1 ? folded(name == "aten::prod" ? NumberOp::kMul : NumberOp::kAdd, *source) : std::nullopt;
+    return source && count == 1 ? folded(name == "aten::prod" ? NumberOp::kMul : NumberOp::kAdd, *source)
+                                : std::nullopt;
   }
   return elementwise_items(schema, name, inputs, count);
 }
@@ -171,7 +172,7 @@ bool Recorder::run_contents(const c10::FunctionSchema& schema, const std::vector
   if (!has_contents) return false;
   std::optional<Items> items = verified_items(schema, schema.name(), inputs, results[0]);
   if (!items) return false;
-  if (cells_.find(tensor)) return true;          // the argument itself
+  if (cells_.find(tensor)) return true;  // the argument itself
   bool aliases = false;
   for (const Slot& input : inputs) {
     for (const at::Tensor& argument : tensors_in(input.sample())) {
@@ -192,7 +193,8 @@ bool Recorder::run_contents_in_place(const Node* node, Frame& frame, const c10::
                                      const std::vector<Slot>& inputs) {
   CellPtr cell = cells_.of(inputs[0].sample().toTensor());
   const std::string& name = schema.name();
-  if (world_count() < 2 || !Cells::contents(*cell) || cell->base || !cell->not_writable.empty() || name.back() != '_') return false;
+  if (world_count() < 2 || !Cells::contents(*cell) || cell->base || !cell->not_writable.empty() || name.back() != '_')
+    return false;
   // Computed on copies, so that an expression that does not come out leaves everything as it was.
   std::vector<Slot> copies = inputs;
   for (c10::IValue& world : copies[0].worlds) world = world.toTensor().clone();

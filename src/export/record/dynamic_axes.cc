@@ -105,7 +105,8 @@ DynamicAxes resolve_dynamic_axes(const ExportOptions& options, std::vector<Dynam
     auto rank = static_cast<int>(input.sizes.size());
     int place = axis.axis < 0 ? axis.axis + rank : axis.axis;
     if (place < 0 || place >= rank) {
-      fail("--dynamic-axes " + axis.input + ":" + std::to_string(axis.axis) + ": that input has " + std::to_string(rank) + " axes");
+      fail("--dynamic-axes " + axis.input + ":" + std::to_string(axis.axis) + ": that input has " +
+           std::to_string(rank) + " axes");
     }
     auto index = static_cast<std::size_t>(place);
     input.shape[index] = axis.expression;
@@ -131,18 +132,19 @@ bool within(const Symbol& symbol, std::int64_t value) {
   return value >= std::max<std::int64_t>(symbol.minimum.value_or(2), 2) && value <= symbol.maximum.value_or(INT64_MAX);
 }
 
-constexpr std::int64_t kSmall = 4;      // batch sizes and the like stay small
+constexpr std::int64_t kSmall = 4;  // batch sizes and the like stay small
 
-// How far the sizes of world w are from the sample's, in steps: unlike for each symbol, so that no symbol follows another,
-// and odd and even, so that a rounded half shows. Wide: far enough apart that what a network divides by 16 or 32 is seen
-// to change.
+// How far the sizes of world w are from the sample's, in steps: unlike for each symbol, so that no symbol follows
+// another, and odd and even, so that a rounded half shows. Wide: far enough apart that what a network divides by 16 or
+// 32 is seen to change.
 std::int64_t steps_away(std::size_t symbol, std::size_t world, std::int64_t sample, std::int64_t step, bool wide) {
   static constexpr std::int64_t kSteps[4][5] = {{0, 1, 2, 5, 9}, {0, 2, 5, 3, 8}, {0, 3, 1, 7, 6}, {0, 5, 4, 2, 11}};
-  static constexpr double kParts[4][5] = {{0, 0, -0.37, 0.61, 0.23}, {0, 0, 0.43, -0.29, 0.71}, {0, 0, -0.21, 0.53, -0.41},
-                                          {0, 0, 0.31, 0.67, -0.33}};
+  static constexpr double kParts[4][5] = {
+      {0, 0, -0.37, 0.61, 0.23}, {0, 0, 0.43, -0.29, 0.71}, {0, 0, -0.21, 0.53, -0.41}, {0, 0, 0.31, 0.67, -0.33}};
   std::int64_t near = kSteps[symbol % 4][world % 5] + static_cast<std::int64_t>(symbol / 4);
   if (!wide || world < 2) return near;
-  auto far = static_cast<std::int64_t>(std::llround(kParts[symbol % 4][world % 5] * static_cast<double>(sample) / static_cast<double>(step)));
+  auto far = static_cast<std::int64_t>(
+      std::llround(kParts[symbol % 4][world % 5] * static_cast<double>(sample) / static_cast<double>(step)));
   return far < 0 ? std::min(far, -near) : std::max(far, near);
 }
 
@@ -150,7 +152,8 @@ std::int64_t steps_away(std::size_t symbol, std::size_t world, std::int64_t samp
 std::optional<std::int64_t> pick(const Symbol& symbol, std::int64_t start, std::int64_t away, std::int64_t grid,
                                  const std::set<std::int64_t>& taken) {
   for (int round = 0; round < 16; ++round) {
-    for (std::int64_t value : {start + (away < 0 ? away - round : away + round) * grid, start - (away < 0 ? away - round : away + round) * grid}) {
+    for (std::int64_t value : {start + (away < 0 ? away - round : away + round) * grid,
+                               start - (away < 0 ? away - round : away + round) * grid}) {
       if (within(symbol, value) && !taken.count(value)) return value;
     }
   }
@@ -173,7 +176,8 @@ namespace {
 bool is_small(const DynamicAxes& axes, std::size_t i) { return axes.sample.at(axes.symbols[i].name) <= kSmall; }
 
 // Batch sizes and the like stay small, since what a network computes grows with them. Not all values differ.
-std::optional<std::int64_t> pick_small(const Symbol& symbol, std::int64_t sample, std::size_t index, std::size_t world) {
+std::optional<std::int64_t> pick_small(const Symbol& symbol, std::int64_t sample, std::size_t index,
+                                       std::size_t world) {
   static constexpr std::int64_t kSteps[3][5] = {{0, 1, 2, 1, 0}, {0, 2, 1, 0, 1}, {0, 1, 0, 2, 2}};
   std::int64_t start = std::max<std::int64_t>(sample, 2), step = kSteps[index % 3][world % 5];
   for (std::int64_t value : {start + step, start - step, start + 1, start, start + 2, start + 3}) {
@@ -251,9 +255,12 @@ std::vector<Bindings> sizes_within_bounds(const std::vector<Symbol>& symbols) {
     for (const Symbol& symbol : symbols) {
       std::int64_t low = std::max<std::int64_t>(symbol.minimum.value_or(1), 1);
       std::int64_t high = std::max(symbol.maximum.value_or(std::max<std::int64_t>(4096, low)), low);
-      std::int64_t near = std::min(high, low + 16);   // small sizes break conditions most often
-      sizes[symbol.name] = i == 0 ? low : i == 1 ? high
-                           : low + static_cast<std::int64_t>(random() % static_cast<std::uint64_t>((i % 2 ? near : high) - low + 1));
+      std::int64_t near = std::min(high, low + 16);  // small sizes break conditions most often
+      sizes[symbol.name] =
+          i == 0 ? low
+          : i == 1
+              ? high
+              : low + static_cast<std::int64_t>(random() % static_cast<std::uint64_t>((i % 2 ? near : high) - low + 1));
     }
     result.push_back(std::move(sizes));
   }

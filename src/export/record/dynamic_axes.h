@@ -12,13 +12,13 @@ namespace torch2nnef {
 
 struct DynamicInput {
   std::string name;
-  std::vector<std::int64_t> sizes;       // in the sample
-  nnef::Shape shape;                     // with the expressions of the dynamic axes
+  std::vector<std::int64_t> sizes;  // in the sample
+  nnef::Shape shape;                // with the expressions of the dynamic axes
 };
 
 struct DynamicAxes {
-  std::vector<Symbol> symbols;           // in the order of their first use
-  nnef::Bindings sample;                 // their sizes in the sample
+  std::vector<Symbol> symbols;  // in the order of their first use
+  nnef::Bindings sample;        // their sizes in the sample
 };
 
 // Puts the expressions into the shapes and solves the symbols. Throws ExportError (usage): an input or axis that is not
@@ -28,14 +28,14 @@ DynamicAxes resolve_dynamic_axes(const ExportOptions& options, std::vector<Dynam
 // How far apart the sizes of a symbol are at which a model is executed, in the order of the symbols.
 using Grids = std::vector<std::int64_t>;
 
-// Sizes to execute a model at, three to five worlds; empty when the bounds leave too few. World 0 is the sample unless an
-// axis has size 0 or 1 there, which broadcasting would hide. No symbol is 0 or 1, and none follows another. `wide`: some
-// are far from the sample's, else all are near it.
-std::vector<nnef::Bindings> worlds_on(const DynamicAxes& axes, const std::vector<DynamicInput>& inputs, const Grids& grids,
-                                      bool wide);
+// Sizes to execute a model at, three to five worlds; empty when the bounds leave too few. World 0 is the sample unless
+// an axis has size 0 or 1 there, which broadcasting would hide. No symbol is 0 or 1, and none follows another. `wide`:
+// some are far from the sample's, else all are near it.
+std::vector<nnef::Bindings> worlds_on(const DynamicAxes& axes, const std::vector<DynamicInput>& inputs,
+                                      const Grids& grids, bool wide);
 
-// Writes symbols whose grid is g > 1 as g * NAME_g + rest, in the shapes, the bounds and the sample: what is exported then
-// holds for those sizes and no others. Returns the conditions, "H % 4 == 0 (H is 4*H_4)".
+// Writes symbols whose grid is g > 1 as g * NAME_g + rest, in the shapes, the bounds and the sample: what is exported
+// then holds for those sizes and no others. Returns the conditions, "H % 4 == 0 (H is 4*H_4)".
 std::vector<std::string> fix_multiples(DynamicAxes& axes, std::vector<DynamicInput>& inputs, const Grids& grids);
 
 // Sizes at which a condition is tried: the ends of the bounds (1 and 4096 where there are none) and pseudo-random ones

@@ -15,8 +15,8 @@ namespace {
 constexpr const char* kTrace = "in Python, load it, call model.eval() and save torch.jit.trace(model, example_inputs)";
 
 struct Zip {
-  std::set<std::string> names;       // without the first folder
-  std::string pickle;                // beginning of data.pkl
+  std::set<std::string> names;  // without the first folder
+  std::string pickle;           // beginning of data.pkl
 };
 
 Zip read_zip(const std::filesystem::path& path) {

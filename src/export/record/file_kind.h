@@ -8,8 +8,8 @@ namespace torch2nnef {
 
 struct FileKind {
   bool is_torchscript = false;
-  std::string what;        // "a state_dict: weights without a model", for other files
-  std::string advice;      // what to do
+  std::string what;    // "a state_dict: weights without a model", for other files
+  std::string advice;  // what to do
 };
 
 // Looks at the first bytes and, in a zip file, at the names. Never throws for a file that can be opened.

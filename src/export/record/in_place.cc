@@ -11,23 +11,24 @@ namespace {
 
 // Operators that change a tensor's sizes and strides and leave its items alone.
 bool changes_metadata(const std::string& name) {
-  static const std::set<std::string> kNames = {"aten::squeeze_",  "aten::unsqueeze_", "aten::t_",
-                                               "aten::transpose_", "aten::swapaxes_", "aten::swapdims_"};
+  static const std::set<std::string> kNames = {"aten::squeeze_",   "aten::unsqueeze_", "aten::t_",
+                                               "aten::transpose_", "aten::swapaxes_",  "aten::swapdims_"};
   return kNames.count(name) > 0;
 }
 
 bool is_refused(const std::string& name) {
-  static const std::set<std::string> kNames = {"aten::resize_", "aten::resize_as_", "aten::set_", "aten::as_strided_",
-                                               "aten::set_data", "aten::resize_as_sparse_"};
+  static const std::set<std::string> kNames = {"aten::resize_",     "aten::resize_as_", "aten::set_",
+                                               "aten::as_strided_", "aten::set_data",   "aten::resize_as_sparse_"};
   return kNames.count(name) > 0;
 }
 
 // Names whose functional form is not the name without its last underscore.
 std::string functional_name(const std::string& name) {
-  static const std::map<std::string, std::string> kNames = {
-      {"aten::__iand__", "aten::bitwise_and"}, {"aten::__ior__", "aten::bitwise_or"},
-      {"aten::__ixor__", "aten::bitwise_xor"}, {"aten::__ilshift__", "aten::__lshift__"},
-      {"aten::__irshift__", "aten::__rshift__"}};
+  static const std::map<std::string, std::string> kNames = {{"aten::__iand__", "aten::bitwise_and"},
+                                                            {"aten::__ior__", "aten::bitwise_or"},
+                                                            {"aten::__ixor__", "aten::bitwise_xor"},
+                                                            {"aten::__ilshift__", "aten::__lshift__"},
+                                                            {"aten::__irshift__", "aten::__rshift__"}};
   auto found = kNames.find(name);
   if (found != kNames.end()) return found->second;
   return !name.empty() && name.back() == '_' ? name.substr(0, name.size() - 1) : "";
@@ -52,7 +53,8 @@ bool Recorder::run_metadata_write(const Node* node, Frame& frame, const c10::Fun
   std::vector<Slot> results = execute(node, schema, inputs);
   ViewStep step{functional_name(schema.name()), schema.overload_name(), {}};
   for (std::size_t i = 1; i < inputs.size(); ++i) {
-    step.arguments.emplace_back(schema.arguments()[i].name(), tape_argument(inputs[i], schema.arguments()[i], schema.name()));
+    step.arguments.emplace_back(schema.arguments()[i].name(),
+                                tape_argument(inputs[i], schema.arguments()[i], schema.name()));
   }
   std::vector<std::pair<std::string, TapeArgument>> arguments = step.arguments;
   bool live = Cells::live(*cell);
@@ -85,29 +87,34 @@ TapeValue Recorder::functional_value(const c10::FunctionSchema& schema, const st
     if (moved.type != cell->type) {
       TapeValueInfo cast = info;
       cast.shape = moved.shape;
-      source = tape_.call1("aten::to", "dtype", {{"self", {source}}, {"dtype", {std::string(to_string(cell->type))}}}, cast,
-                           here());
+      source = tape_.call1("aten::to", "dtype", {{"self", {source}}, {"dtype", {std::string(to_string(cell->type))}}},
+                           cast, here());
     }
     if (moved.shape == cell->shape) return source;
     return tape_.call1("aten::expand", "", {{"self", {source}}, {"size", shape_argument()}}, info, here());
   }
   if (schema.name() == "aten::zero_" || (schema.name() == "aten::fill_" && inputs.at(1).sample().isScalar())) {
     TapeArgument fill = schema.name() == "aten::zero_" ? TapeArgument{nnef::Dim(0)} : argument(1);
-    return tape_.call1("aten::full", "", {{"size", shape_argument()}, {"fill_value", fill},
-                                          {"dtype", {std::string(to_string(cell->type))}}}, info, here());
+    return tape_.call1(
+        "aten::full", "",
+        {{"size", shape_argument()}, {"fill_value", fill}, {"dtype", {std::string(to_string(cell->type))}}}, info,
+        here());
   }
   if (schema.name() == "aten::fill_") {
     TapeValue source = *argument(1).value();
     TapeValueInfo cast = info;
     cast.shape.clear();
-    source = tape_.call1("aten::to", "dtype", {{"self", {source}}, {"dtype", {std::string(to_string(cell->type))}}}, cast, here());
+    source = tape_.call1("aten::to", "dtype", {{"self", {source}}, {"dtype", {std::string(to_string(cell->type))}}},
+                         cast, here());
     return tape_.call1("aten::expand", "", {{"self", {source}}, {"size", shape_argument()}}, info, here());
   }
   std::string name = functional_name(schema.name());
-  const c10::FunctionSchema* functional = name.empty() || written != 0 ? nullptr : find_schema(name, schema.overload_name());
+  const c10::FunctionSchema* functional =
+      name.empty() || written != 0 ? nullptr : find_schema(name, schema.overload_name());
   if (!functional) {
     throw Unsupported("the in-place operator " + schema.name() +
-                          (schema.overload_name().empty() ? "" : "." + schema.overload_name()) + " has no functional form that is known",
+                          (schema.overload_name().empty() ? "" : "." + schema.overload_name()) +
+                          " has no functional form that is known",
                       "write the model without it");
   }
   std::vector<std::pair<std::string, TapeArgument>> arguments;
@@ -129,9 +136,9 @@ void Recorder::run_in_place(const Node* node, Frame& frame, const c10::FunctionS
   if (run_metadata_write(node, frame, schema, inputs)) return;
   if (written == 0 && run_contents_in_place(node, frame, schema, inputs)) return;
   const at::Tensor tensor = inputs[written].sample().toTensor();
-  std::size_t writes = static_cast<std::size_t>(std::count_if(
-      schema.arguments().begin(), schema.arguments().end(),
-      [](const c10::Argument& formal) { return formal.alias_info() && formal.alias_info()->isWrite(); }));
+  std::size_t writes = static_cast<std::size_t>(
+      std::count_if(schema.arguments().begin(), schema.arguments().end(),
+                    [](const c10::Argument& formal) { return formal.alias_info() && formal.alias_info()->isWrite(); }));
   if (writes != 1) throw Unsupported(schema.name() + " writes several tensors at once", "write the model without out=");
   CellPtr cell = cells_.of(tensor);
   bool identity = schema.name() == "aten::detach_" || schema.name() == "aten::requires_grad_" ||

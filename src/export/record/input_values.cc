@@ -36,9 +36,9 @@ std::vector<std::int64_t> sizes_of(const InputSpec& spec) {
 
 at::ScalarType type_of(const InputSpec& spec) {
   if (auto dtype = nnef::dtype_from_string(spec.dtype)) return to_torch(from_nnef(*dtype));
-  for (ScalarType type : {ScalarType::kBool, ScalarType::kUInt8, ScalarType::kInt8, ScalarType::kInt16, ScalarType::kInt32,
-                          ScalarType::kInt64, ScalarType::kFloat16, ScalarType::kFloat32, ScalarType::kFloat64,
-                          ScalarType::kBFloat16}) {
+  for (ScalarType type :
+       {ScalarType::kBool, ScalarType::kUInt8, ScalarType::kInt8, ScalarType::kInt16, ScalarType::kInt32,
+        ScalarType::kInt64, ScalarType::kFloat16, ScalarType::kFloat32, ScalarType::kFloat64, ScalarType::kBFloat16}) {
     if (to_string(type) == spec.dtype) return to_torch(type);
   }
   fail("--input " + spec.name + ": there is no dtype '" + spec.dtype + "'");

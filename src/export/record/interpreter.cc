@@ -114,27 +114,43 @@ void Recorder::run_node(const Node* node, Frame& frame) {
 
 bool Recorder::run_structure(const Node* node, Frame& frame) {
   switch (node->kind()) {
-    case c10::prim::Constant: run_constant(node, frame); return true;
-    case c10::prim::GetAttr: run_get_attribute(node, frame); return true;
-    case c10::prim::SetAttr: run_set_attribute(node, frame); return true;
+    case c10::prim::Constant:
+      run_constant(node, frame);
+      return true;
+    case c10::prim::GetAttr:
+      run_get_attribute(node, frame);
+      return true;
+    case c10::prim::SetAttr:
+      run_set_attribute(node, frame);
+      return true;
     case c10::prim::CallMethod:
-    case c10::prim::CallFunction: run_call(node, frame); return true;
-    case c10::prim::If: run_if(node, frame); return true;
-    case c10::prim::Loop: run_loop(node, frame); return true;
-    case c10::prim::unchecked_cast: set(node->output(), get(node->input(0), frame), frame); return true;
+    case c10::prim::CallFunction:
+      run_call(node, frame);
+      return true;
+    case c10::prim::If:
+      run_if(node, frame);
+      return true;
+    case c10::prim::Loop:
+      run_loop(node, frame);
+      return true;
+    case c10::prim::unchecked_cast:
+      set(node->output(), get(node->input(0), frame), frame);
+      return true;
     case c10::prim::Uninitialized:
       set(node->output(), {std::vector<c10::IValue>(world_count()), {}}, frame);
       return true;
-    case c10::prim::Print: return true;
+    case c10::prim::Print:
+      return true;
     case c10::prim::fork:
     case c10::prim::Enter:
       throw Unsupported("the model uses " + std::string(node->kind().toUnqualString()) + ", which is not followed",
                         "remove it, or trace the model instead");
-    default: break;
+    default:
+      break;
   }
   static const c10::Symbol kData = c10::Symbol::fromQualString("prim::data");
   if (node->kind() != kData) return false;
-  set(node->output(), get(node->input(0), frame), frame);       // another name of the same memory
+  set(node->output(), get(node->input(0), frame), frame);  // another name of the same memory
   return true;
 }
 
@@ -238,8 +254,8 @@ bool Recorder::decide(const Slot& condition, const Node* node, const char* what)
   }
   if (note.kind == Note::Kind::kData) {
     if (node->kind() == c10::prim::If && only_raises(node->blocks().at(taken ? 1 : 0))) {
-      diagnostics_.warning("T2N-R011", "a check of the inputs' values is not part of the export: its other side only raises",
-                           here());
+      diagnostics_.warning(
+          "T2N-R011", "a check of the inputs' values is not part of the export: its other side only raises", here());
     } else {
       refuse("T2N-R005", std::string(what) + " depends on the values of an input",
              "say it with torch.where, or export the model once for each case", node->kind().toQualString());
@@ -270,7 +286,8 @@ void Recorder::run_loop(const Node* node, Frame& frame) {
     }
   }
   if (trips.note.kind == Note::Kind::kSizes) {
-    constrain(comparison_note(trips.note.ratio, "==", {nnef::Dim(count), 1}), true, "the number of rounds of this loop");
+    constrain(comparison_note(trips.note.ratio, "==", {nnef::Dim(count), 1}), true,
+              "the number of rounds of this loop");
   }
   if (trips.note.kind == Note::Kind::kData) {
     refuse("T2N-R005", "the number of rounds of this loop depends on the values of an input",
@@ -307,7 +324,8 @@ void Recorder::set(const jit::Value* value, Slot slot, Frame& frame) {
   const c10::IValue& sample = slot.sample();
   if (!slot.note && (sample.isInt() || sample.isDouble() || sample.isBool())) {
     for (const c10::IValue& world : slot.worlds) {
-      bool same = (sample.isInt() && world.toInt() == sample.toInt()) || (sample.isBool() && world.toBool() == sample.toBool()) ||
+      bool same = (sample.isInt() && world.toInt() == sample.toInt()) ||
+                  (sample.isBool() && world.toBool() == sample.toBool()) ||
                   (sample.isDouble() && (world.toDouble() == sample.toDouble() || std::isnan(sample.toDouble())));
       if (!same) slot.note = Note::unexplained("a number of this line");
     }
@@ -331,12 +349,13 @@ const Location& Recorder::here() {
   for (const Frame* frame = frame_; frame && frame->at; frame = frame->caller) {
     std::vector<SourceLine> lines = source_lines(frame->at);
     place.stack.insert(place.stack.end(), lines.begin(), lines.end());
-    if (lines.size() > 1) break;   // a trace's record holds the whole stack
+    if (lines.size() > 1) break;  // a trace's record holds the whole stack
   }
   return place;
 }
 
-void Recorder::refuse(const std::string& code, const std::string& text, const std::string& hint, const std::string& op) {
+void Recorder::refuse(const std::string& code, const std::string& text, const std::string& hint,
+                      const std::string& op) {
   if (refused_.emplace(text, here().to_string()).second) diagnostics_.error(code, text, here(), hint, op);
 }
 
@@ -348,7 +367,8 @@ void Recorder::constrain(const Note& condition, bool must_hold, const char* what
   for (const nnef::Bindings& sizes : sizes_within_bounds(tape_.tape().symbols)) {
     if (condition.test(sizes)) continue;
     std::string example;
-    for (const auto& [name, size] : sizes) example += (example.empty() ? "" : ", ") + name + " = " + std::to_string(size);
+    for (const auto& [name, size] : sizes)
+      example += (example.empty() ? "" : ", ") + name + " = " + std::to_string(size);
     refuse("T2N-R006", std::string(what) + " holds only where " + condition.text + ", which " + example + " is not",
            "give bounds within which that is so (--symbol NAME=MIN..MAX), or make the axis static");
     return;

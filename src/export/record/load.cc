@@ -10,7 +10,8 @@
 namespace torch2nnef {
 namespace {
 
-[[noreturn]] void fail(ExportError::Kind kind, const std::string& code, const std::string& text, const std::string& hint) {
+[[noreturn]] void fail(ExportError::Kind kind, const std::string& code, const std::string& text,
+                       const std::string& hint) {
   throw ExportError(kind, {Severity::kError, code, "", {}, text, hint});
 }
 
@@ -24,11 +25,13 @@ namespace {
   if (std::regex_search(text, match, kUnknown)) {
     fail(ExportError::Kind::kNotExportable, "T2N-M003",
          name + " uses the operator " + match[1].str() + ", which libtorch " + torch_version() + " does not have",
-         "build torch2nnef with the libtorch that wrote the model, or, for a custom operator, write the model without it");
+         "build torch2nnef with the libtorch that wrote the model, or, for a custom operator, write the model without "
+         "it");
   }
   if (std::regex_search(text, match, kVersion)) {
     fail(ExportError::Kind::kNotExportable, "T2N-M004",
-         name + " has file format version " + match[1].str() + "; libtorch " + torch_version() + " reads up to " + match[2].str(),
+         name + " has file format version " + match[1].str() + "; libtorch " + torch_version() + " reads up to " +
+             match[2].str(),
          "build torch2nnef with a newer libtorch");
   }
   fail(ExportError::Kind::kNotExportable, "T2N-M002", name + " cannot be loaded: " + message_of(error),
@@ -47,7 +50,7 @@ std::optional<std::vector<c10::IValue>> read_traced_inputs(const std::filesystem
     if (found == record.toGenericDict().end() || !found->value().isList()) return std::nullopt;
     return found->value().toListRef().vec();
   } catch (const std::exception&) {
-    return std::nullopt;       // a record that cannot be read is as good as none
+    return std::nullopt;  // a record that cannot be read is as good as none
   }
 }
 
@@ -56,7 +59,8 @@ std::optional<std::vector<c10::IValue>> read_traced_inputs(const std::filesystem
 Model Model::load(const std::filesystem::path& path) {
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) {
-    fail(ExportError::Kind::kUsage, "T2N-M001", path.filename().string() + " is a folder", "give a TorchScript archive");
+    fail(ExportError::Kind::kUsage, "T2N-M001", path.filename().string() + " is a folder",
+         "give a TorchScript archive");
   }
   if (!std::filesystem::is_regular_file(path, error)) {
     fail(ExportError::Kind::kUsage, "T2N-M001", "there is no file " + path.string(), "");

@@ -9,11 +9,11 @@
 namespace torch2nnef {
 
 struct Model::Impl {
-  std::filesystem::path path;                       // empty for a module in memory
+  std::filesystem::path path;  // empty for a module in memory
   torch::jit::Module module;
-  std::optional<std::vector<c10::IValue>> inputs;   // given with the module
-  std::optional<std::vector<c10::IValue>> traced;   // sizes and dtypes of the tensors that it was traced with; no values
-  std::string npz;                                  // the archive's extra file inputs.npz, "" for none
+  std::optional<std::vector<c10::IValue>> inputs;  // given with the module
+  std::optional<std::vector<c10::IValue>> traced;  // sizes and dtypes of the tensors that it was traced with; no values
+  std::string npz;                                 // the archive's extra file inputs.npz, "" for none
 };
 
 }  // namespace torch2nnef

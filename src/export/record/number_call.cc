@@ -12,8 +12,6 @@ namespace {
 
 constexpr std::int64_t kMostContents = 16;
 
-bool is_number(const c10::IValue& value) { return value.isInt() || value.isDouble() || value.isBool(); }
-
 double number_of(const c10::IValue& value) {
   if (value.isDouble()) return value.toDouble();
   return value.isBool() ? (value.toBool() ? 1 : 0) : static_cast<double>(value.toInt());
@@ -21,32 +19,80 @@ double number_of(const c10::IValue& value) {
 
 // What a tensor says of itself without looking at its values.
 bool is_metadata(const std::string& name) {
-  static const std::set<std::string> kNames = {
-      "aten::size",         "aten::sym_size",      "aten::dim",           "aten::numel",        "aten::sym_numel",
-      "aten::len",          "prim::dtype",         "prim::device",        "prim::layout",       "prim::is_cuda",
-      "prim::is_cpu",       "prim::is_mkldnn",     "prim::is_quantized",  "prim::is_sparse",    "prim::requires_grad",
-      "prim::is_meta",      "prim::is_mps",        "prim::is_xpu",        "prim::is_vulkan",    "prim::is_nested",
-      "aten::is_complex",   "aten::is_floating_point", "aten::is_signed", "aten::stride",       "aten::storage_offset",
-      "aten::is_contiguous", "aten::result_type",  "aten::can_cast",      "aten::promote_types", "aten::get_device",
-      "aten::element_size", "aten::q_scale",       "aten::q_zero_point",  "aten::is_same_size", "aten::__is__",
-      "aten::__isnot__",    "prim::shape",         "prim::ndim",          "aten::is_inference", "prim::itemsize",
-      "prim::nbytes",       "prim::type",          "aten::is_conj",       "aten::is_neg",       "aten::is_pinned",
-      "aten::__not__",      "aten::is_leaf",       "prim::grad",          "prim::is_xla",       "prim::is_ipu",
-      "prim::name",         "aten::is_distributed", "aten::qscheme",      "prim::is_ort"};
+  static const std::set<std::string> kNames = {"aten::size",
+                                               "aten::sym_size",
+                                               "aten::dim",
+                                               "aten::numel",
+                                               "aten::sym_numel",
+                                               "aten::len",
+                                               "prim::dtype",
+                                               "prim::device",
+                                               "prim::layout",
+                                               "prim::is_cuda",
+                                               "prim::is_cpu",
+                                               "prim::is_mkldnn",
+                                               "prim::is_quantized",
+                                               "prim::is_sparse",
+                                               "prim::requires_grad",
+                                               "prim::is_meta",
+                                               "prim::is_mps",
+                                               "prim::is_xpu",
+                                               "prim::is_vulkan",
+                                               "prim::is_nested",
+                                               "aten::is_complex",
+                                               "aten::is_floating_point",
+                                               "aten::is_signed",
+                                               "aten::stride",
+                                               "aten::storage_offset",
+                                               "aten::is_contiguous",
+                                               "aten::result_type",
+                                               "aten::can_cast",
+                                               "aten::promote_types",
+                                               "aten::get_device",
+                                               "aten::element_size",
+                                               "aten::q_scale",
+                                               "aten::q_zero_point",
+                                               "aten::is_same_size",
+                                               "aten::__is__",
+                                               "aten::__isnot__",
+                                               "prim::shape",
+                                               "prim::ndim",
+                                               "aten::is_inference",
+                                               "prim::itemsize",
+                                               "prim::nbytes",
+                                               "prim::type",
+                                               "aten::is_conj",
+                                               "aten::is_neg",
+                                               "aten::is_pinned",
+                                               "aten::__not__",
+                                               "aten::is_leaf",
+                                               "prim::grad",
+                                               "prim::is_xla",
+                                               "prim::is_ipu",
+                                               "prim::name",
+                                               "aten::is_distributed",
+                                               "aten::qscheme",
+                                               "prim::is_ort"};
   return kNames.count(name) > 0;
 }
 
 bool depends_on_sizes(const std::string& name) {
-  static const std::set<std::string> kNames = {"aten::size",      "aten::sym_size", "aten::numel",  "aten::sym_numel",
-                                               "aten::len",       "prim::shape",    "aten::stride", "prim::nbytes",
-                                               "aten::is_same_size", "aten::is_contiguous"};
+  static const std::set<std::string> kNames = {
+      "aten::size",  "aten::sym_size", "aten::numel",  "aten::sym_numel",    "aten::len",
+      "prim::shape", "aten::stride",   "prim::nbytes", "aten::is_same_size", "aten::is_contiguous"};
   return kNames.count(name) > 0;
 }
 
 bool is_item(const std::string& name) {
-  static const std::set<std::string> kNames = {"aten::item",         "aten::Int",          "aten::Float",
-                                               "aten::Bool",         "aten::ScalarImplicit", "aten::IntImplicit",
-                                               "aten::FloatImplicit", "aten::is_nonzero",   "aten::_local_scalar_dense"};
+  static const std::set<std::string> kNames = {"aten::item",
+                                               "aten::Int",
+                                               "aten::Float",
+                                               "aten::Bool",
+                                               "aten::ScalarImplicit",
+                                               "aten::IntImplicit",
+                                               "aten::FloatImplicit",
+                                               "aten::is_nonzero",
+                                               "aten::_local_scalar_dense"};
   return kNames.count(name) > 0;
 }
 
@@ -59,11 +105,14 @@ const char* comparison(const std::string& name) {
 
 // The tensor operator of the same meaning, for numbers that depend on data.
 const char* tensor_operator(const std::string& name) {
-  static const std::map<std::string, const char*> kNames = {
-      {"aten::add", "aten::add"},           {"aten::sub", "aten::sub"},
-      {"aten::mul", "aten::mul"},           {"aten::div", "aten::div"},
-      {"aten::floordiv", "aten::floor_divide"}, {"aten::remainder", "aten::remainder"},
-      {"prim::min", "aten::minimum"},       {"prim::max", "aten::maximum"}};
+  static const std::map<std::string, const char*> kNames = {{"aten::add", "aten::add"},
+                                                            {"aten::sub", "aten::sub"},
+                                                            {"aten::mul", "aten::mul"},
+                                                            {"aten::div", "aten::div"},
+                                                            {"aten::floordiv", "aten::floor_divide"},
+                                                            {"aten::remainder", "aten::remainder"},
+                                                            {"prim::min", "aten::minimum"},
+                                                            {"prim::max", "aten::maximum"}};
   auto found = kNames.find(name);
   return found == kNames.end() ? nullptr : found->second;
 }
@@ -90,7 +139,8 @@ bool Recorder::run_metadata(const Node* node, Frame& frame, const c10::FunctionS
     Note note = Note::data({}, "a size that depends on the values of an input");
     for (Slot& result : results) {
       if (is_number(result.sample())) result.note = note;
-      if (result.sample().isList()) notes_.set(result.sample(), std::vector<Note>(items_of(result.sample()).size(), note));
+      if (result.sample().isList())
+        notes_.set(result.sample(), std::vector<Note>(items_of(result.sample()).size(), note));
     }
     set_results(node, std::move(results), frame);
     return true;
@@ -100,14 +150,16 @@ bool Recorder::run_metadata(const Node* node, Frame& frame, const c10::FunctionS
     auto sized = [](const nnef::Dim& dim) { return dim.is_constant() ? Note{} : Note::sizes({dim, 1}); };
     for (Slot& result : results) {
       const c10::IValue& value = result.sample();
-      bool is_size = schema.name() == "aten::size" || schema.name() == "aten::sym_size" || schema.name() == "prim::shape";
+      bool is_size =
+          schema.name() == "aten::size" || schema.name() == "aten::sym_size" || schema.name() == "prim::shape";
       if (is_size && value.isIntList()) {
         std::vector<Note> notes;
         for (const nnef::Dim& dim : shape) notes.push_back(sized(dim));
         notes_.set(value, std::move(notes));
       } else if (is_size && value.isInt()) {
         std::int64_t axis = inputs.at(1).sample().toInt();
-        result.note = sized(shape.at(static_cast<std::size_t>(axis < 0 ? axis + static_cast<std::int64_t>(shape.size()) : axis)));
+        result.note =
+            sized(shape.at(static_cast<std::size_t>(axis < 0 ? axis + static_cast<std::int64_t>(shape.size()) : axis)));
       } else if (schema.name() == "aten::numel" || schema.name() == "aten::sym_numel") {
         result.note = sized(volume(shape));
       } else if (schema.name() == "aten::len") {
@@ -176,8 +228,14 @@ Slot Recorder::item_slot(const Slot& tensor, std::vector<c10::IValue> worlds, co
   ScalarType type = number_type(worlds.front());
   TapeValue value = read(sample);
   if (sample.dim() > 0) {
-    value = tape_.call1("aten::reshape", "", {{"self", {value}}, {"shape", {TapeList{}}}},
-                        [&] { TapeValueInfo info; info.type = from_torch(sample.scalar_type()); return info; }(), here());
+    value = tape_.call1(
+        "aten::reshape", "", {{"self", {value}}, {"shape", {TapeList{}}}},
+        [&] {
+          TapeValueInfo info;
+          info.type = from_torch(sample.scalar_type());
+          return info;
+        }(),
+        here());
   }
   if (from_torch(sample.scalar_type()) != type || !tape_.info(value).is_number) {
     value = tape_.call1("aten::to", "dtype", {{"self", {value}}, {"dtype", {std::string(to_string(type))}}},
@@ -214,11 +272,13 @@ Note Recorder::number_note(const c10::FunctionSchema& schema, const std::vector<
   }
   if (bools == inputs.size() && result.sample().isBool()) {
     if (name == "aten::__not__") return negated(inputs[0].note);
-    return inputs.size() == 2 && (name == "aten::__and__" || name == "aten::__or__") ? combined(name, inputs[0], inputs[1])
-                                                                                     : unknown;
+    return inputs.size() == 2 && (name == "aten::__and__" || name == "aten::__or__")
+               ? combined(name, inputs[0], inputs[1])
+               : unknown;
   }
   if (ratios.size() != inputs.size() || ratios.empty()) return unknown;
-  if (const char* sign = comparison(name); sign && ratios.size() == 2) return comparison_note(ratios[0], sign, ratios[1]);
+  if (const char* sign = comparison(name); sign && ratios.size() == 2)
+    return comparison_note(ratios[0], sign, ratios[1]);
   if (name == "aten::Bool") return comparison_note(ratios[0], "!=", {nnef::Dim(0), 1});
   if (auto op = number_op(name)) {
     std::optional<Ratio> ratio = apply(*op, ratios.front(), ratios.back());
@@ -246,16 +306,18 @@ Note Recorder::data_note(const c10::FunctionSchema& schema, const std::vector<Sl
   if (const char* op = tensor_operator(schema.name()); op && values.size() == 2) {
     bool no_overload = std::string(op) == "aten::minimum" || std::string(op) == "aten::maximum" ||
                        std::string(op) == "aten::floor_divide";
-    return Note::data(tape_.call1(op, no_overload ? "" : "Tensor", {{"self", {values[0]}}, {"other", {values[1]}}}, info, here()),
-                      unknown.text);
+    return Note::data(
+        tape_.call1(op, no_overload ? "" : "Tensor", {{"self", {values[0]}}, {"other", {values[1]}}}, info, here()),
+        unknown.text);
   }
   if (schema.name() == "aten::neg" && values.size() == 1) {
     return Note::data(tape_.call1("aten::neg", "", {{"self", {values[0]}}}, info, here()), unknown.text);
   }
   if ((schema.name() == "aten::Int" || schema.name() == "aten::Float") && values.size() == 1) {
-    return Note::data(tape_.call1("aten::to", "dtype",
-                                  {{"self", {values[0]}}, {"dtype", {std::string(to_string(info.type))}}}, info, here()),
-                      unknown.text);
+    return Note::data(
+        tape_.call1("aten::to", "dtype", {{"self", {values[0]}}, {"dtype", {std::string(to_string(info.type))}}}, info,
+                    here()),
+        unknown.text);
   }
   return unknown;
 }
@@ -276,7 +338,8 @@ void Recorder::output(const std::string& name, const Slot& slot) {
 
 bool Recorder::run_number_to_tensor(const Node* node, Frame& frame, const c10::FunctionSchema& schema,
                                     const std::vector<Slot>& inputs) {
-  static const std::set<std::string> kNames = {"prim::NumToTensor", "aten::tensor", "aten::as_tensor", "aten::scalar_tensor"};
+  static const std::set<std::string> kNames = {"prim::NumToTensor", "aten::tensor", "aten::as_tensor",
+                                               "aten::scalar_tensor"};
   if (!kNames.count(schema.name()) || !notes_.any(inputs.at(0))) return false;
   std::vector<c10::IValue> items{inputs[0].sample()};
   std::vector<Note> notes{inputs[0].note};
@@ -289,13 +352,14 @@ bool Recorder::run_number_to_tensor(const Node* node, Frame& frame, const c10::F
   std::vector<Ratio> ratios;
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (!is_number(items[i])) return false;
-    known = known && notes[i].kind != Note::Kind::kUnexplained && (notes[i].kind != Note::Kind::kData || notes[i].scalar) &&
-            !(items[i].isBool() && notes[i]);
+    known = known && notes[i].kind != Note::Kind::kUnexplained &&
+            (notes[i].kind != Note::Kind::kData || notes[i].scalar) && !(items[i].isBool() && notes[i]);
     auto ratio = contents_of({{items[i]}, notes[i]});
     if (ratio) ratios.push_back(ratio->front());
     sizes = sizes && ratio;
   }
-  if (!known) throw Unsupported("a tensor is made of a number that depends on the inputs in a way that is not followed");
+  if (!known)
+    throw Unsupported("a tensor is made of a number that depends on the inputs in a way that is not followed");
   std::vector<Slot> results = execute(node, schema, inputs);
   const at::Tensor& tensor = results.at(0).sample().toTensor();
   nnef::Shape shape = nnef::make_shape(tensor.sizes().vec());
@@ -307,9 +371,10 @@ bool Recorder::run_number_to_tensor(const Node* node, Frame& frame, const c10::F
   } else {
     TapeList parts;
     for (std::size_t i = 0; i < items.size(); ++i) {
-      parts.push_back({tape_.call1("aten::to", "dtype",
-                                   {{"self", {number_value(items[i], notes[i])}}, {"dtype", {std::string(to_string(info.type))}}},
-                                   info, here())});
+      parts.push_back(
+          {tape_.call1("aten::to", "dtype",
+                       {{"self", {number_value(items[i], notes[i])}}, {"dtype", {std::string(to_string(info.type))}}},
+                       info, here())});
     }
     TapeValue value = *parts.front().value();
     info.shape = shape;

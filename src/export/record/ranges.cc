@@ -37,13 +37,15 @@ void Recorder::carry_range(const c10::FunctionSchema& schema, const std::vector<
   if (!cell || cell->range || !c10::isIntegralType(results[0].sample().toTensor().scalar_type(), false)) return;
   auto number = [&](const char* name) -> std::optional<Ratio> {
     auto index = schema.argumentIndexWithName(name);
-    auto items = index && static_cast<std::size_t>(*index) < inputs.size() ? contents_of(inputs[static_cast<std::size_t>(*index)])
-                                                                           : std::nullopt;
+    auto items = index && static_cast<std::size_t>(*index) < inputs.size()
+                     ? contents_of(inputs[static_cast<std::size_t>(*index)])
+                     : std::nullopt;
     return items && items->size() == 1 ? std::optional<Ratio>(items->front()) : std::nullopt;
   };
   std::optional<Range> range;
   if (schema.name() == "aten::arange") {
-    bool has_start = schema.argumentIndexWithName("start").has_value(), has_step = schema.argumentIndexWithName("step").has_value();
+    bool has_start = schema.argumentIndexWithName("start").has_value(),
+         has_step = schema.argumentIndexWithName("step").has_value();
     std::optional<Ratio> start = has_start ? number("start") : Ratio{nnef::Dim(0), 1};
     std::optional<Ratio> step = has_step ? number("step") : Ratio{nnef::Dim(1), 1};
     if (start && step) range = Range{*start, *step, cell->shape.at(0)};
@@ -53,14 +55,17 @@ void Recorder::carry_range(const c10::FunctionSchema& schema, const std::vector<
     if (!old) return;
     if (*op == NumberOp::kSame) range = *old;
     auto other = number("other"), alpha = number("alpha");
-    bool shifts = (*op == NumberOp::kAdd || *op == NumberOp::kSub) && other && alpha && alpha->numerator == nnef::Dim(1);
-    if (auto start = shifts ? apply(*op, old->start, *other) : std::nullopt) range = Range{*start, old->step, old->size};
+    bool shifts =
+        (*op == NumberOp::kAdd || *op == NumberOp::kSub) && other && alpha && alpha->numerator == nnef::Dim(1);
+    if (auto start = shifts ? apply(*op, old->start, *other) : std::nullopt)
+      range = Range{*start, old->step, old->size};
   }
   if (!range) return;
   for (std::size_t world = 0; world < world_count(); ++world) {
     at::Tensor items = results[0].worlds[world].toTensor().to(at::kDouble);
     const nnef::Bindings& sizes = worlds()[world];
-    at::Tensor expected = at::arange(items.size(0), at::kDouble) * range->step.evaluate(sizes) + range->start.evaluate(sizes);
+    at::Tensor expected =
+        at::arange(items.size(0), at::kDouble) * range->step.evaluate(sizes) + range->start.evaluate(sizes);
     if (range->size.evaluate(sizes) != items.size(0) || !at::equal(items, expected)) return;
   }
   cell->range = std::move(range);

@@ -23,7 +23,7 @@ using nnef::Bindings;
 struct Plan {
   SampleInputs samples;
   std::vector<at::Tensor> leaves;
-  std::vector<DynamicInput> inputs;         // one a leaf
+  std::vector<DynamicInput> inputs;  // one a leaf
   DynamicAxes axes;
 };
 
@@ -116,7 +116,8 @@ Recording execute(const Model::Impl& model, const ExportOptions& options, const 
   recording.inputs_from = plan.samples.from;
   recording.tape.symbols = plan.axes.symbols;
   recording.tape.worlds = worlds;
-  Recorder recorder(recording.tape, diagnostics, model.module, worlds.front() == plan.axes.sample || worlds.size() == 1);
+  Recorder recorder(recording.tape, diagnostics, model.module,
+                    worlds.front() == plan.axes.sample || worlds.size() == 1);
   std::vector<std::vector<at::Tensor>> leaves(worlds.size());
   for (const Bindings& sizes : worlds) recording.runs.push_back({sizes, {}, {}});
   for (std::size_t i = 0; i < plan.leaves.size(); ++i) {
@@ -191,8 +192,8 @@ Recording execute_dynamic(const Model::Impl& model, const ExportOptions& options
   return recording;
 }
 
-// The sizes at which the model does execute: any, or multiples of a power of two, which models that halve and double their
-// axes need. Each symbol gets the finest grid that does.
+// The sizes at which the model does execute: any, or multiples of a power of two, which models that halve and double
+// their axes need. Each symbol gets the finest grid that does.
 class GridSearch {
  public:
   GridSearch(const Model::Impl& model, const ExportOptions& options, const Plan& plan)
@@ -218,16 +219,18 @@ class GridSearch {
 
   [[noreturn]] void fail() const {
     if (!first_) {
-      usage("the bounds of --symbol leave too few sizes to execute the model at", "widen them, or make the axis static");
+      usage("the bounds of --symbol leave too few sizes to execute the model at",
+            "widen them, or make the axis static");
     }
-    throw ExportError(ExportError::Kind::kNotExportable,
-                      {Severity::kError, first_->code(), "", first_->where(), std::string(first_->what()) + " (at " + sizes_ + ")",
-                       "make that axis static, or bound it with --symbol to sizes that the model takes"});
+    throw ExportError(
+        ExportError::Kind::kNotExportable,
+        {Severity::kError, first_->code(), "", first_->where(), std::string(first_->what()) + " (at " + sizes_ + ")",
+         "make that axis static, or bound it with --symbol to sizes that the model takes"});
   }
 
  private:
   static constexpr std::int64_t kCoarsest = 64;
-  static constexpr std::size_t kTried = 3;      // worlds; all of them are executed on the grid that is found
+  static constexpr std::size_t kTried = 3;  // worlds; all of them are executed on the grid that is found
 
   bool works(const Grids& grids) {
     std::vector<Bindings> worlds = worlds_on(plan_.axes, plan_.inputs, grids, false);
@@ -245,7 +248,7 @@ class GridSearch {
       }
       return false;
     } catch (const std::exception&) {
-      return true;       // not for its sizes; reported when it is executed again
+      return true;  // not for its sizes; reported when it is executed again
     }
     return true;
   }

@@ -30,8 +30,8 @@ class Model {
   std::shared_ptr<Impl> impl_;
 };
 
-// What came of executing a model: the Tape, and inputs and results with their values at all recorded sizes (in the order
-// of Tape::inputs and Tape::outputs). checked[i] belongs to the sizes checked_sizes[i]; the sample comes first.
+// What came of executing a model: the Tape, and inputs and results with their values at all recorded sizes (in the
+// order of Tape::inputs and Tape::outputs). checked[i] belongs to the sizes checked_sizes[i]; the sample comes first.
 struct Recording {
   struct Run {
     nnef::Bindings sizes;
@@ -39,12 +39,12 @@ struct Recording {
   };
   Tape tape;
   std::vector<Run> runs;
-  std::string inputs_from;       // a sentence
+  std::string inputs_from;  // a sentence
 };
 
-// Executes forward on sample inputs: the user's (options), else those that the archive or a file beside it carries; with
-// dynamic axes at other sizes too. Throws ExportError; notes, warnings and errors that did not stop the recording go to
-// `diagnostics`.
+// Executes forward on sample inputs: the user's (options), else those that the archive or a file beside it carries;
+// with dynamic axes at other sizes too. Throws ExportError; notes, warnings and errors that did not stop the recording
+// go to `diagnostics`.
 Recording record(const Model& model, const ExportOptions& options, Diagnostics& diagnostics);
 
 std::string torch_version();

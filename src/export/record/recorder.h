@@ -62,17 +62,17 @@ class Recorder {
   };
   using Node = torch::jit::Node;
   using Block = torch::jit::Block;
-  using Stacks = std::vector<torch::jit::Stack>;   // one a world
+  using Stacks = std::vector<torch::jit::Stack>;  // one a world
 
   // --- control flow: interpreter.cc ---
   Slot run_function(const torch::jit::Function& function, std::vector<Slot> arguments, std::string path,
                     std::string class_name);
   void run_block(const Block* block, Frame& frame);
   void run_node(const Node* node, Frame& frame);
-  bool run_structure(const Node* node, Frame& frame);       // prim:: nodes of known meaning; false: another operator
+  bool run_structure(const Node* node, Frame& frame);  // prim:: nodes of known meaning; false: another operator
   void run_if(const Node* node, Frame& frame);
   void run_loop(const Node* node, Frame& frame);
-  bool decide(const Slot& condition, const Node* node, const char* what);   // a bool that control flow depends on
+  bool decide(const Slot& condition, const Node* node, const char* what);  // a bool that control flow depends on
   void run_constant(const Node* node, Frame& frame);
   void run_get_attribute(const Node* node, Frame& frame);
   void run_set_attribute(const Node* node, Frame& frame);
@@ -88,7 +88,7 @@ class Recorder {
   void run_generic(const Node* node, Frame& frame, const c10::FunctionSchema& schema);
   std::vector<Note> notes_of_generic(const std::string& op, const std::vector<Slot>& inputs);
 
-  // --- operators: operator_call.cc ---
+  // --- operators: operator_call.cc, call_arguments.cc, call_results.cc ---
   void run_operator(const Node* node, Frame& frame);
   void run_plain(const Node* node, Frame& frame, const c10::FunctionSchema& schema, std::vector<Slot> inputs);
   void run_tensor_operator(const Node* node, Frame& frame, const c10::FunctionSchema& schema, std::vector<Slot> inputs);
@@ -100,6 +100,10 @@ class Recorder {
   bool has_shape_from_data(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs);
   void check_constants(const c10::FunctionSchema& schema, const std::vector<std::vector<at::Tensor>>& results);
   void constrain_squeeze(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs);
+  std::vector<std::vector<at::Tensor>> flattened(const std::string& op, const std::vector<Slot>& results);
+  void add_cells(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs,
+                 const std::vector<std::vector<at::Tensor>>& flat, const std::vector<nnef::Shape>& shapes,
+                 const std::vector<TapeValue>& values, bool recorded);
   void record_results(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs, std::vector<Slot>& results,
                       bool recorded);
   std::vector<std::pair<std::string, TapeArgument>> tape_arguments(const c10::FunctionSchema& schema,
@@ -110,7 +114,7 @@ class Recorder {
   nnef::Shape explain(const std::string& op, const std::vector<std::pair<std::string, TapeArgument>>& arguments,
                       const std::vector<at::Tensor>& worlds);
 
-  // --- numbers: number_call.cc ---
+  // --- numbers: number_call.cc, contents_call.cc, ranges.cc ---
   bool run_metadata(const Node* node, Frame& frame, const c10::FunctionSchema& schema, const std::vector<Slot>& inputs);
   bool run_item(const Node* node, Frame& frame, const c10::FunctionSchema& schema, const std::vector<Slot>& inputs);
   bool run_contents(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs, std::vector<Slot>& results);
@@ -123,7 +127,8 @@ class Recorder {
   std::optional<std::vector<Ratio>> verified_items(const c10::FunctionSchema& schema, const std::string& name,
                                                    const std::vector<Slot>& inputs, const Slot& result);
   std::optional<std::vector<Ratio>> end_of_range(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs);
-  void carry_range(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs, const std::vector<Slot>& results);
+  void carry_range(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs,
+                   const std::vector<Slot>& results);
   bool run_number_to_tensor(const Node* node, Frame& frame, const c10::FunctionSchema& schema,
                             const std::vector<Slot>& inputs);
   Note number_note(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs, const Slot& result);
@@ -148,7 +153,8 @@ class Recorder {
   std::size_t world_count() { return tape_.tape().worlds.size(); }
   const std::vector<nnef::Bindings>& worlds() { return tape_.tape().worlds; }
   const Location& here();
-  void refuse(const std::string& code, const std::string& text, const std::string& hint = "", const std::string& op = "");
+  void refuse(const std::string& code, const std::string& text, const std::string& hint = "",
+              const std::string& op = "");
   // Notes a condition that the recording relies on; refused when it must hold and sizes within the bounds break it.
   void constrain(const Note& condition, bool must_hold, const char* what);
   TapeValue read(const at::Tensor& tensor) { return cells_.read(cells_.of(tensor), tensor, here()); }
@@ -159,13 +165,13 @@ class Recorder {
   Diagnostics& diagnostics_;
   torch::jit::Module root_;
   bool first_is_sample_;
-  std::unordered_map<const void*, std::string> paths_;          // of module objects
+  std::unordered_map<const void*, std::string> paths_;  // of module objects
   std::unordered_map<const Node*, std::vector<const torch::jit::Value*>> last_uses_;
-  std::unordered_map<const Node*, c10::IValue> constants_;      // of prim::Constant nodes
-  std::unordered_map<const void*, at::Tensor> numbers_;         // see mark_number
+  std::unordered_map<const Node*, c10::IValue> constants_;  // of prim::Constant nodes
+  std::unordered_map<const void*, at::Tensor> numbers_;     // see mark_number
   std::set<const torch::jit::Graph*> analysed_;
-  std::set<std::pair<std::string, std::string>> refused_;       // text and place
-  const Frame* frame_ = nullptr;                                // innermost
+  std::set<std::pair<std::string, std::string>> refused_;  // text and place
+  const Frame* frame_ = nullptr;                           // innermost
   std::map<std::pair<const Node*, std::string>, Location> locations_;
 };
 

@@ -38,7 +38,8 @@ std::string describe(const torch::jit::Module& module) {
     command += " --input " + argument.name() + ":f32:1,3,224,224";
   }
   fail("the model needs sample inputs: " + describe(model.module) + " says no sizes",
-       "give them, for example: torch2nnef " + model.path.filename().string() + command + " (your sizes), or --inputs FILE.npz");
+       "give them, for example: torch2nnef " + model.path.filename().string() + command +
+           " (your sizes), or --inputs FILE.npz");
 }
 
 bool is_tensor_type(const c10::TypePtr& type) {
@@ -62,7 +63,8 @@ c10::IValue parse_extra(const std::string& text, const c10::TypePtr& type) {
   try {
     std::size_t used = 0;
     switch (wanted->kind()) {
-      case c10::TypeKind::StringType: return text;
+      case c10::TypeKind::StringType:
+        return text;
       case c10::TypeKind::BoolType:
         if (text == "true" || text == "True" || text == "1") return true;
         if (text == "false" || text == "False" || text == "0") return false;
@@ -82,7 +84,8 @@ c10::IValue parse_extra(const std::string& text, const c10::TypePtr& type) {
         if (integral) return at::scalar_tensor(static_cast<std::int64_t>(std::stoll(text)), at::kLong);
         return at::scalar_tensor(std::stod(text), at::kFloat);
       }
-      default: break;
+      default:
+        break;
     }
   } catch (const std::exception&) {
   }
@@ -174,8 +177,10 @@ class Assembler {
     if (extra_used_ < extra_.size()) return parse_extra(extra_[extra_used_++], argument.type());
     if (argument.default_value()) return *argument.default_value();
     if (argument.type()->kind() == c10::TypeKind::OptionalType) return {};
-    if (holds_tensors(argument.type())) fail("there is no input for the argument '" + argument.name() + "' of " + describe(module_));
-    fail("the argument '" + argument.name() + "' of " + describe(module_) + " needs a value", "give it with --arg VALUE");
+    if (holds_tensors(argument.type()))
+      fail("there is no input for the argument '" + argument.name() + "' of " + describe(module_));
+    fail("the argument '" + argument.name() + "' of " + describe(module_) + " needs a value",
+         "give it with --arg VALUE");
   }
 
   std::optional<c10::IValue> structure(const c10::TypePtr& type, const std::string& name) {
@@ -281,7 +286,8 @@ c10::IValue filled(const c10::IValue& value, at::Generator& generator) {
   }
   if (value.isGenericDict()) {
     auto dict = value.toGenericDict().copy();
-    for (const auto& entry : value.toGenericDict()) dict.insert_or_assign(entry.key(), filled(entry.value(), generator));
+    for (const auto& entry : value.toGenericDict())
+      dict.insert_or_assign(entry.key(), filled(entry.value(), generator));
     return dict;
   }
   return value;
@@ -292,8 +298,10 @@ void add_leaves(const c10::IValue& value, const std::string& name, std::vector<N
     if (value.toTensor().defined()) leaves.push_back({name, value.toTensor()});
   } else if (value.isTuple()) {
     int place = 0;
-    for (const c10::IValue& item : value.toTupleRef().elements()) add_leaves(item, name + "_" + std::to_string(place++), leaves);
-  } else if (value.isTensorList() || (value.isList() && !value.isIntList() && !value.isDoubleList() && !value.isBoolList())) {
+    for (const c10::IValue& item : value.toTupleRef().elements())
+      add_leaves(item, name + "_" + std::to_string(place++), leaves);
+  } else if (value.isTensorList() ||
+             (value.isList() && !value.isIntList() && !value.isDoubleList() && !value.isBoolList())) {
     int place = 0;
     for (const c10::IValue& item : value.toListRef()) add_leaves(item, name + "_" + std::to_string(place++), leaves);
   } else if (value.isGenericDict()) {
@@ -317,7 +325,8 @@ c10::IValue replaced(const c10::IValue& value, const std::vector<at::Tensor>& le
   }
   if (value.isGenericDict()) {
     auto dict = value.toGenericDict().copy();
-    for (const auto& entry : value.toGenericDict()) dict.insert_or_assign(entry.key(), replaced(entry.value(), leaves, next));
+    for (const auto& entry : value.toGenericDict())
+      dict.insert_or_assign(entry.key(), replaced(entry.value(), leaves, next));
     return dict;
   }
   return value;
@@ -369,8 +378,9 @@ SampleInputs sample_inputs(const Model::Impl& model, const ExportOptions& option
     std::vector<c10::Argument> formals = forward_arguments(model.module);
     for (const InputSpec& spec : options.inputs) {
       check_name(spec.name, model.module);
-      std::string name = !spec.name.empty() ? spec.name
-                         : tensors.size() < formals.size() ? formals[tensors.size()].name() : "input";
+      std::string name = !spec.name.empty()                ? spec.name
+                         : tensors.size() < formals.size() ? formals[tensors.size()].name()
+                                                           : "input";
       tensors.emplace_back(name, specified_values(spec, generator));
     }
     return {Assembler(model.module, Tensors(std::move(tensors)), options.extra_arguments).run(),

@@ -10,8 +10,8 @@
 namespace torch2nnef {
 
 struct SampleInputs {
-  std::vector<c10::IValue> arguments;        // of forward, without self
-  std::string from;                          // a sentence, for the report
+  std::vector<c10::IValue> arguments;  // of forward, without self
+  std::string from;                    // a sentence, for the report
 };
 
 // In this order: given with the module, --inputs, --input, the archive's own, a file beside the model. Throws

@@ -18,7 +18,8 @@ using Arguments = std::vector<std::pair<std::string, TapeArgument>>;
 
 class Explainer {
  public:
-  Explainer(const Tape& tape, std::string op, const Arguments& arguments, const std::vector<std::vector<std::int64_t>>& sizes)
+  Explainer(const Tape& tape, std::string op, const Arguments& arguments,
+            const std::vector<std::vector<std::int64_t>>& sizes)
       : tape_(tape), op_(std::move(op)), arguments_(arguments), sizes_(sizes), rank_(sizes.front().size()) {
     for (const auto& [name, argument] : arguments) collect(argument);
   }
@@ -63,7 +64,7 @@ class Explainer {
     if (auto dim = by_scale()) return dim;
     if (auto dim = by_padding()) return dim;
     if (same_everywhere()) return Dim(seen(0));
-    for (const Shape& shape : shapes_) {          // aligned right, as broadcasting does
+    for (const Shape& shape : shapes_) {  // aligned right, as broadcasting does
       std::size_t back = rank_ - axis_;
       if (back <= shape.size() && fits(shape[shape.size() - back])) return shape[shape.size() - back];
     }
@@ -82,8 +83,8 @@ class Explainer {
     const Shape* input = shape_of({"input", "self", "x"});
     if (!input || input->size() != rank_ || axis_ < 1) return std::nullopt;
     const Shape* weight = shape_of({"weight"});
-    std::vector<std::int64_t> kernel = integers("kernel_size"), stride = integers("stride"), padding = integers("padding"),
-                              dilation = integers("dilation");
+    std::vector<std::int64_t> kernel = integers("kernel_size"), stride = integers("stride"),
+                              padding = integers("padding"), dilation = integers("dilation");
     std::size_t spatial = !kernel.empty() ? kernel.size() : weight && weight->size() > 2 ? weight->size() - 2 : 0;
     if (spatial == 0 || axis_ + spatial < rank_) return std::nullopt;
     std::size_t place = axis_ - (rank_ - spatial);
@@ -118,8 +119,8 @@ class Explainer {
   std::optional<Dim> by_im2col() const {
     const Shape* input = shape_of({"self"});
     if (op_ != "aten::im2col" || !input || axis_ + 1 != rank_) return std::nullopt;
-    std::vector<std::int64_t> kernel = integers("kernel_size"), stride = integers("stride"), padding = integers("padding"),
-                              dilation = integers("dilation");
+    std::vector<std::int64_t> kernel = integers("kernel_size"), stride = integers("stride"),
+                              padding = integers("padding"), dilation = integers("dilation");
     Dim windows(1);
     for (std::size_t i = 0; i < 2; ++i) {
       if (i >= kernel.size() || i >= stride.size() || i >= padding.size() || i >= dilation.size()) return std::nullopt;
@@ -152,9 +153,11 @@ class Explainer {
     const Shape* input = shape_of({"self", "input"});
     const TapeArgument* pads = find("pad");
     if (!pads) pads = find("padding");
-    if (op_.find("pad") == std::string::npos || !input || input->size() != rank_ || !pads || !pads->list()) return std::nullopt;
+    if (op_.find("pad") == std::string::npos || !input || input->size() != rank_ || !pads || !pads->list())
+      return std::nullopt;
     std::size_t place = 2 * (rank_ - 1 - axis_);
-    if (place + 1 >= pads->list()->size()) return fits((*input)[axis_]) ? std::optional<Dim>((*input)[axis_]) : std::nullopt;
+    if (place + 1 >= pads->list()->size())
+      return fits((*input)[axis_]) ? std::optional<Dim>((*input)[axis_]) : std::nullopt;
     const Dim* before = std::get_if<Dim>(&(*pads->list())[place].is);
     const Dim* after = std::get_if<Dim>(&(*pads->list())[place + 1].is);
     if (!before || !after) return std::nullopt;
@@ -166,7 +169,8 @@ class Explainer {
   std::optional<Dim> by_unfold() const {
     const Shape* input = shape_of({"self"});
     std::vector<std::int64_t> axis = integers("dimension"), size = integers("size"), step = integers("step");
-    if (op_ != "aten::unfold" || !input || axis.size() != 1 || size.size() != 1 || step.size() != 1) return std::nullopt;
+    if (op_ != "aten::unfold" || !input || axis.size() != 1 || size.size() != 1 || step.size() != 1)
+      return std::nullopt;
     std::int64_t place = axis[0] < 0 ? axis[0] + static_cast<std::int64_t>(input->size()) : axis[0];
     if (place != static_cast<std::int64_t>(axis_)) return std::nullopt;
     Dim windows = floor_div((*input)[axis_] - Dim(size[0]), Dim(step[0])) + Dim(1);
@@ -248,7 +252,8 @@ class Explainer {
           if (fits(dim)) return dim;
         }
         if (b == Dim(0)) continue;
-        for (const Dim& dim : {floor_div(a, b), ceil_div(a, b), floor_div(a - Dim(1), b) + Dim(1), min(a, b), max(a, b)}) {
+        for (const Dim& dim :
+             {floor_div(a, b), ceil_div(a, b), floor_div(a - Dim(1), b) + Dim(1), min(a, b), max(a, b)}) {
           if (fits(dim)) return dim;
         }
       }
@@ -316,7 +321,7 @@ class Explainer {
     }
   }
   void add(const Dim& dim) {
-    if (dim.is_constant() && std::abs(dim.value()) > kLargestSize) return;   // "to the end" of a slice
+    if (dim.is_constant() && std::abs(dim.value()) > kLargestSize) return;  // "to the end" of a slice
     if (std::find(all_.begin(), all_.end(), dim) == all_.end()) all_.push_back(dim);
   }
 

@@ -9,9 +9,9 @@
 
 namespace torch2nnef {
 
-// One expression per axis of a result, true in all worlds. `sizes[w]` is the result's shape in world w; all have the same
-// rank. What a lowering infers by itself is compared with it later, at many more sizes. Throws Unsupported when an axis
-// has sizes that nothing explains.
+// One expression per axis of a result, true in all worlds. `sizes[w]` is the result's shape in world w; all have the
+// same rank. What a lowering infers by itself is compared with it later, at many more sizes. Throws Unsupported when an
+// axis has sizes that nothing explains.
 nnef::Shape explain_shape(const Tape& tape, const std::string& op,
                           const std::vector<std::pair<std::string, TapeArgument>>& arguments,
                           const std::vector<std::vector<std::int64_t>>& sizes);

@@ -9,7 +9,7 @@ namespace torch2nnef {
 namespace {
 
 constexpr std::int64_t kLargestDenominator = 1 << 20;
-constexpr double kRounding = 3e-7;               // of float32, in which a model may compute with sizes
+constexpr double kRounding = 3e-7;  // of float32, in which a model may compute with sizes
 
 Ratio reduced(Ratio ratio) {
   if (ratio.denominator < 0) {
@@ -47,21 +47,36 @@ struct Named {
   NumberOp op;
 };
 constexpr std::array<Named, 30> kNamed = {{
-    {"aten::add", NumberOp::kAdd},           {"aten::sub", NumberOp::kSub},
-    {"aten::mul", NumberOp::kMul},           {"aten::div", NumberOp::kTrueDiv},
-    {"aten::true_divide", NumberOp::kTrueDiv}, {"aten::divide", NumberOp::kTrueDiv},
-    {"aten::floordiv", NumberOp::kFloorDiv}, {"aten::floor_divide", NumberOp::kFloorDiv},
-    {"aten::remainder", NumberOp::kRemainder}, {"aten::neg", NumberOp::kNeg},
-    {"prim::min", NumberOp::kMin},           {"prim::max", NumberOp::kMax},
-    {"aten::minimum", NumberOp::kMin},       {"aten::maximum", NumberOp::kMax},
-    {"aten::floor", NumberOp::kFloor},       {"aten::ceil", NumberOp::kCeil},
-    {"aten::trunc", NumberOp::kTrunc},       {"aten::Int", NumberOp::kTrunc},
-    {"aten::Float", NumberOp::kSame},        {"aten::to", NumberOp::kSame},
-    {"aten::clone", NumberOp::kSame},        {"aten::detach", NumberOp::kSame},
-    {"aten::alias", NumberOp::kSame},        {"aten::contiguous", NumberOp::kSame},
-    {"aten::_to_copy", NumberOp::kSame},     {"aten::type_as", NumberOp::kSame},
-    {"aten::lift_fresh", NumberOp::kSame},   {"aten::subtract", NumberOp::kSub},
-    {"aten::multiply", NumberOp::kMul},      {"aten::negative", NumberOp::kNeg},
+    {"aten::add", NumberOp::kAdd},
+    {"aten::sub", NumberOp::kSub},
+    {"aten::mul", NumberOp::kMul},
+    {"aten::div", NumberOp::kTrueDiv},
+    {"aten::true_divide", NumberOp::kTrueDiv},
+    {"aten::divide", NumberOp::kTrueDiv},
+    {"aten::floordiv", NumberOp::kFloorDiv},
+    {"aten::floor_divide", NumberOp::kFloorDiv},
+    {"aten::remainder", NumberOp::kRemainder},
+    {"aten::neg", NumberOp::kNeg},
+    {"prim::min", NumberOp::kMin},
+    {"prim::max", NumberOp::kMax},
+    {"aten::minimum", NumberOp::kMin},
+    {"aten::maximum", NumberOp::kMax},
+    {"aten::floor", NumberOp::kFloor},
+    {"aten::ceil", NumberOp::kCeil},
+    {"aten::trunc", NumberOp::kTrunc},
+    {"aten::Int", NumberOp::kTrunc},
+    {"aten::Float", NumberOp::kSame},
+    {"aten::to", NumberOp::kSame},
+    {"aten::clone", NumberOp::kSame},
+    {"aten::detach", NumberOp::kSame},
+    {"aten::alias", NumberOp::kSame},
+    {"aten::contiguous", NumberOp::kSame},
+    {"aten::_to_copy", NumberOp::kSame},
+    {"aten::type_as", NumberOp::kSame},
+    {"aten::lift_fresh", NumberOp::kSame},
+    {"aten::subtract", NumberOp::kSub},
+    {"aten::multiply", NumberOp::kMul},
+    {"aten::negative", NumberOp::kNeg},
 }};
 
 }  // namespace
@@ -78,21 +93,32 @@ std::optional<Ratio> apply(NumberOp op, const Ratio& a, const Ratio& b) {
   std::int64_t common = a.denominator * b.denominator;
   if (common > kLargestDenominator) return std::nullopt;
   switch (op) {
-    case NumberOp::kAdd: return reduced({left + right, common});
-    case NumberOp::kSub: return reduced({left - right, common});
-    case NumberOp::kMul: return reduced({a.numerator * b.numerator, common});
-    case NumberOp::kTrueDiv: return divided(a, b);
-    case NumberOp::kFloorDiv: return floor_divided(a, b);
+    case NumberOp::kAdd:
+      return reduced({left + right, common});
+    case NumberOp::kSub:
+      return reduced({left - right, common});
+    case NumberOp::kMul:
+      return reduced({a.numerator * b.numerator, common});
+    case NumberOp::kTrueDiv:
+      return divided(a, b);
+    case NumberOp::kFloorDiv:
+      return floor_divided(a, b);
     case NumberOp::kRemainder:
       if (common != 1 || b.numerator == nnef::Dim(0)) return std::nullopt;
       return Ratio{remainder(a.numerator, b.numerator), 1};
-    case NumberOp::kNeg: return Ratio{-a.numerator, a.denominator};
-    case NumberOp::kMin: return reduced({min(left, right), common});
-    case NumberOp::kMax: return reduced({max(left, right), common});
+    case NumberOp::kNeg:
+      return Ratio{-a.numerator, a.denominator};
+    case NumberOp::kMin:
+      return reduced({min(left, right), common});
+    case NumberOp::kMax:
+      return reduced({max(left, right), common});
     case NumberOp::kFloor:
-    case NumberOp::kTrunc: return Ratio{floor_of(a), 1};
-    case NumberOp::kCeil: return Ratio{-floor_of({-a.numerator, a.denominator}), 1};
-    case NumberOp::kSame: return a;
+    case NumberOp::kTrunc:
+      return Ratio{floor_of(a), 1};
+    case NumberOp::kCeil:
+      return Ratio{-floor_of({-a.numerator, a.denominator}), 1};
+    case NumberOp::kSame:
+      return a;
   }
   return std::nullopt;
 }
@@ -139,7 +165,8 @@ std::string to_string(const Ratio& ratio) {
 bool holds(const Ratio& ratio, const std::vector<double>& seen, const std::vector<nnef::Bindings>& worlds) {
   for (std::size_t world = 0; world < worlds.size(); ++world) {
     try {
-      if (std::abs(ratio.evaluate(worlds[world]) - seen.at(world)) > kRounding * (1 + std::abs(seen.at(world)))) return false;
+      if (std::abs(ratio.evaluate(worlds[world]) - seen.at(world)) > kRounding * (1 + std::abs(seen.at(world))))
+        return false;
     } catch (const std::domain_error&) {
       return false;
     }
@@ -166,9 +193,12 @@ Note negated(const Note& condition) {
 Note combined(const std::string& op, const Slot& a, const Slot& b) {
   auto test_of = [](const Slot& slot) {
     if (slot.note) return slot.note.test;
-    return std::function<bool(const nnef::Bindings&)>([value = slot.sample().toBool()](const nnef::Bindings&) { return value; });
+    return std::function<bool(const nnef::Bindings&)>(
+        [value = slot.sample().toBool()](const nnef::Bindings&) { return value; });
   };
-  auto text_of = [](const Slot& slot) { return slot.note ? slot.note.text : std::string(slot.sample().toBool() ? "true" : "false"); };
+  auto text_of = [](const Slot& slot) {
+    return slot.note ? slot.note.text : std::string(slot.sample().toBool() ? "true" : "false");
+  };
   bool either = op == "aten::__or__";
   return Note::condition(text_of(a) + (either ? " or " : " and ") + text_of(b),
                          [left = test_of(a), right = test_of(b), either](const nnef::Bindings& sizes) {

@@ -10,7 +10,21 @@
 
 namespace torch2nnef {
 
-enum class NumberOp { kAdd, kSub, kMul, kTrueDiv, kFloorDiv, kRemainder, kNeg, kMin, kMax, kFloor, kCeil, kTrunc, kSame };
+enum class NumberOp {
+  kAdd,
+  kSub,
+  kMul,
+  kTrueDiv,
+  kFloorDiv,
+  kRemainder,
+  kNeg,
+  kMin,
+  kMax,
+  kFloor,
+  kCeil,
+  kTrunc,
+  kSame
+};
 
 // The operation of an aten operator on numbers or, element by element, on tensors; nullopt for any other operator.
 std::optional<NumberOp> number_op(std::string_view op);

@@ -1,7 +1,7 @@
 // What the interpreter holds for a value of TorchScript: the value itself in every world, and where numbers come from.
 //
-// A model is executed in several *worlds* at once, node by node: the sample sizes, and with dynamic axes two other sizes.
-// World 0 is the sample. A static export has one world.
+// A model is executed in several *worlds* at once, node by node: the sample sizes, and with dynamic axes two other
+// sizes. World 0 is the sample. A static export has one world.
 #pragma once
 
 #include <cstdint>
@@ -29,16 +29,16 @@ struct Ratio {
 // Where a number (int, float, bool) comes from.
 struct Note {
   enum class Kind {
-    kNone,           // the same whatever the inputs are
-    kSizes,          // an expression of the symbols (numbers: `ratio`; bools: `text` is the condition)
-    kData,           // the values of an input; `scalar` is it as a rank-0 tensor, if the Tape can say it
-    kUnexplained,    // another number at other sizes, and no expression is known for it
+    kNone,         // the same whatever the inputs are
+    kSizes,        // an expression of the symbols (numbers: `ratio`; bools: `text` is the condition)
+    kData,         // the values of an input; `scalar` is it as a rank-0 tensor, if the Tape can say it
+    kUnexplained,  // another number at other sizes, and no expression is known for it
   };
   Kind kind = Kind::kNone;
   Ratio ratio;
   TapeValue scalar;
-  std::string text;                 // what it is, for messages
-  std::function<bool(const nnef::Bindings&)> test;   // of a condition
+  std::string text;                                 // what it is, for messages
+  std::function<bool(const nnef::Bindings&)> test;  // of a condition
   explicit operator bool() const { return kind != Kind::kNone; }
 
   static Note sizes(Ratio ratio) { return {Kind::kSizes, std::move(ratio), {}, "", {}}; }
@@ -70,12 +70,14 @@ class ContainerNotes {
  private:
   Note any_inside(const c10::IValue& value) const;
   struct Entry {
-    c10::IValue keep_alive;         // an address is not used again while it is here
+    c10::IValue keep_alive;  // an address is not used again while it is here
     std::vector<Note> items;
     std::unordered_map<std::string, Note> attributes;
   };
   std::unordered_map<const void*, Entry> entries_;
 };
+
+inline bool is_number(const c10::IValue& value) { return value.isInt() || value.isDouble() || value.isBool(); }
 
 // The items of a list or tuple of any type; empty for anything else.
 std::vector<c10::IValue> items_of(const c10::IValue& value);

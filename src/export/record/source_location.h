@@ -9,8 +9,8 @@
 
 namespace torch2nnef {
 
-// The lines that `node` came from, innermost first: for a trace the Python stack without torch's own frames, for a script
-// the line of the function. Empty when the archive carries no source records.
+// The lines that `node` came from, innermost first: for a trace the Python stack without torch's own frames, for a
+// script the line of the function. Empty when the archive carries no source records.
 std::vector<SourceLine> source_lines(const torch::jit::Node* node);
 
 // "__torch__.torch.nn.___torch_mangle_3.Linear" gives "torch.nn.Linear".

@@ -10,19 +10,24 @@ namespace {
 
 bool same_view(const at::Tensor& a, const at::Tensor& b) {
   return a.scalar_type() == b.scalar_type() && a.storage_offset() == b.storage_offset() && a.sizes() == b.sizes() &&
-         a.strides() == b.strides() && a.unsafeGetTensorImpl()->is_wrapped_number() ==
-                                           b.unsafeGetTensorImpl()->is_wrapped_number();
+         a.strides() == b.strides() &&
+         a.unsafeGetTensorImpl()->is_wrapped_number() == b.unsafeGetTensorImpl()->is_wrapped_number();
 }
 
 bool starts_with(const std::string& text, std::string_view prefix) { return text.rfind(prefix, 0) == 0; }
 
 std::string memory_format_name(std::int64_t format) {
   switch (static_cast<at::MemoryFormat>(format)) {
-    case at::MemoryFormat::Contiguous: return "contiguous_format";
-    case at::MemoryFormat::Preserve: return "preserve_format";
-    case at::MemoryFormat::ChannelsLast: return "channels_last";
-    case at::MemoryFormat::ChannelsLast3d: return "channels_last_3d";
-    default: return "memory_format_" + std::to_string(format);
+    case at::MemoryFormat::Contiguous:
+      return "contiguous_format";
+    case at::MemoryFormat::Preserve:
+      return "preserve_format";
+    case at::MemoryFormat::ChannelsLast:
+      return "channels_last";
+    case at::MemoryFormat::ChannelsLast3d:
+      return "channels_last_3d";
+    default:
+      return "memory_format_" + std::to_string(format);
   }
 }
 

@@ -48,7 +48,7 @@ class TapeWriter {
     at::Tensor tensor;
   };
   Tape& tape_;
-  std::unordered_map<const void*, std::vector<Captured>> constants_;   // by storage
+  std::unordered_map<const void*, std::vector<Captured>> constants_;  // by storage
 };
 
 // Facts of a tensor as it is now, with the given shape.

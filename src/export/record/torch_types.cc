@@ -27,7 +27,7 @@ constexpr std::array<std::pair<ScalarType, at::ScalarType>, 16> kTypes = {{
     {ScalarType::kQInt32, at::kQInt32},
 }};
 
-constexpr std::int64_t kBlockItems = 1 << 20;   // what is copied at a time of a tensor that is not contiguous
+constexpr std::int64_t kBlockItems = 1 << 20;  // what is copied at a time of a tensor that is not contiguous
 
 // Feeds a tensor that is not contiguous in row-major order, a bounded number of items at a time.
 void stream_blocks(const at::Tensor& tensor, const nnef::ByteSink& sink) {
@@ -94,7 +94,7 @@ class TorchConstant final : public ConstantTensor {
     at::ScalarType type = to_torch(from_nnef(dtype));
     if (written_as_ == tensor_.scalar_type()) return std::make_shared<TorchConstant>(tensor_, type);
     c10::InferenceMode guard;
-    return std::make_shared<TorchConstant>(converted_tensor(), type);   // two roundings, as the two casts would do
+    return std::make_shared<TorchConstant>(converted_tensor(), type);  // two roundings, as the two casts would do
   }
 
   ConstantPtr evaluated(std::string_view op, const std::vector<std::vector<std::int64_t>>& integers) const override {

@@ -54,9 +54,12 @@ bool write_io(const DebugBundle& bundle, const fs::path& path) {
 
 std::string archive_name(const fs::path& archive) {
   switch (nnef::container_of(archive)) {
-    case nnef::Container::kTarGz: return "model.nnef.tgz";
-    case nnef::Container::kTar: return "model.nnef.tar";
-    case nnef::Container::kFolder: break;
+    case nnef::Container::kTarGz:
+      return "model.nnef.tgz";
+    case nnef::Container::kTar:
+      return "model.nnef.tar";
+    case nnef::Container::kFolder:
+      break;
   }
   return "model.nnef";
 }
@@ -102,7 +105,7 @@ void pack(const fs::path& folder, const fs::path& file) {
 }
 
 void replace_all(std::string& text, const std::string& what, const std::string& by) {
-  if (what.size() < 2) return;       // a host or home of one letter says nothing
+  if (what.size() < 2) return;  // a host or home of one letter says nothing
   for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size())) {
     text.replace(at, what.size(), by);
   }

@@ -11,13 +11,13 @@
 namespace torch2nnef {
 
 struct DebugBundle {
-  std::filesystem::path archive;              // the exported archive; copied as model.nnef.tgz, .tar or a folder
-  std::vector<nnef::NamedTensor> inputs;      // io.npz, with the results that PyTorch computed (f16 as f32, since
-  std::vector<nnef::NamedTensor> expected;    //   tract reads no other)
+  std::filesystem::path archive;            // the exported archive; copied as model.nnef.tgz, .tar or a folder
+  std::vector<nnef::NamedTensor> inputs;    // io.npz, with the results that PyTorch computed (f16 as f32, since
+  std::vector<nnef::NamedTensor> expected;  //   tract reads no other)
   Tolerance tolerance = Tolerance::kApproximate;
-  std::string versions;                       // versions.txt
-  std::string log;                            // log.txt: what the engine printed, what differs
-  std::string report_json;                    // report.json
+  std::string versions;     // versions.txt
+  std::string log;          // log.txt: what the engine printed, what differs
+  std::string report_json;  // report.json
 };
 
 // Writes the bundle as a folder, or as one file when `place` ends in .tgz or .tar.gz: the archive, io.npz, run.sh (runs
@@ -26,8 +26,8 @@ struct DebugBundle {
 // empty or a bundle. Throws nnef::IoError.
 void write_debug_bundle(const std::filesystem::path& place, const DebugBundle& bundle);
 
-// The text with every absolute path cut down to its last part ("/home/jo/x.pt" becomes ".../x.pt"), and without the name
-// of the host.
+// The text with every absolute path cut down to its last part ("/home/jo/x.pt" becomes ".../x.pt"), and without the
+// name of the host.
 std::string without_places(const std::string& text);
 
 }  // namespace torch2nnef

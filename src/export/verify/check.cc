@@ -39,18 +39,27 @@ std::optional<Failure> run_once(const Engine& engine, const std::filesystem::pat
                                 const ExportOptions& options, ExportReport& report) {
   EngineRun result = run_engine(engine, archive, run.inputs, options.check_timeout_seconds);
   if (!result.ran) {
-    return Failure{&run,
-                   {{Severity::kError, "T2N-C002", "", {}, "tract does not run the archive" + text_of(run.sizes) + ": " + result.message,
-                     "this is a defect of torch2nnef; please report it (--debug-bundle FILE.tgz makes what to attach)"}},
-                   result.log};
+    return Failure{
+        &run,
+        {{Severity::kError,
+          "T2N-C002",
+          "",
+          {},
+          "tract does not run the archive" + text_of(run.sizes) + ": " + result.message,
+          "this is a defect of torch2nnef; please report it (--debug-bundle FILE.tgz makes what to attach)"}},
+        result.log};
   }
   Failure failure{&run, {}, result.log};
   for (CheckReport::Output& output : compare_outputs(run.outputs, result.outputs, options.tolerance)) {
     output.sizes = run.sizes;
     if (!output.agrees) {
-      failure.problems.push_back(
-          {Severity::kError, "T2N-C003", "", {}, "output " + output.name + text_of(run.sizes) + " differs: " + output.detail,
-           "this is a defect of torch2nnef or of tract; please report it (--debug-bundle FILE.tgz makes what to attach)"});
+      failure.problems.push_back({Severity::kError,
+                                  "T2N-C003",
+                                  "",
+                                  {},
+                                  "output " + output.name + text_of(run.sizes) + " differs: " + output.detail,
+                                  "this is a defect of torch2nnef or of tract; please report it (--debug-bundle "
+                                  "FILE.tgz makes what to attach)"});
     }
     report.check.outputs.push_back(std::move(output));
   }

@@ -20,7 +20,7 @@ namespace {
 struct Level {
   Tolerance tolerance;
   std::string_view name;
-  ToleranceBounds wide, half;        // f32 and f64; f16
+  ToleranceBounds wide, half;  // f32 and f64; f16
 };
 
 // tract's table (`--approx`).
@@ -61,17 +61,29 @@ class Items {
   }
   double number(std::int64_t i) const {
     switch (dtype_) {
-      case DType::kBool: case DType::kU8: return as<std::uint8_t>(i);
-      case DType::kU16: return as<std::uint16_t>(i);
-      case DType::kU32: return as<std::uint32_t>(i);
-      case DType::kU64: return static_cast<double>(as<std::uint64_t>(i));
-      case DType::kI8: return as<std::int8_t>(i);
-      case DType::kI16: return as<std::int16_t>(i);
-      case DType::kI32: return as<std::int32_t>(i);
-      case DType::kI64: return static_cast<double>(as<std::int64_t>(i));
-      case DType::kF16: return half_to_float(as<std::uint16_t>(i));
-      case DType::kF32: return as<float>(i);
-      case DType::kF64: return as<double>(i);
+      case DType::kBool:
+      case DType::kU8:
+        return as<std::uint8_t>(i);
+      case DType::kU16:
+        return as<std::uint16_t>(i);
+      case DType::kU32:
+        return as<std::uint32_t>(i);
+      case DType::kU64:
+        return static_cast<double>(as<std::uint64_t>(i));
+      case DType::kI8:
+        return as<std::int8_t>(i);
+      case DType::kI16:
+        return as<std::int16_t>(i);
+      case DType::kI32:
+        return as<std::int32_t>(i);
+      case DType::kI64:
+        return static_cast<double>(as<std::int64_t>(i));
+      case DType::kF16:
+        return half_to_float(as<std::uint16_t>(i));
+      case DType::kF32:
+        return as<float>(i);
+      case DType::kF64:
+        return as<double>(i);
     }
     return 0;
   }
@@ -110,7 +122,8 @@ bool holds_only_halves(const Items& items) {
 // Why the two cannot be compared at all, or "".
 std::string kind_difference(const nnef::TensorData& expected, const nnef::TensorData& actual, const Items& items) {
   if (expected.shape() != actual.shape()) {
-    return fmt::format("shape [{}] instead of [{}]", fmt::join(actual.shape(), ", "), fmt::join(expected.shape(), ", "));
+    return fmt::format("shape [{}] instead of [{}]", fmt::join(actual.shape(), ", "),
+                       fmt::join(expected.shape(), ", "));
   }
   if (expected.dtype() == actual.dtype()) return "";
   const bool widened = expected.dtype() == DType::kF16 && actual.dtype() == DType::kF32;

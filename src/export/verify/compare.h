@@ -19,23 +19,23 @@ namespace torch2nnef {
 // since sums of large values leave rounding errors of their size beside a small result.
 struct ToleranceBounds {
   double absolute = 0, relative = 0;
-  double outliers = 0;               // largest share of the values that may be further apart
+  double outliers = 0;  // largest share of the values that may be further apart
 };
 // The numbers of a level for a dtype; zeros for integers and bools, which must be equal.
 ToleranceBounds tolerance_bounds(Tolerance tolerance, nnef::DType dtype);
 
 struct Comparison {
   bool agrees = true;
-  double max_abs = 0;                // largest |actual - expected| over the finite values
-  double max_rel = 0;                // largest |actual - expected| / |expected|, where expected is not zero
-  std::vector<std::int64_t> where;   // index of the value that is furthest outside of its bound; empty when none is
-  std::int64_t outside = 0;          // values outside of their bound
-  std::string detail;                // what differs, one sentence; "" when nothing does
+  double max_abs = 0;               // largest |actual - expected| over the finite values
+  double max_rel = 0;               // largest |actual - expected| / |expected|, where expected is not zero
+  std::vector<std::int64_t> where;  // index of the value that is furthest outside of its bound; empty when none is
+  std::int64_t outside = 0;         // values outside of their bound
+  std::string detail;               // what differs, one sentence; "" when nothing does
 };
 
 // NaN equals NaN, an infinity equals the same infinity only, integers and bools are compared exactly. Shapes and dtypes
-// must be equal, with one exception: engines save f16 results widened, so f32 values that f16 holds exactly may stand for
-// f16. Holds both tensors in memory.
+// must be equal, with one exception: engines save f16 results widened, so f32 values that f16 holds exactly may stand
+// for f16. Holds both tensors in memory.
 Comparison compare_tensors(const nnef::TensorData& expected, const nnef::TensorData& actual, Tolerance tolerance);
 
 // The result of that name in `actual` against each of `expected`; names that are missing do not agree. Results that

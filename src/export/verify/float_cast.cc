@@ -28,17 +28,23 @@ void write_as(std::byte* place, T item) {
 
 double read_float(DType dtype, const std::byte* place) {
   switch (dtype) {
-    case DType::kF16: return half_to_float(read_as<std::uint16_t>(place));
-    case DType::kF32: return read_as<float>(place);
-    default: return read_as<double>(place);
+    case DType::kF16:
+      return half_to_float(read_as<std::uint16_t>(place));
+    case DType::kF32:
+      return read_as<float>(place);
+    default:
+      return read_as<double>(place);
   }
 }
 
 void write_float(DType dtype, std::byte* place, double number) {
   switch (dtype) {
-    case DType::kF16: return write_as(place, float_to_half(number));
-    case DType::kF32: return write_as(place, static_cast<float>(number));
-    default: return write_as(place, number);
+    case DType::kF16:
+      return write_as(place, float_to_half(number));
+    case DType::kF32:
+      return write_as(place, static_cast<float>(number));
+    default:
+      return write_as(place, number);
   }
 }
 

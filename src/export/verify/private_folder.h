@@ -18,14 +18,14 @@ class FolderRemover {
   std::filesystem::path folder_;
 };
 
-// Removes the folders of every FolderRemover of this process now, for a program that a signal ends: destructors do not run
-// then. From any thread; not from a signal handler.
+// Removes the folders of every FolderRemover of this process now, for a program that a signal ends: destructors do not
+// run then. From any thread; not from a signal handler.
 void remove_unfinished_folders();
 
 // A temporary folder that nobody else can read.
 class PrivateFolder {
  public:
-  PrivateFolder();                   // throws std::system_error
+  PrivateFolder();  // throws std::system_error
   const std::filesystem::path& path() const { return remover_.path(); }
 
  private:

@@ -132,8 +132,8 @@ ProcessResult run_process(const std::vector<std::string>& command, double timeou
   result.started = true;
   out.close_end(1);
   err.close_end(1);
-  const auto deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(
-                                           std::chrono::duration<double>(timeout_seconds));
+  const auto deadline =
+      Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(timeout_seconds));
   collect(out, err, deadline, result);
   const int status = reap(child, deadline, result.timed_out);
   result.exit_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);

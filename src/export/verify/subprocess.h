@@ -9,9 +9,9 @@ namespace torch2nnef {
 struct ProcessResult {
   bool started = false;
   bool timed_out = false;
-  int exit_status = 0;               // 128 + signal when one ended it
-  std::string output, errors;        // stdout and stderr, at most 1 MiB of each (the rest is dropped)
-  std::string why_not;               // why it did not start
+  int exit_status = 0;         // 128 + signal when one ended it
+  std::string output, errors;  // stdout and stderr, at most 1 MiB of each (the rest is dropped)
+  std::string why_not;         // why it did not start
 };
 
 // command[0] is the path of the program, or a name that is looked up on PATH. `environment` has NAME=VALUE entries that

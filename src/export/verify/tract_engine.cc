@@ -82,7 +82,7 @@ std::optional<Engine> find_engine(const fs::path& explicit_path) {
     if (auto engine = probe(wanted, why_not)) return engine;
     throw std::runtime_error(fmt::format("{} does not work as tract: {}", wanted.string(), why_not));
   }
-  std::optional<Engine> other;       // of another version than the one that we know best
+  std::optional<Engine> other;  // of another version than the one that we know best
   for (const fs::path& program : candidates()) {
     std::optional<Engine> engine = probe(program, why_not);
     if (engine && engine->version == kTractVersion) return engine;
@@ -92,8 +92,8 @@ std::optional<Engine> find_engine(const fs::path& explicit_path) {
 }
 
 std::vector<std::string> engine_arguments(const fs::path& archive, const fs::path& inputs, bool float_casts) {
-  std::vector<std::string> arguments = {archive.string(), "--nnef-tract-core", "--nnef-tract-extra",
-                                        "--nnef-tract-transformers", "-O", "run"};
+  std::vector<std::string> arguments = {
+      archive.string(), "--nnef-tract-core", "--nnef-tract-extra", "--nnef-tract-transformers", "-O", "run"};
   if (!inputs.empty()) arguments.insert(arguments.end(), {"--input-from-npz", inputs.string()});
   if (float_casts) arguments.push_back("--allow-float-casts");
   return arguments;
@@ -113,7 +113,7 @@ EngineRun run_engine(const Engine& engine, const fs::path& archive, const std::v
   run.log = process.output + process.errors;
   run.exit_status = process.timed_out ? -1 : process.exit_status;
   if (!process.started) {
-    run.exit_status = 127;           // as a shell has it
+    run.exit_status = 127;  // as a shell has it
     run.message = fmt::format("{} cannot be started: {}", engine.program.string(), process.why_not);
   } else if (process.timed_out) {
     run.message = fmt::format("tract gave no answer within {} s", timeout_seconds);

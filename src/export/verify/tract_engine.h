@@ -11,20 +11,21 @@
 namespace torch2nnef {
 
 struct Engine {
-  std::filesystem::path program;       // the tract command, or tract-run
-  std::string version;                 // "0.23.9"
+  std::filesystem::path program;  // the tract command, or tract-run
+  std::string version;            // "0.23.9"
 };
 
-// --tract PATH, else $TRACT, else `tract` then `tract-run` on PATH, else beside this program, else where tools/get-tract
-// puts it; among these the first of the release that we test with, else the first of any. A path that was given (by the
-// argument or $TRACT) and does not work throws std::runtime_error with the reason; nothing found is nullopt.
+// --tract PATH, else $TRACT, else `tract` then `tract-run` on PATH, else beside this program, else where
+// tools/get-tract puts it; among these the first of the release that we test with, else the first of any. A path that
+// was given (by the argument or $TRACT) and does not work throws std::runtime_error with the reason; nothing found is
+// nullopt.
 std::optional<Engine> find_engine(const std::filesystem::path& explicit_path);
 
 struct EngineRun {
   bool ran = false;
-  int exit_status = 0;                 // of the process; 128 + signal; -1 for a time-out
-  std::string message;                 // why not, condensed to a sentence (the innermost cause)
-  std::string log;                     // what it printed
+  int exit_status = 0;  // of the process; 128 + signal; -1 for a time-out
+  std::string message;  // why not, condensed to a sentence (the innermost cause)
+  std::string log;      // what it printed
   std::vector<std::string> command;
   std::vector<nnef::NamedTensor> outputs;
 };
