@@ -22,10 +22,21 @@ Ranges ranges(Call& call, const Dim& length, const Dim& count) {
   return {quotient(0, 0), quotient(1, count - 1)};
 }
 
+// tract 0.23.9 does not come to an end with ranges over a length such as W-(31*W)/32, which it takes apart again and
+// again.
+void refuse_slow_axis(const Dim& length) {
+  const std::string text = length.to_string();
+  std::size_t open = text.find('('), product = open == std::string::npos ? open : text.find('*', open);
+  if (product == std::string::npos || text.find(")/", product) == std::string::npos) return;
+  throw Unsupported("an adaptive pool along an axis of length " + text + ", with which tract takes minutes",
+                    "make the axis static, or bound it to multiples of what the network divides it by");
+}
+
 }  // namespace
 
 // A product with a matrix that has the share of each place in each item.
 Value symbolic_average_along(Call& call, Value x, int axis, const Dim& count) {
+  refuse_slow_axis(call.builder().shape(x).at(static_cast<std::size_t>(axis)));
   Builder& b = call.builder();
   const Dim length = b.shape(x)[static_cast<std::size_t>(axis)];
   const Ranges all = ranges(call, length, count);
@@ -38,6 +49,7 @@ Value symbolic_average_along(Call& call, Value x, int axis, const Dim& count) {
 
 // A gather of as many places for each range as the longest can have; a shorter one has its last place again.
 Value symbolic_maximum_along(Call& call, Value x, int axis, const Dim& count) {
+  refuse_slow_axis(call.builder().shape(x).at(static_cast<std::size_t>(axis)));
   Builder& b = call.builder();
   Shape shape = b.shape(x);
   Dim& length = shape[static_cast<std::size_t>(axis)];
