@@ -33,7 +33,7 @@ Plan make_plan(const Model::Impl& model, const ExportOptions& options) {
   std::vector<NamedLeaf> leaves = tensor_leaves(plan.samples.arguments, model.module);
   if (!options.input_names.empty() && options.input_names.size() != leaves.size()) {
     usage("--input-names gives " + std::to_string(options.input_names.size()) + " names, but the model takes " +
-          std::to_string(leaves.size()) + " tensors");
+          std::to_string(leaves.size()) + (leaves.size() == 1 ? " tensor" : " tensors"));
   }
   for (std::size_t i = 0; i < leaves.size(); ++i) {
     std::string name = options.input_names.empty() ? nnef::make_identifier(leaves[i].name) : options.input_names[i];
@@ -96,7 +96,7 @@ std::vector<std::string> output_names(const ExportOptions& options, std::size_t 
   if (!options.output_names.empty()) {
     if (options.output_names.size() != count) {
       usage("--output-names gives " + std::to_string(options.output_names.size()) + " names, but forward returns " +
-            std::to_string(count) + " tensors");
+            std::to_string(count) + (count == 1 ? " tensor" : " tensors"));
     }
     return options.output_names;
   }
