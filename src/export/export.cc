@@ -99,10 +99,6 @@ void check_dump(const ExportOptions& options, std::string_view step, const std::
   if (options.dump_after == step) report.dump = text();
 }
 
-}  // namespace
-
-namespace {
-
 ExportReport export_model(const Model& model, const std::filesystem::path& output, const ExportOptions& options,
                           double load_seconds) {
   ExportReport report;
@@ -127,8 +123,7 @@ ExportReport export_model(const Model& model, const std::filesystem::path& outpu
   for (const Registry& table : user_tables) lower.before.push_back(&table);
   lower_tape(recording.tape, graph, dialect, builtin_registry(), lower, report.diagnostics);
   stop_on_errors(report.diagnostics, options);
-  nnef::TextOptions text;
-  text.comments = options.comments;
+  const nnef::TextOptions text = write_options(options).text;
   check_dump(
       options, "lower", [&] { return nnef::write_text(graph, dialect, text); }, report);
 

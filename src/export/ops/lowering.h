@@ -123,8 +123,6 @@ class Call {
   // A Scalar argument as a constant next to tensors of `dtype`: a literal where that is right. A symbolic one becomes a
   // cast of its expression. A Tape scalar (rank-0 tensor) is cast.
   Argument scalar_as(std::string_view name, DType dtype);
-  // The dtype in which torch computes floating results of this call: result dtype when f32/f64, f32 for f16 where
-  // `f16_in_f32` says so.
   // A constant tensor made at export time, under a label made of the module path and `hint`.
   Value variable(std::string_view hint, nnef::TensorDataPtr data);
   // An int64 tensor (rank 0) of a dimension expression.

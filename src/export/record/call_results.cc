@@ -151,7 +151,8 @@ void Recorder::add_cells(const c10::FunctionSchema& schema, const std::vector<Sl
     }
     return {};
   };
-  std::map<const void*, CellPtr> fresh;  // storages of this call's own results
+  std::optional<std::vector<std::pair<std::string, TapeArgument>>> plain;  // of views, made once
+  std::map<const void*, CellPtr> fresh;                                    // storages of this call's own results
   for (std::size_t i = 0; i < flat.size(); ++i) {
     const at::Tensor& tensor = flat[i].front();
     if (!tensor.defined() || cells_.find(tensor)) continue;
@@ -173,8 +174,8 @@ void Recorder::add_cells(const c10::FunctionSchema& schema, const std::vector<Sl
       continue;
     }
     ViewStep step;
-    auto plain = tape_arguments(schema, inputs, false);
-    if (auto part = step_of_part(schema.name(), plain, base_cell->shape, shapes, i)) {
+    if (!plain) plain = tape_arguments(schema, inputs, false);
+    if (auto part = step_of_part(schema.name(), *plain, base_cell->shape, shapes, i)) {
       step = std::move(*part);
     } else {
       step = {schema.name(), schema.overload_name(), {}, base_argument, i, flat.size()};

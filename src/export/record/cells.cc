@@ -8,14 +8,14 @@ namespace {
 
 const void* key_of(const at::Tensor& tensor) { return tensor.unsafeGetTensorImpl(); }
 
-TapeValueInfo facts(const Cell& cell) {
+}  // namespace
+
+TapeValueInfo facts_of(const Cell& cell) {
   TapeValueInfo info;
   info.type = cell.type;
   info.shape = cell.shape;
   return info;
 }
-
-}  // namespace
 
 Cell& Cells::root(Cell& cell) {
   Cell* at = &cell;
@@ -100,7 +100,7 @@ TapeValue Cells::derive(Cell& cell, TapeValue base, const Location& where) {
   arguments.emplace_back(cell.step.base_argument, TapeArgument{base});
   if (cell.step.results != 1)
     throw Unsupported("a view of a tensor that was written to is read again (" + cell.step.op + ")");
-  return tape_.call1(cell.step.op, cell.step.overload, std::move(arguments), facts(cell), where);
+  return tape_.call1(cell.step.op, cell.step.overload, std::move(arguments), facts_of(cell), where);
 }
 
 void Cells::check_writable(Cell& cell) {
@@ -144,7 +144,7 @@ void Cells::write(const CellPtr& cell, TapeValue value, const Location& where) {
   std::vector<std::pair<Cell*, TapeValue>> chain{{at, value}};
   while (at->base) {
     TapeValue base = read_live(*at->base, where);
-    value = scattered(tape_, at->step, facts(*at->base), base, value, where);
+    value = scattered(tape_, at->step, facts_of(*at->base), base, value, where);
     at = at->base.get();
     chain.emplace_back(at, value);
   }

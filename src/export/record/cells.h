@@ -58,6 +58,11 @@ struct Cell {
 };
 using CellPtr = std::shared_ptr<Cell>;
 
+// Dtype and shape of a cell, for a result on the Tape.
+TapeValueInfo facts_of(const Cell& cell);
+// A shape as an argument: int[].
+TapeArgument dims_argument(const nnef::Shape& shape);
+
 class Cells {
  public:
   explicit Cells(TapeWriter& tape) : tape_(tape) {}

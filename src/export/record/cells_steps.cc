@@ -65,13 +65,13 @@ TapeArgument inverse_permutation(const TapeArgument& dims) {
   return {std::move(inverse)};
 }
 
+}  // namespace
+
 TapeArgument dims_argument(const nnef::Shape& shape) {
   TapeList list;
   for (const nnef::Dim& dim : shape) list.push_back({dim});
   return {std::move(list)};
 }
-
-}  // namespace
 
 bool is_invertible(const ViewStep& step) {
   auto found = inverses().find(step.op);

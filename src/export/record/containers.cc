@@ -242,7 +242,7 @@ void Recorder::run_generic(const Node* node, Frame& frame, const c10::FunctionSc
         notes_.set(value, padded(notes, size));
       }
       if (lost) notes_.set(value, std::vector<Note>(size, lost_note));
-    } else if (value.isInt() || value.isDouble() || value.isBool()) {
+    } else if (is_number(value)) {
       if (followed && !notes.empty()) result.note = notes.front();
       if (lost) result.note = lost_note;
     }

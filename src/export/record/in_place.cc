@@ -34,13 +34,6 @@ std::string functional_name(const std::string& name) {
   return !name.empty() && name.back() == '_' ? name.substr(0, name.size() - 1) : "";
 }
 
-TapeValueInfo facts_of_cell(const Cell& cell) {
-  TapeValueInfo info;
-  info.type = cell.type;
-  info.shape = cell.shape;
-  return info;
-}
-
 }  // namespace
 
 bool Recorder::run_metadata_write(const Node* node, Frame& frame, const c10::FunctionSchema& schema,
@@ -74,13 +67,8 @@ bool Recorder::run_metadata_write(const Node* node, Frame& frame, const c10::Fun
 
 TapeValue Recorder::functional_value(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs,
                                      const CellPtr& cell, std::size_t written) {
-  TapeValueInfo info = facts_of_cell(*cell);
+  TapeValueInfo info = facts_of(*cell);
   auto argument = [&](std::size_t i) { return tape_argument(inputs.at(i), schema.arguments()[i], schema.name()); };
-  auto shape_argument = [&] {
-    TapeList list;
-    for (const nnef::Dim& dim : cell->shape) list.push_back({dim});
-    return TapeArgument{std::move(list)};
-  };
   if (schema.name() == "aten::copy_") {
     TapeValue source = *argument(1).value();
     TapeValueInfo moved = tape_.info(source);
@@ -91,14 +79,14 @@ TapeValue Recorder::functional_value(const c10::FunctionSchema& schema, const st
                            cast, here());
     }
     if (moved.shape == cell->shape) return source;
-    return tape_.call1("aten::expand", "", {{"self", {source}}, {"size", shape_argument()}}, info, here());
+    return tape_.call1("aten::expand", "", {{"self", {source}}, {"size", dims_argument(cell->shape)}}, info, here());
   }
   if (schema.name() == "aten::zero_" || (schema.name() == "aten::fill_" && inputs.at(1).sample().isScalar())) {
     TapeArgument fill = schema.name() == "aten::zero_" ? TapeArgument{nnef::Dim(0)} : argument(1);
     return tape_.call1(
         "aten::full", "",
-        {{"size", shape_argument()}, {"fill_value", fill}, {"dtype", {std::string(to_string(cell->type))}}}, info,
-        here());
+        {{"size", dims_argument(cell->shape)}, {"fill_value", fill}, {"dtype", {std::string(to_string(cell->type))}}},
+        info, here());
   }
   if (schema.name() == "aten::fill_") {
     TapeValue source = *argument(1).value();
@@ -106,7 +94,7 @@ TapeValue Recorder::functional_value(const c10::FunctionSchema& schema, const st
     cast.shape.clear();
     source = tape_.call1("aten::to", "dtype", {{"self", {source}}, {"dtype", {std::string(to_string(cell->type))}}},
                          cast, here());
-    return tape_.call1("aten::expand", "", {{"self", {source}}, {"size", shape_argument()}}, info, here());
+    return tape_.call1("aten::expand", "", {{"self", {source}}, {"size", dims_argument(cell->shape)}}, info, here());
   }
   std::string name = functional_name(schema.name());
   const c10::FunctionSchema* functional =

@@ -322,7 +322,7 @@ std::vector<Slot> Recorder::inputs_of(const Node* node, Frame& frame) {
 void Recorder::set(const jit::Value* value, Slot slot, Frame& frame) {
   // Whatever else goes wrong, a number that differs between sizes is never taken for a constant.
   const c10::IValue& sample = slot.sample();
-  if (!slot.note && (sample.isInt() || sample.isDouble() || sample.isBool())) {
+  if (!slot.note && is_number(sample)) {
     for (const c10::IValue& world : slot.worlds) {
       bool same = (sample.isInt() && world.toInt() == sample.toInt()) ||
                   (sample.isBool() && world.toBool() == sample.toBool()) ||

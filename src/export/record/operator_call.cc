@@ -20,12 +20,39 @@ bool computes_tensors(const c10::FunctionSchema& schema) {
   });
 }
 
-std::int64_t bytes_of(const std::vector<at::Tensor>& tensors) {
+// Of the sample's tensors.
+std::int64_t bytes_of(const std::vector<Slot>& slots) {
   std::int64_t bytes = 0;
-  for (const at::Tensor& tensor : tensors) {
-    if (tensor.defined()) bytes += tensor.numel() * static_cast<std::int64_t>(tensor.element_size());
+  for (const Slot& slot : slots) {
+    for (const at::Tensor& tensor : tensors_in(slot.sample())) {
+      if (tensor.defined()) bytes += tensor.numel() * static_cast<std::int64_t>(tensor.element_size());
+    }
   }
   return bytes;
+}
+
+bool share_memory(const std::vector<Slot>& results, const std::vector<Slot>& inputs) {
+  std::set<const void*> storages;
+  for (const Slot& input : inputs) {
+    for (const at::Tensor& tensor : tensors_in(input.sample())) storages.insert(storage_of(tensor));
+  }
+  for (const Slot& result : results) {
+    for (const at::Tensor& tensor : tensors_in(result.sample())) {
+      if (storage_of(tensor) && storages.count(storage_of(tensor))) return true;
+    }
+  }
+  return false;
+}
+
+// Memory that nobody set must not end up in a file.
+void clear(const std::vector<Slot>& results) {
+  for (const Slot& result : results) {
+    for (const c10::IValue& world : result.worlds) {
+      for (at::Tensor& tensor : tensors_in(world)) {
+        if (tensor.defined()) tensor.zero_();
+      }
+    }
+  }
 }
 
 }  // namespace
@@ -108,7 +135,7 @@ void Recorder::run_plain(const Node* node, Frame& frame, const c10::FunctionSche
   set_results(node, std::move(results), frame);
 }
 
-void Recorder::execute_world(const Node* node, const c10::FunctionSchema& schema, jit::Stack& stack) {
+void Recorder::execute_world(const Node* node, jit::Stack& stack) {
   jit::Stack arguments = stack;
   try {
     node->getOperation()(stack);
@@ -142,7 +169,6 @@ void Recorder::execute_world(const Node* node, const c10::FunctionSchema& schema
     }
   }
   stack = std::move(arguments);
-  (void)schema;
 }
 
 std::vector<Slot> Recorder::execute(const Node* node, const c10::FunctionSchema& schema,
@@ -152,7 +178,7 @@ std::vector<Slot> Recorder::execute(const Node* node, const c10::FunctionSchema&
     jit::Stack stack;
     for (const Slot& input : inputs) stack.push_back(input.worlds[world]);
     try {
-      execute_world(node, schema, stack);
+      execute_world(node, stack);
     } catch (const std::exception& error) {
       std::string text = message_of(error);
       if (world > 0 || !first_is_sample_) throw WorldFailed(schema.name() + " fails: " + text, here(), "T2N-R002");
@@ -248,34 +274,13 @@ void Recorder::run_tensor_operator(const Node* node, Frame& frame, const c10::Fu
   refuse_random(schema, inputs);
   mark_number(schema, inputs);
   bool recorded = false;
-  std::int64_t argument_bytes = 0;
-  for (const Slot& input : inputs) {
-    recorded = recorded || is_live(input.sample()) || notes_.any(input);
-    argument_bytes += bytes_of(tensors_in(input.sample()));
-  }
+  for (const Slot& input : inputs) recorded = recorded || is_live(input.sample()) || notes_.any(input);
   std::vector<Slot> results = execute(node, schema, inputs);
-  bool is_empty = schema.name().find("empty") != std::string::npos;
-  std::int64_t result_bytes = 0;
-  for (const Slot& result : results) {
-    for (const c10::IValue& world : result.worlds) {
-      for (at::Tensor& tensor : tensors_in(world)) {
-        if (is_empty && tensor.defined()) tensor.zero_();  // memory that nobody set must not end up in a file
-      }
-    }
-    result_bytes += bytes_of(tensors_in(result.sample()));
-  }
+  if (schema.name().find("empty") != std::string::npos) clear(results);
   if (recorded && run_contents(schema, inputs, results)) return set_results(node, std::move(results), frame);
-  bool aliases = false;
-  for (const Slot& result : results) {
-    for (const at::Tensor& tensor : tensors_in(result.sample())) {
-      for (const Slot& input : inputs) {
-        for (const at::Tensor& argument : tensors_in(input.sample())) {
-          aliases = aliases || (storage_of(tensor) && storage_of(tensor) == storage_of(argument));
-        }
-      }
-    }
-  }
-  if (!recorded && !aliases && result_bytes > kLargestFold && result_bytes > argument_bytes) recorded = true;
+  std::int64_t result_bytes = bytes_of(results);
+  if (!recorded && result_bytes > kLargestFold && result_bytes > bytes_of(inputs))
+    recorded = !share_memory(results, inputs);
   std::size_t calls = tape_.tape().calls.size();
   record_results(schema, inputs, results, recorded);
   if (recorded && world_count() > 1) carry_range(schema, inputs, results);

@@ -62,7 +62,7 @@ void flatten(const Slot& slot, const ContainerNotes& notes, std::vector<Slot>& f
   const c10::IValue& value = slot.sample();
   if (value.isNone()) {
     ++nones;
-  } else if (value.isTensor() || value.isInt() || value.isDouble() || value.isBool()) {
+  } else if (value.isTensor() || is_number(value)) {
     flat.push_back(slot);
   } else if (value.isTuple() || value.isList()) {
     std::vector<std::vector<c10::IValue>> worlds;

@@ -62,7 +62,6 @@ class Recorder {
   };
   using Node = torch::jit::Node;
   using Block = torch::jit::Block;
-  using Stacks = std::vector<torch::jit::Stack>;  // one a world
 
   // --- control flow: interpreter.cc ---
   Slot run_function(const torch::jit::Function& function, std::vector<Slot> arguments, std::string path,
@@ -93,7 +92,7 @@ class Recorder {
   void run_plain(const Node* node, Frame& frame, const c10::FunctionSchema& schema, std::vector<Slot> inputs);
   void run_tensor_operator(const Node* node, Frame& frame, const c10::FunctionSchema& schema, std::vector<Slot> inputs);
   std::vector<Slot> execute(const Node* node, const c10::FunctionSchema& schema, const std::vector<Slot>& inputs);
-  void execute_world(const Node* node, const c10::FunctionSchema& schema, torch::jit::Stack& stack);
+  void execute_world(const Node* node, torch::jit::Stack& stack);
   bool is_live(const c10::IValue& value);
   void mark_number(const c10::FunctionSchema& schema, std::vector<Slot>& inputs);
   void refuse_random(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs);
