@@ -136,6 +136,9 @@ struct TapeCall {
 };
 // The recorder's own calls:
 //   t2n::dims(Dim[] dims, int rank) -> Tensor   an int64 tensor of dimension expressions: rank 0 (one) or rank 1
+//   t2n::scan(Dim trips, [Tensor, Dim axis, Dim first, Dim step][] scanned, Tensor[] state, Tensor[] full) -> Tensor[]
+//     a loop over a dynamic axis; its body is the region. The results are the last states, then what the rounds gave,
+//     along a new first axis (record/region.h).
 
 struct Symbol {
   std::string name;

@@ -30,6 +30,26 @@ Dim division_atom(const Dim& numerator, const Dim& divisor) {
   return Dim::Sum::atom(Kind::kFloorDiv, std::move(text), {numerator, divisor});
 }
 
+// floor(rest / divisor), coefficients in 0 .. divisor-1, where the negative ones that they stand for are much smaller:
+// floor((31*S+c)/32) is S-floor((S+31-c)/32), so that however a size is rounded up it reads (S+31)/32.
+std::optional<Dim> divide_from_above(const Dim::Sum& rest, std::int64_t divisor) {
+  std::int64_t below = 0, above = 0;
+  Dim::Sum whole, missing;
+  for (const auto& [product, coefficient] : rest.terms) {
+    if (product.atoms.empty()) {
+      missing.add(product, -coefficient);
+      continue;
+    }
+    below = checked_add(below, coefficient);
+    above = checked_add(above, divisor - coefficient);
+    whole.add(product, 1);
+    missing.add(product, divisor - coefficient);
+  }
+  if (above > below / 2) return std::nullopt;
+  missing.add(DimProduct{}, divisor - 1);
+  return Dim::Sum::make(std::move(whole)) - floor_div(Dim::Sum::make(std::move(missing)), divisor);
+}
+
 // floor(rest / divisor) where the coefficients of rest are in 0 .. divisor-1.
 Dim divide_remainder(const Dim& rest, std::int64_t divisor) {
   const Dim::Sum sum = Dim::Sum::of(rest);
@@ -47,7 +67,10 @@ Dim divide_remainder(const Dim& rest, std::int64_t divisor) {
   for (const auto& [product, coefficient] : sum.terms) {
     if (!product.atoms.empty()) common = std::gcd(common, coefficient);
   }
-  if (common == 1) return division_atom(rest, divisor);
+  if (common == 1) {
+    if (std::optional<Dim> result = divide_from_above(sum, divisor)) return *result;
+    return division_atom(rest, divisor);
+  }
   Dim::Sum reduced;
   for (const auto& [product, coefficient] : sum.terms) {
     reduced.add(product, floor_div_numbers(coefficient, common));
@@ -130,8 +153,8 @@ bool has_no_negative_term(const Dim& dim) {
 
 constexpr int kMostBounds = 3;
 
-// (n-q+1)/q <= floor(n/q) <= n/q: a division is replaced by its bound, the sum being multiplied by q. So that what a
-// size lacks to the next multiple, 2*((S+1)/2)-S, is known not to be negative.
+// (n-q+1)/q <= floor(n/q) <= n/q: a division is replaced by its bound, the sum being multiplied by q; a whole number x
+// with q*x > -q is not negative. So that what a size lacks to the next multiple, 2*((S+1)/2)-S, is known not to be.
 bool is_never_negative_within(const Dim& dim, int bounds) {
   if (has_no_negative_term(dim)) return true;
   if (bounds == 0 || dim.is_constant()) return false;
@@ -143,8 +166,8 @@ bool is_never_negative_within(const Dim& dim, int bounds) {
     Dim::Sum others = sum;
     others.terms.erase(product);
     const Dim bound = coefficient > 0 ? numerator - divisor + 1 : numerator;
-    if (is_never_negative_within(Dim::Sum::make(std::move(others)) * divisor + bound * coefficient, bounds - 1))
-      return true;
+    const Dim scaled = Dim::Sum::make(std::move(others)) * divisor + bound * coefficient;
+    if (is_never_negative_within(scaled + divisor - 1, bounds - 1)) return true;
   }
   return false;
 }

@@ -69,6 +69,17 @@ TEST(Dim, HalvesHavePositiveCoefficients) {
   EXPECT_EQ(max(S, T) - floor_div(max(S, T), 2), floor_div(max(S, T) + 1, 2));
 }
 
+// What is rounded up to a multiple reads so, whichever way it was computed.
+TEST(Dim, RoundedUp) {
+  EXPECT_EQ(S + remainder(-S, 32), 32 * ceil_div(S, 32));
+  EXPECT_EQ(S + remainder(32 - remainder(S, 32), 32), 32 * ceil_div(S, 32));
+  EXPECT_EQ((S + remainder(7 - remainder(S, 7), 7)).to_string(), "7*((S+6)/7)");
+  EXPECT_EQ(floor_div(31 * S, 32).to_string(), "S-(S+31)/32");
+  EXPECT_EQ(floor_div(3 * S, 5).to_string(), "(3*S)/5");
+  EXPECT_EQ(max(floor_div(2 * S, 3), 0), floor_div(2 * S, 3));
+  EXPECT_EQ(max(remainder(-S, 32), 0), remainder(-S, 32));
+}
+
 TEST(Dim, ExtremaAreCanonical) {
   EXPECT_EQ(min(S, T), min(T, S));
   EXPECT_EQ(min(S, S + 1), S);

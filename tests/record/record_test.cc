@@ -185,12 +185,6 @@ TEST(Sizes, ASampleOfSizeOneDoesNotBroadcast) {
                dynamic({axis(0, "B")}));
 }
 
-TEST(Sizes, ALoopOverThemIsRefused) {
-  expect_refused("T2N-R006",
-                 "def forward(self, x):\n  y = x[0]\n  for i in range(x.size(0)):\n    y = y + x[i]\n  return y\n",
-                 {sample({3, 4})}, dynamic({axis(0, "B")}));
-}
-
 TEST(Sizes, ABranchOnThemNeedsBounds) {
   std::string body =
       "def forward(self, x):\n  if x.size(1) > 4:\n    y = x + 1.0\n  else:\n    y = x - 1.0\n  return y\n";
@@ -243,6 +237,78 @@ TEST(Determinism, TwoExportsAreTheSameBytes) {
     return text.str();
   };
   EXPECT_EQ(bytes("one.nnef.tgz"), bytes("two.nnef.tgz"));
+}
+
+// --- loops over a dynamic axis ---
+
+// The exported graph has one scan, whatever the size.
+void expect_scan(const std::string& body, const std::vector<c10::IValue>& inputs, const ExportOptions& options) {
+  torch::jit::Module module = script(body);
+  Outcome outcome = run(module, inputs, options);
+  EXPECT_EQ(outcome.code, "") << outcome.text << body;
+  EXPECT_EQ(outcome.report.operators["t2n::scan"], 1) << body;
+}
+
+const char* const kFilter =
+    "def forward(self, x):\n  s = x[0]\n  outs : List[Tensor] = []\n  for i in range(x.size(0)):\n"
+    "    s = 0.9 * s + 0.1 * x[i]\n    outs.append(s)\n";
+
+TEST(ScanLoops, StatesAndLists) {
+  ExportOptions options = dynamic({axis(0, "S")});
+  expect_scan(kFilter + std::string("  return torch.stack(outs), s\n"), {sample({6, 3})}, options);
+  expect_scan(kFilter + std::string("  return torch.stack(outs, -1)\n"), {sample({6, 3})}, options);
+  expect_scan(kFilter + std::string("  return torch.cat(outs)\n"), {sample({6, 3})}, options);
+  expect_scan(
+      "def forward(self, x):\n  outs : List[Tensor] = []\n  for row in x:\n"
+      "    outs.append(torch.relu(row).unsqueeze(1))\n  return torch.cat(outs, 1)\n",
+      {sample({6, 3})}, options);
+}
+
+TEST(ScanLoops, WalkAnyAxisEitherWay) {
+  expect_scan(
+      "def forward(self, x):\n  s = torch.zeros([2, 3])\n  for i in range(x.size(1) - 1, -1, -1):\n"
+      "    s = torch.tanh(s * 0.5 + x[:, i])\n  return s\n",
+      {sample({2, 5, 3})}, dynamic({axis(1, "T")}));
+  expect_scan(
+      "def forward(self, x):\n  s = x[:, :1]\n  outs : List[Tensor] = []\n  for i in range(1, x.size(1)):\n"
+      "    s = s * 0.5 + x[:, i:i + 1] - x[:, i - 1:i]\n    outs.append(s)\n  return torch.cat(outs, 1)\n",
+      {sample({2, 6})}, dynamic({axis(0, "B"), axis(1, "T")}, {{"T", 2, 100}}));
+}
+
+TEST(ScanLoops, WeightsAreGivenWhole) {
+  expect_scan(
+      "def forward(self, x):\n  w = torch.arange(12).reshape(3, 4) / 7.0\n  h = torch.zeros([x.size(0), 4])\n"
+      "  for i in range(x.size(1)):\n    h = torch.tanh(torch.matmul(x[:, i], w) + h)\n  return h\n",
+      {sample({2, 5, 3})}, dynamic({axis(0, "B"), axis(1, "T")}));
+}
+
+TEST(ScanLoops, RefusedWhereRoundsAreNotAlike) {
+  ExportOptions options = dynamic({axis(0, "S")});
+  const std::string loop = "def forward(self, x):\n  s = torch.zeros([3])\n  for i in range(x.size(0)):\n";
+  for (const char* round : {"    if i > 2:\n      s = s + x[i]\n  return s\n",  // another way in some rounds
+                            "    s = s + x[i] * i\n  return s\n",               // the number itself
+                            "    s = s + x[2 * i - i * i // 3]\n  return s\n",  // not one item after the other
+                            "    s += x[i]\n  return s\n",                      // writes what the round before made
+                            "    s = s + x[i - 1]\n  return s\n",               // the last item in the first round
+                            "    s = torch.cat([s, x[i]])\n  return s\n",       // grows
+                            "    s = s * 0.5 + 1.0\n  return s\n"}) {           // walks nothing
+    expect_refused("T2N-R006", loop + round, {sample({6, 3})}, options);
+  }
+  // One item of a list of as many items as there are rounds.
+  expect_refused("T2N-R009", kFilter + std::string("  return outs[-1]\n"), {sample({6, 3})}, options);
+}
+
+// What a loop writes outside itself is seen, or refused.
+TEST(ScanLoops, NoWriteIsLost) {
+  ExportOptions options = dynamic({axis(0, "S")});
+  expect_refused("T2N-R006",
+                 "def forward(self, x):\n  out = torch.zeros_like(x)\n  for i in range(x.size(0)):\n"
+                 "    out[i] = x[i] * 2.0\n  return out\n",
+                 {sample({6, 3})}, options);
+  expect_refused("T2N-R006",
+                 "def forward(self, x):\n  d : Dict[str, Tensor] = {}\n  for i in range(x.size(0)):\n"
+                 "    d['a'] = x[i]\n  return d['a']\n",
+                 {sample({6, 3})}, options);
 }
 
 }  // namespace

@@ -49,6 +49,7 @@ CellPtr Cells::add_root(const at::Tensor& tensor, nnef::Shape shape, bool live, 
   cell->type = from_torch(tensor.scalar_type());
   cell->live = live;
   cell->value = value;
+  cell->made_at = tape_.tape().values.size();
   cells_[key_of(tensor)] = cell;
   return cell;
 }
@@ -86,7 +87,13 @@ TapeValue Cells::read_live(Cell& cell, const Location& where) {
     cell.value = tape_.dims(*items, static_cast<int>(cell.shape.size()), cell.type, where);
     cell.seen = root(cell).generation;
   }
-  if (!cell.base) return cell.value;
+  if (!cell.base) {
+    if (!cell.value) {
+      throw Unsupported("a tensor is used that stands for one round of a loop over a dynamic axis",
+                        "use what the loop returns: its last states, or the whole list by torch.stack or torch.cat");
+    }
+    return cell.value;
+  }
   Cell& top = root(cell);
   if (cell.value && cell.seen == top.generation) return cell.value;
   TapeValue base = read_live(*cell.base, where);
@@ -154,6 +161,13 @@ void Cells::write(const CellPtr& cell, TapeValue value, const Location& where) {
     written->seen = top.generation;
     written->has_contents = false;
     written->range.reset();
+  }
+}
+
+void Cells::forget_since(std::size_t first_value) {
+  for (auto& [tensor, cell] : cells_) {
+    if (!cell->value || static_cast<std::size_t>(cell->value.id) < first_value) continue;
+    if (tape_.info(cell->value).kind != TapeValueInfo::Kind::kConstant) cell->value = {};
   }
 }
 

@@ -48,6 +48,7 @@ struct Cell {
   bool has_contents = false;
   int contents_seen = 0;
   std::optional<Range> range;    // valid as contents are
+  std::size_t made_at = 0;       // how many values the Tape had then
   bool shape_from_data = false;  // its sizes depend on the values of an input
   // Of a root:
   bool live = false;  // its values depend on an input or on a dynamic size
@@ -93,6 +94,8 @@ class Cells {
   // Before, and after, constants are written into a constant.
   void prepare_constant_write(const CellPtr& cell, const at::Tensor& tensor);
   void constant_written(const CellPtr& cell) { ++root(*cell).generation; }
+  // Values of the Tape from that one on are taken away from it: views are derived again when they are read.
+  void forget_since(std::size_t first_value);
   // Forgets tensors that are gone.
   void sweep();
 

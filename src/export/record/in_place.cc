@@ -129,6 +129,9 @@ void Recorder::run_in_place(const Node* node, Frame& frame, const c10::FunctionS
                     [](const c10::Argument& formal) { return formal.alias_info() && formal.alias_info()->isWrite(); }));
   if (writes != 1) throw Unsupported(schema.name() + " writes several tensors at once", "write the model without out=");
   CellPtr cell = cells_.of(tensor);
+  if (round_first_value_ != 0 && Cells::root(*cell).made_at < round_first_value_) {
+    no_scan("it writes into a tensor from outside or from the round before (append to a list and torch.stack() it)");
+  }
   bool identity = schema.name() == "aten::detach_" || schema.name() == "aten::requires_grad_" ||
                   schema.name() == "aten::dropout_" || schema.name() == "aten::feature_dropout_" ||
                   schema.name() == "aten::alpha_dropout_";

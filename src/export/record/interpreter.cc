@@ -236,6 +236,9 @@ void Recorder::run_call(const Node* node, Frame& frame) {
 
 bool Recorder::decide(const Slot& condition, const Node* node, const char* what) {
   bool taken = condition.sample().toBool();
+  if (round_first_value_ != 0 && condition.note.text.find('#') != std::string::npos) {
+    no_scan(std::string(what) + " depends on the number of the round");
+  }
   for (const c10::IValue& world : condition.worlds) {
     if (world.toBool() != taken) {
       throw WorldFailed(std::string(what) + " depends on a dynamic size" +
@@ -281,9 +284,7 @@ void Recorder::run_loop(const Node* node, Frame& frame) {
   for (std::size_t i = 2; i < node->inputs().size(); ++i) carried.push_back(get(node->input(i), frame));
   std::int64_t count = trips.sample().toInt();
   for (const c10::IValue& world : trips.worlds) {
-    if (world.toInt() != count) {
-      throw WorldFailed("the number of rounds of this loop depends on a dynamic size", here(), "T2N-R006");
-    }
+    if (world.toInt() != count) return run_scan_loop(node, frame, trips, carried);
   }
   if (trips.note.kind == Note::Kind::kSizes) {
     constrain(comparison_note(trips.note.ratio, "==", {nnef::Dim(count), 1}), true,
@@ -360,6 +361,9 @@ void Recorder::refuse(const std::string& code, const std::string& text, const st
 }
 
 void Recorder::constrain(const Note& condition, bool must_hold, const char* what) {
+  if (round_first_value_ != 0 && condition.text.find('#') != std::string::npos) {
+    no_scan(std::string(what) + " depends on the number of the round");
+  }
   auto& constraints = tape_.tape().constraints;
   if (std::find(constraints.begin(), constraints.end(), condition.text) != constraints.end()) return;
   constraints.push_back(condition.text);

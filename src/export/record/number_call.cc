@@ -128,6 +128,18 @@ ScalarType number_type(const c10::IValue& value) {
   return value.isDouble() ? ScalarType::kFloat64 : value.isBool() ? ScalarType::kBool : ScalarType::kInt64;
 }
 
+// The numbers behind Python's range(start, stop, step): how many there are where there are any, and one of them.
+std::optional<Ratio> range_number(const std::string& name, const std::vector<Ratio>& numbers) {
+  if (numbers.size() != 3) return std::nullopt;
+  for (const Ratio& number : numbers) {
+    if (number.denominator != 1) return std::nullopt;
+  }
+  const nnef::Dim &a = numbers[0].numerator, &b = numbers[1].numerator, &step = numbers[2].numerator;
+  if (name == "aten::__derive_index") return Ratio{b + a * step, 1};
+  if (name != "aten::__range_length" || !step.is_constant() || step == nnef::Dim(0)) return std::nullopt;
+  return step.value() > 0 ? Ratio{ceil_div(b - a, step), 1} : Ratio{ceil_div(a - b, -step), 1};
+}
+
 }  // namespace
 
 bool Recorder::run_metadata(const Node* node, Frame& frame, const c10::FunctionSchema& schema,
@@ -280,11 +292,12 @@ Note Recorder::number_note(const c10::FunctionSchema& schema, const std::vector<
   if (const char* sign = comparison(name); sign && ratios.size() == 2)
     return comparison_note(ratios[0], sign, ratios[1]);
   if (name == "aten::Bool") return comparison_note(ratios[0], "!=", {nnef::Dim(0), 1});
-  if (auto op = number_op(name)) {
-    std::optional<Ratio> ratio = apply(*op, ratios.front(), ratios.back());
+  std::optional<Ratio> ratio = range_number(name, ratios);
+  if (auto op = number_op(name)) ratio = apply(*op, ratios.front(), ratios.back());
+  if (ratio) {
     std::vector<double> seen;
     for (const c10::IValue& world : result.worlds) seen.push_back(number_of(world));
-    if (ratio && holds(*ratio, seen, worlds())) {
+    if (holds(*ratio, seen, worlds())) {
       return ratio->numerator.is_constant() ? Note{} : Note::sizes(*ratio);
     }
   }

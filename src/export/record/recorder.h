@@ -15,6 +15,7 @@
 
 #include "export/diagnostics.h"
 #include "export/record/cells.h"
+#include "export/record/region.h"
 #include "export/record/slot.h"
 #include "export/record/tape_writer.h"
 
@@ -60,6 +61,12 @@ class Recorder {
     const Frame* caller = nullptr;
     const torch::jit::Node* at = nullptr;
   };
+  // A list that a loop over a dynamic axis filled, one item a round.
+  struct FilledList {
+    c10::IValue keep_alive;  // of world 0; an address is not used again while it is here
+    TapeValue stacked;       // its items along a new first axis
+    std::size_t size;        // in world 0
+  };
   using Node = torch::jit::Node;
   using Block = torch::jit::Block;
 
@@ -77,6 +84,15 @@ class Recorder {
   void run_set_attribute(const Node* node, Frame& frame);
   void run_call(const Node* node, Frame& frame);
   void own(const c10::IValue& value, const std::string& label, const std::string& owner);
+
+  // --- loops over a dynamic axis: scan_loop.cc ---
+  void run_scan_loop(const Node* node, Frame& frame, const Slot& trips, const std::vector<Slot>& carried);
+  [[noreturn]] void no_scan(const std::string& reason);
+  Round record_round(const Node* node, Frame& frame, const Slot& trips, const std::vector<Slot>& carried,
+                     const std::vector<const torch::jit::Value*>& lists);
+  std::vector<Slot> execute_loop(const Node* node, Frame& frame);
+  bool run_filled_list(const Node* node, Frame& frame, const c10::FunctionSchema& schema,
+                       const std::vector<Slot>& inputs);
 
   // --- containers: containers.cc ---
   bool run_container(const Node* node, Frame& frame);
@@ -169,6 +185,8 @@ class Recorder {
   std::unordered_map<const Node*, c10::IValue> constants_;  // of prim::Constant nodes
   std::unordered_map<const void*, at::Tensor> numbers_;     // see mark_number
   std::set<const torch::jit::Graph*> analysed_;
+  std::unordered_map<const void*, FilledList> filled_;
+  std::size_t round_first_value_ = 0;  // while one round of such a loop is recorded: Tape values from there on are its
   std::set<std::pair<std::string, std::string>> refused_;  // text and place
   const Frame* frame_ = nullptr;                           // innermost
   std::map<std::pair<const Node*, std::string>, Location> locations_;

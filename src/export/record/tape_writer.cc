@@ -116,6 +116,11 @@ TapeValue TapeWriter::input(const std::string& name, ScalarType type, nnef::Shap
   return value;
 }
 
+TapeValue TapeWriter::unknown(TapeValueInfo facts) {
+  facts.kind = TapeValueInfo::Kind::kInput;
+  return add(std::move(facts));
+}
+
 TapeValue TapeWriter::constant(const at::Tensor& tensor, const std::string& label) {
   std::vector<Captured>& captured = constants_[tensor.storage().unsafeGetStorageImpl()];
   for (const Captured& one : captured) {

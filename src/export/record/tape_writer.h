@@ -22,6 +22,8 @@ class TapeWriter {
   const TapeValueInfo& info(TapeValue value) const { return tape_.info(value); }
 
   TapeValue input(const std::string& name, ScalarType type, nnef::Shape shape);
+  // A value that nothing on the Tape makes: what a round of a loop begins with.
+  TapeValue unknown(TapeValueInfo facts);
   // The tensor as it is now. The same storage, offset, sizes, strides and dtype give the same value. `label` is the
   // attribute path, "" for none.
   TapeValue constant(const at::Tensor& tensor, const std::string& label);

@@ -1,0 +1,242 @@
+#include "export/record/region.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <set>
+
+#include "export/diagnostics.h"
+
+namespace torch2nnef {
+namespace {
+
+using nnef::Dim;
+
+bool mentions(const Dim& dim, const std::string& symbol) { return dim.symbols().count(symbol) > 0; }
+
+bool mentions(const TapeArgument& argument, const std::string& symbol) {
+  if (const auto* dim = std::get_if<Dim>(&argument.is)) return mentions(*dim, symbol);
+  const TapeList* list = argument.list();
+  return list &&
+         std::any_of(list->begin(), list->end(), [&](const TapeArgument& item) { return mentions(item, symbol); });
+}
+
+const Dim* dim_argument(const TapeCall& call, std::string_view name) {
+  const TapeArgument* argument = call.find(name);
+  return argument ? std::get_if<Dim>(&argument->is) : nullptr;
+}
+
+// A part of a tensor from outside that moves along with the rounds.
+struct Scanned {
+  TapeValue base;
+  std::int64_t axis;
+  Dim first;
+  std::int64_t step;
+  friend bool operator==(const Scanned& a, const Scanned& b) {
+    return a.base == b.base && a.axis == b.axis && a.first == b.first && a.step == b.step;
+  }
+};
+
+class Cutter {
+ public:
+  Cutter(Tape& tape, const Round& round) : tape_(tape), round_(round), body_(std::make_shared<Tape>()) {
+    body_->symbols = tape.symbols;
+    body_->worlds = tape.worlds;
+    for (nnef::Bindings& sizes : body_->worlds) sizes.erase(round.counter);
+    for (TapeValue state : round.states) states_.push_back(add_input(tape.info(state), "state"));
+    for (std::size_t i = 0; i < states_.size(); ++i) inside_[round.states[i]] = states_[i];
+  }
+
+  ScanCall cut() {
+    auto first = tape_.calls.begin() + static_cast<std::ptrdiff_t>(round_.first_call);
+    for (auto call = first; call != tape_.calls.end(); ++call) add(std::move(*call));
+    tape_.calls.erase(first, tape_.calls.end());
+    for (TapeCall& call : before_) tape_.calls.push_back(std::move(call));
+    for (std::size_t i = 0; i < round_.next.size(); ++i) output("next_" + std::to_string(i), round_.next[i]);
+    for (std::size_t i = 0; i < round_.items.size(); ++i) output("item_" + std::to_string(i), round_.items[i]);
+    if (scanned_.empty()) throw Unsupported("no tensor is indexed by the number of the round");
+    ScanCall result;
+    body_->inputs = scanned_inputs_;
+    body_->inputs.insert(body_->inputs.end(), states_.begin(), states_.end());
+    body_->inputs.insert(body_->inputs.end(), full_inputs_.begin(), full_inputs_.end());
+    result.arguments = {
+        {"trips", {round_.trips}}, {"scanned", scanned_argument()}, {"state", {}}, {"full", list(full_)}};
+    result.body = std::move(body_);
+    return result;
+  }
+
+ private:
+  static TapeArgument list(const std::vector<TapeValue>& values) {
+    TapeList items;
+    for (TapeValue value : values) items.push_back({value});
+    return {std::move(items)};
+  }
+
+  TapeArgument scanned_argument() const {
+    TapeList items;
+    for (const Scanned& one : scanned_) {
+      items.push_back({TapeList{{one.base}, {Dim(one.axis)}, {one.first}, {Dim(one.step)}}});
+    }
+    return {std::move(items)};
+  }
+
+  TapeValue add_value(TapeValueInfo info) {
+    for (const Dim& dim : info.shape) {
+      if (mentions(dim, round_.counter)) throw Unsupported("a size depends on the number of the round");
+    }
+    body_->values.push_back(std::move(info));
+    return {static_cast<std::int32_t>(body_->values.size() - 1)};
+  }
+
+  TapeValue add_input(TapeValueInfo info, const std::string& label) {
+    info.kind = TapeValueInfo::Kind::kInput;
+    info.constant.reset();
+    info.label = label + "_" + std::to_string(body_->values.size());
+    return add_value(std::move(info));
+  }
+
+  // From outside; numbers are the body's own.
+  TapeValue whole(TapeValue value) {
+    TapeValueInfo info = tape_.info(value);
+    bool is_constant = info.kind == TapeValueInfo::Kind::kConstant;
+    if (is_constant && info.shape.empty()) {
+      whole_.insert(value);
+      return add_value(std::move(info));
+    }
+    if (!is_constant && static_cast<std::size_t>(value.id) >= round_.first_value && outside_.count(value) == 0) {
+      throw Unsupported("a value is used that only the recording of this loop made");
+    }
+    full_.push_back(value);
+    whole_.insert(value);
+    full_inputs_.push_back(add_input(std::move(info), "whole"));
+    return full_inputs_.back();
+  }
+
+  TapeValue translate(TapeValue value) {
+    if (!value) return value;
+    auto [place, is_new] = inside_.try_emplace(value);
+    if (is_new) place->second = whole(value);
+    return place->second;
+  }
+
+  TapeArgument translate(const TapeArgument& argument) {
+    if (const TapeValue* value = argument.value()) return {translate(*value)};
+    const TapeList* items = argument.list();
+    if (!items) return argument;
+    TapeList result;
+    for (const TapeArgument& item : *items) result.push_back(translate(item));
+    return {std::move(result)};
+  }
+
+  // `place` runs from a first item in steps of one, within the axis at every recorded size.
+  Scanned moving(TapeValue base, std::int64_t axis, const Dim& place) const {
+    const Dim& size = tape_.info(base).shape.at(static_cast<std::size_t>(axis));
+    Dim first = place.substitute({{round_.counter, Dim(0)}});
+    Dim step = place.substitute({{round_.counter, Dim(1)}}) - first;
+    bool moves_by_one = (step == Dim(1) || step == Dim(-1)) && place == first + step * Dim::symbol(round_.counter);
+    if (!moves_by_one) throw Unsupported("an index is " + place.to_string() + ", which does not move by one a round");
+    if (first.constant().value_or(0) < 0) first += size;
+    const Dim last = first + step * (round_.trips - 1);
+    for (const nnef::Bindings& sizes : body_->worlds) {
+      const std::int64_t from = first.evaluate(sizes), to = last.evaluate(sizes), end = size.evaluate(sizes);
+      if (std::min(from, to) < 0 || std::max(from, to) >= end) {
+        throw Unsupported("an index passes the end of its axis in some round");
+      }
+    }
+    return {base, axis, first, step.value()};
+  }
+
+  TapeValue scanned_input(const Scanned& part) {
+    auto found = std::find(scanned_.begin(), scanned_.end(), part);
+    if (found != scanned_.end()) return scanned_inputs_[static_cast<std::size_t>(found - scanned_.begin())];
+    TapeValueInfo info = tape_.info(part.base);
+    info.shape.at(static_cast<std::size_t>(part.axis)) = 1;
+    scanned_.push_back(part);
+    scanned_inputs_.push_back(add_input(std::move(info), "slice"));
+    return scanned_inputs_.back();
+  }
+
+  // A select or slice at a place that moves: of a scanned input, at 0.
+  bool add_moving(TapeCall& call) {
+    bool is_select = call.op == "aten::select", is_slice = call.op == "aten::slice";
+    const TapeArgument* self = call.find("self");
+    const Dim* axis = dim_argument(call, "dim");
+    const Dim* place = dim_argument(call, is_select ? "index" : "start");
+    if ((!is_select && !is_slice) || !self || !self->value() || !axis || !place || is_inside(*self) ||
+        !mentions(*place, round_.counter)) {
+      return false;
+    }
+    if (is_slice) {
+      const Dim *end = dim_argument(call, "end"), *step = dim_argument(call, "step");
+      if (!end || *end != *place + 1 || !step || *step != Dim(1)) return false;
+    }
+    std::int64_t number = axis->value();
+    if (number < 0) number += static_cast<std::int64_t>(tape_.info(*self->value()).shape.size());
+    TapeValue part = scanned_input(moving(*self->value(), number, *place));
+    for (auto& [name, argument] : call.arguments) {
+      if (name == "self") argument = {part};
+      if (name == "index" || name == "start") argument = {Dim(0)};
+      if (name == "end") argument = {Dim(1)};
+    }
+    return true;
+  }
+
+  bool is_inside(const TapeArgument& argument) const {
+    if (const TapeValue* value = argument.value()) return inside_.count(*value) > 0 && whole_.count(*value) == 0;
+    const TapeList* items = argument.list();
+    return items &&
+           std::any_of(items->begin(), items->end(), [&](const TapeArgument& item) { return is_inside(item); });
+  }
+
+  // A call that is the same in every round is made once, before the loop.
+  bool is_same_every_round(const TapeCall& call) const {
+    return std::none_of(call.arguments.begin(), call.arguments.end(), [&](const auto& argument) {
+      return is_inside(argument.second) || mentions(argument.second, round_.counter);
+    });
+  }
+
+  void add(TapeCall call) {
+    if (is_same_every_round(call)) {
+      for (TapeValue result : call.results) outside_.insert(result);
+      before_.push_back(std::move(call));
+      return;
+    }
+    if (!add_moving(call)) {
+      for (auto& [name, argument] : call.arguments) argument = translate(argument);
+    }
+    for (const auto& [name, argument] : call.arguments) {
+      if (mentions(argument, round_.counter)) {
+        throw Unsupported(call.op + " uses the number of the round for something else than one item of an axis");
+      }
+    }
+    for (TapeValue& result : call.results) {
+      if (!result) continue;
+      TapeValue added = add_value(tape_.info(result));
+      inside_[result] = added;
+      result = added;
+    }
+    body_->calls.push_back(std::move(call));
+  }
+
+  void output(const std::string& name, TapeValue value) {
+    auto found = inside_.find(value);
+    if (found == inside_.end()) throw Unsupported("a round hands on a tensor that it did not compute");
+    body_->outputs.emplace_back(name, found->second);
+  }
+
+  Tape& tape_;
+  const Round& round_;
+  std::shared_ptr<Tape> body_;
+  std::map<TapeValue, TapeValue> inside_;  // the Tape's values and the body's
+  std::set<TapeValue> whole_;              // of those the ones from outside
+  std::set<TapeValue> outside_;            // results of `before_`
+  std::vector<TapeCall> before_;           // calls that need not be in the loop
+  std::vector<Scanned> scanned_;
+  std::vector<TapeValue> scanned_inputs_, states_, full_, full_inputs_;
+};
+
+}  // namespace
+
+ScanCall cut_scan(Tape& tape, const Round& round) { return Cutter(tape, round).cut(); }
+
+}  // namespace torch2nnef
