@@ -81,8 +81,14 @@ Value Builder::slice(Value x, int axis, const Dim& begin, const Dim& end, std::i
   if (stride < 1 && stride != -1) throw BuildError("slice: the stride " + std::to_string(stride) + " is not possible.");
   const Dim whole = shape(x)[static_cast<std::size_t>(axis)];
   if (begin == Dim(0) && end == whole && stride == 1) return x;
+  Dim stop = end;
+  // The engine has (length+stride-1)/stride items and does not see that (2*S+1)/2 is S: the end goes to the last item.
+  if (const Dim count = ceil_div(end - begin, std::max<std::int64_t>(stride, 1));
+      stride > 1 && !(end - begin).is_constant() && count.to_string().find('/') == std::string::npos) {
+    stop = begin + (count - 1) * stride + 1;
+  }
   std::vector<NamedArgument> attributes{
-      {"axes", std::vector<std::int64_t>{axis}}, {"begin", std::vector<Dim>{begin}}, {"end", std::vector<Dim>{end}}};
+      {"axes", std::vector<std::int64_t>{axis}}, {"begin", std::vector<Dim>{begin}}, {"end", std::vector<Dim>{stop}}};
   if (stride != 1) attributes.push_back({"stride", std::vector<std::int64_t>{stride}});
   return add("slice", {x}, std::move(attributes));
 }

@@ -113,7 +113,8 @@ TapeValue Cells::derive(Cell& cell, TapeValue base, const Location& where) {
 void Cells::check_writable(Cell& cell) {
   for (Cell* at = &cell; at; at = at->base.get()) {
     if (!at->not_writable.empty())
-      throw Unsupported("a write into a tensor that cannot be followed: " + at->not_writable);
+      throw Unsupported("a write into a tensor that cannot be followed: " + at->not_writable,
+                        "write into a copy (.clone()), or build the result with torch.stack or torch.cat");
     if (at->base && !is_invertible(at->step)) {
       throw Unsupported("a write through a view made by " + at->step.op + " cannot be followed",
                         "write into a copy (.clone()) instead");

@@ -222,10 +222,11 @@ class GridSearch {
       usage("the bounds of --symbol leave too few sizes to execute the model at",
             "widen them, or make the axis static");
     }
-    throw ExportError(
-        ExportError::Kind::kNotExportable,
-        {Severity::kError, first_->code(), "", first_->where(), std::string(first_->what()) + " (at " + sizes_ + ")",
-         "make that axis static, or bound it with --symbol to sizes that the model takes"});
+    throw ExportError(ExportError::Kind::kNotExportable, {Severity::kError, first_->code(), "", first_->where(),
+                                                          std::string(first_->what()) + " (at " + sizes_ + ")",
+                                                          "where a size of the sample stands as a number, take it from "
+                                                          "the input's shape; or make that axis static, or bound "
+                                                          "it with --symbol to sizes that the model takes"});
   }
 
  private:
