@@ -69,7 +69,7 @@ class ListWrites {
   void visit_called(const jit::Node* node) {
     const jit::Function* function = nullptr;
     if (node->kind() == c10::prim::CallFunction) {
-      function = node->input(0)->type()->expectRef<c10::FunctionType>().function();
+      function = node->input(0)->type()->expect<c10::FunctionType>()->function();
     } else if (node->kind() == c10::prim::CallMethod) {
       if (auto type = node->input(0)->type()->cast<c10::ClassType>()) {
         function = type->findMethod(node->s(c10::attr::name));
