@@ -18,6 +18,7 @@
 
 #include "export/diagnostics.h"
 #include "export/tape.h"
+#include "export/verify/divergence.h"
 #include "nnef/builder.h"
 #include "nnef/dialect.h"
 
@@ -47,6 +48,7 @@ struct DynamicAxis {
   nnef::Dim expression;
 };
 
+// kReference: by our own evaluator, which needs nothing installed. kTract: by it and by tract, which must be found.
 enum class Check { kNone, kTract, kReference };
 
 // tract's names for how far outputs may be apart.
@@ -71,7 +73,8 @@ struct ExportOptions {
   int compression = 0;
   std::vector<std::filesystem::path> fragment_files;
 
-  std::optional<Check> check;   // unset: tract when an engine is found
+  std::optional<Check> check;   // unset: reference, and tract when an engine is found
+  bool call_errors = false;     // fill CheckReport::calls: two more passes over the model
   std::filesystem::path tract;  // --tract; empty: $TRACT, PATH, tools/get-tract's place
   Tolerance tolerance = Tolerance::kApproximate;
   double check_timeout_seconds = 300;
@@ -94,6 +97,7 @@ struct CheckReport {
   std::string engine;  // "tract 0.23.9", "" when not run
   std::string not_run_because;
   struct Output {
+    std::string engine;  // "reference", "tract 0.23.9"
     std::string name;
     nnef::Bindings sizes;  // of the symbols, empty for a static export
     double max_abs = 0, max_rel = 0;
@@ -101,6 +105,8 @@ struct CheckReport {
     std::string detail;  // what differs, first place
   };
   std::vector<Output> outputs;
+  std::vector<CallError> calls;          // of the sample, by the reference evaluator
+  std::optional<Divergence> divergence;  // of the first output that differs
   bool agrees() const;
 };
 
