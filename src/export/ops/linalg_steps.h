@@ -5,8 +5,19 @@
 
 namespace torch2nnef {
 
-// The size of the square matrices that a tensor ends with. Unsupported when it is dynamic, or so large that the steps
-// written out would be a graph of their own.
+// Rows or columns [begin, end) of the matrices that a tensor ends with, and the matrices transposed.
+Value matrix_rows(Builder& b, Value x, std::int64_t begin, std::int64_t end);
+Value matrix_columns(Builder& b, Value x, std::int64_t begin, std::int64_t end);
+Value matrix_transposed(Builder& b, Value x);
+
+// The last two sizes. Unsupported when one is dynamic, 0, or so large that the steps written out would be a graph of
+// their own.
+struct MatrixSize {
+  std::int64_t rows, columns;
+};
+MatrixSize matrix_size(const Builder& b, Value matrix);
+
+// The size of the square matrices that a tensor ends with. Unsupported as matrix_size.
 std::int64_t system_size(const Builder& b, Value matrix);
 
 // [n, n] with ones on the diagonal.
@@ -26,5 +37,11 @@ Value solve_triangular(Call& call, Value matrix, Value right, bool is_upper, boo
 
 // The lower triangle L of L * L^T = matrix, of which only the lower half is read.
 Value cholesky(Call& call, Value matrix);
+
+// Both broadcast to the same leading axes.
+void align_leading(Builder& b, Value& matrix, Value& right);
+
+// LAPACK's `info`: the number, from 1, of the first pivot ([.., 1, 1] each) that is 0, else 0; of result `index`.
+Value first_zero(Call& call, const std::vector<Value>& pivots, std::size_t index);
 
 }  // namespace torch2nnef

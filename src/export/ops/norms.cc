@@ -5,6 +5,7 @@
 
 #include "export/ops/reduce_util.h"
 #include "export/ops/shape_util.h"
+#include "export/ops/spectral.h"
 
 namespace torch2nnef {
 namespace {
@@ -26,12 +27,14 @@ void lower_frobenius_norm(Call& call) {
   set_result(call, vector_norm(call.builder(), floating(call, "self"), 2, reduction_of(call)));
 }
 
-// The largest or smallest sum of sizes along the first of two axes; the norms of order 2 and "nuc" need singular
-// values.
+// The largest or smallest sum of sizes along the first of two axes; orders 2 and -2 are singular values.
 Value matrix_norm(Call& call, double order, int row_axis, int column_axis, bool keepdim) {
   Builder& b = call.builder();
+  if (std::abs(order) == 2) {
+    return singular_norm(call, floating(call, "self"), order > 0 ? "2" : "-2", row_axis, column_axis, keepdim);
+  }
   if (std::abs(order) != 1 && !std::isinf(order)) {
-    throw Unsupported("a matrix norm of order " + std::to_string(order) + ", which needs singular values");
+    throw Unsupported("a matrix norm of order " + std::to_string(order));
   }
   int summed = std::isinf(order) ? column_axis : row_axis;
   int kept = std::isinf(order) ? row_axis : column_axis;
@@ -44,12 +47,15 @@ void lower_matrix_norm(Call& call) {
   int rank = call.rank("self");
   Reduction reduction = reduction_of(call);
   const TapeArgument* order = call.tape_call().find("ord");
-  if (order && std::holds_alternative<std::string>(order->is)) {
-    if (call.text("ord") != "fro") throw Unsupported("the nuclear norm, which needs singular values");
-    return set_result(call, vector_norm(call.builder(), floating(call, "self"), 2, reduction));
-  }
   std::vector<std::int64_t> axes = call.integers("dim");
   if (axes.size() != 2) throw Unsupported("a matrix norm over other than two axes");
+  if (order && std::holds_alternative<std::string>(order->is)) {
+    if (call.text("ord") == "nuc") {
+      return set_result(call, singular_norm(call, floating(call, "self"), "nuc", wrap_axis(axes[0], rank),
+                                            wrap_axis(axes[1], rank), reduction.keepdim));
+    }
+    return set_result(call, vector_norm(call.builder(), floating(call, "self"), 2, reduction));
+  }
   set_result(call, matrix_norm(call, call.number("ord"), wrap_axis(axes[0], rank), wrap_axis(axes[1], rank),
                                reduction.keepdim));
 }
@@ -61,7 +67,9 @@ void lower_linalg_norm(Call& call) {
   if (!call.has("ord")) return set_result(call, vector_norm(call.builder(), floating(call, "self"), 2, reduction));
   if (reduction.axes.size() == 2 && call.has("dim")) return lower_matrix_norm(call);
   if (std::holds_alternative<std::string>(call.tape_call().find("ord")->is)) {
-    if (call.text("ord") != "fro") throw Unsupported("the nuclear norm, which needs singular values");
+    if (call.text("ord") == "nuc") {
+      return set_result(call, singular_norm(call, floating(call, "self"), "nuc", 0, 1, reduction.keepdim));
+    }
     return set_result(call, vector_norm(call.builder(), floating(call, "self"), 2, reduction));
   }
   if (!call.has("dim") && rank == 2) {
@@ -135,7 +143,7 @@ void lower_renorm(Call& call) {
 void register_norms(Registry& registry);
 
 void register_norms(Registry& registry) {
-  static constexpr char kLimits[] = "norms that need singular values are refused";
+  static constexpr char kLimits[] = "norms of singular values take static sizes up to 64";
   registry.add("aten::norm", lower_norm);
   registry.add("aten::linalg_vector_norm", lower_vector_norm);
   registry.add("aten::frobenius_norm", lower_frobenius_norm);
