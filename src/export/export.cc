@@ -2,7 +2,10 @@
 
 #include "export/export.h"
 
+#include <algorithm>
 #include <chrono>
+#include <iterator>
+#include <regex>
 #include <utility>
 
 #include "export/export_model.h"
@@ -87,6 +90,22 @@ void set_properties(const Tape& tape, const ExportOptions& options, nnef::Graph&
   }
 }
 
+// Whether tract reads it as an assertion: a comparison of sums and products.
+bool is_assertion(const std::string& constraint) {
+  static const std::regex kForm("[A-Za-z0-9_+*-]+ (==|<|<=|>=|>) [A-Za-z0-9_+*-]+");
+  return std::regex_match(constraint, kForm);
+}
+
+// What tract may take for granted of the symbols. It does not enforce them.
+void set_assertions(const Tape& tape, const ExportOptions& options, nnef::Graph& graph) {
+  if (options.target.kind != nnef::Target::Kind::kTract) return;
+  for (const Symbol& symbol : tape.symbols) {
+    if (symbol.minimum) graph.asserts.push_back(symbol.name + " >= " + std::to_string(*symbol.minimum));
+    if (symbol.maximum) graph.asserts.push_back(symbol.name + " <= " + std::to_string(*symbol.maximum));
+  }
+  std::copy_if(tape.constraints.begin(), tape.constraints.end(), std::back_inserter(graph.asserts), is_assertion);
+}
+
 nnef::WriteOptions write_options(const ExportOptions& options) {
   nnef::WriteOptions write;
   write.compression = options.compression;
@@ -131,6 +150,7 @@ ExportReport export_model(const Model& model, const std::filesystem::path& outpu
   simplify(graph);
   nnef::set_registries(graph, dialect);
   set_properties(recording.tape, options, graph);
+  set_assertions(recording.tape, options, graph);
   describe_graph(graph, report);
   check_dump(
       options, "simplify", [&] { return nnef::write_text(graph, dialect, text); }, report);

@@ -93,6 +93,13 @@ struct IoReport {
   nnef::Shape shape;
 };
 
+// An axis that a symbol stands on.
+struct SymbolPlace {
+  std::string input;
+  int axis = 0;
+  nnef::Dim size;  // the symbol itself, or an expression with it
+};
+
 struct CheckReport {
   std::string engine;  // "tract 0.23.9", "" when not run
   std::string not_run_because;
@@ -127,6 +134,8 @@ struct ExportReport {
   Diagnostics diagnostics;
   std::map<std::string, double> seconds;  // by step
   std::string dump;
+  // Where a symbol stands on the inputs.
+  std::vector<SymbolPlace> places_of(const std::string& symbol) const;
 };
 
 // Exports the archive at `model`. `output` ends in .tgz, .tar.gz or .tar, else it is a folder.

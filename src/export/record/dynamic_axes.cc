@@ -6,6 +6,8 @@
 #include <random>
 #include <set>
 
+#include "nnef/builder.h"
+
 namespace torch2nnef {
 namespace {
 
@@ -85,6 +87,26 @@ DynamicInput& find_input(std::vector<DynamicInput>& inputs, const DynamicAxis& a
        "the inputs are " + names);
 }
 
+// A symbol is declared beside the values of the graph, and tract reads some beginnings of names as numbers.
+void check_name(const std::string& symbol, const std::vector<DynamicInput>& inputs) {
+  if (!nnef::is_identifier(symbol)) {
+    fail("--dynamic-axes: '" + symbol + "' cannot be the name of a symbol: tract reads it as something else",
+         "choose another name, such as S");
+  }
+  for (const DynamicInput& input : inputs) {
+    if (input.name == symbol) {
+      fail("--dynamic-axes: the symbol " + symbol + " has the name of an input", "choose another name, such as S");
+    }
+  }
+}
+
+void check_bounds(const Symbol& symbol) {
+  if (symbol.minimum && symbol.minimum == symbol.maximum) {
+    fail("--symbol " + symbol.name + ": the bounds leave the size " + std::to_string(*symbol.minimum) + " alone",
+         "leave the axis out of --dynamic-axes, or widen the bounds");
+  }
+}
+
 }  // namespace
 
 DynamicAxes resolve_dynamic_axes(const ExportOptions& options, std::vector<DynamicInput>& inputs) {
@@ -118,6 +140,8 @@ DynamicAxes resolve_dynamic_axes(const ExportOptions& options, std::vector<Dynam
     if (!axes.sample.count(bounds.name)) fail("--symbol " + bounds.name + ": no dynamic axis uses it");
   }
   for (const Symbol& symbol : axes.symbols) {
+    check_name(symbol.name, inputs);
+    check_bounds(symbol);
     std::int64_t size = axes.sample.at(symbol.name);
     if ((symbol.minimum && size < *symbol.minimum) || (symbol.maximum && size > *symbol.maximum)) {
       fail("the sample has " + symbol.name + " = " + std::to_string(size) + ", out of the bounds of --symbol");
@@ -265,6 +289,18 @@ std::vector<Bindings> sizes_within_bounds(const std::vector<Symbol>& symbols) {
     result.push_back(std::move(sizes));
   }
   return result;
+}
+
+std::string bounds_of(const Note& condition, const Bindings& where_it_holds) {
+  if (condition.symbols.size() != 1) return "";
+  const std::string& symbol = *condition.symbols.begin();
+  constexpr std::int64_t kFarthest = 1 << 16;  // a condition that holds up to there is taken to have no end
+  const std::int64_t start = where_it_holds.at(symbol);
+  std::int64_t low = start, high = start;
+  while (low > 1 && condition.test({{symbol, low - 1}})) --low;
+  while (high < kFarthest && condition.test({{symbol, high + 1}})) ++high;
+  if (low == high) return "";
+  return symbol + "=" + std::to_string(low) + ".." + (high == kFarthest ? "" : std::to_string(high));
 }
 
 }  // namespace torch2nnef

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "export/export.h"
+#include "export/record/slot.h"
 #include "export/tape.h"
 
 namespace torch2nnef {
@@ -41,5 +42,9 @@ std::vector<std::string> fix_multiples(DynamicAxes& axes, std::vector<DynamicInp
 // Sizes at which a condition is tried: the ends of the bounds (1 and 4096 where there are none) and pseudo-random ones
 // between them.
 std::vector<nnef::Bindings> sizes_within_bounds(const std::vector<Symbol>& symbols);
+
+// The bounds of its one symbol within which a condition holds, around where it does: "S=5..", "S=2..16", as --symbol
+// takes them. "" for a condition on several symbols, or one that holds at no other size.
+std::string bounds_of(const Note& condition, const nnef::Bindings& where_it_holds);
 
 }  // namespace torch2nnef

@@ -239,17 +239,19 @@ bool Recorder::decide(const Slot& condition, const Node* node, const char* what)
   if (round_first_value_ != 0 && condition.note.text.find('#') != std::string::npos) {
     no_scan(std::string(what) + " depends on the number of the round");
   }
+  const Note& note = condition.note;
+  const bool is_of_sizes = note.kind == Note::Kind::kSizes;
+  const Note holds = !is_of_sizes || taken ? note : negated(note);
   for (const c10::IValue& world : condition.worlds) {
     if (world.toBool() != taken) {
-      throw WorldFailed(std::string(what) + " depends on a dynamic size" +
-                            (condition.note.text.empty() ? "" : " (" + condition.note.text + ")"),
-                        here(), "T2N-R006");
+      throw WorldFailed(
+          std::string(what) + " depends on a dynamic size" + (note.text.empty() ? "" : " (" + note.text + ")"), here(),
+          "T2N-R006", is_of_sizes ? bounds_of(holds, worlds().front()) : "");
     }
   }
-  const Note& note = condition.note;
-  if (note.kind == Note::Kind::kSizes) {
+  if (is_of_sizes) {
     bool other_raises = node->kind() == c10::prim::If && only_raises(node->blocks().at(taken ? 1 : 0));
-    constrain(taken ? note : negated(note), !other_raises, what);
+    constrain(holds, !other_raises, what);
   }
   if (note.kind == Note::Kind::kUnexplained) {
     refuse("T2N-R006", std::string(what) + " depends on a dynamic size in a way that is not understood",
@@ -373,8 +375,10 @@ void Recorder::constrain(const Note& condition, bool must_hold, const char* what
     std::string example;
     for (const auto& [name, size] : sizes)
       example += (example.empty() ? "" : ", ") + name + " = " + std::to_string(size);
+    std::string bounds = bounds_of(condition, worlds().front());
     refuse("T2N-R006", std::string(what) + " holds only where " + condition.text + ", which " + example + " is not",
-           "give bounds within which that is so (--symbol NAME=MIN..MAX), or make the axis static");
+           "give bounds within which that is so (--symbol " + (bounds.empty() ? "NAME=MIN..MAX" : bounds) +
+               "), or make the axis static");
     return;
   }
 }

@@ -92,16 +92,24 @@ at::Tensor as_tensor(const c10::IValue& value) {
   return at::scalar_tensor(value.toInt(), at::kLong);
 }
 
-std::vector<std::string> output_names(const ExportOptions& options, std::size_t count) {
+std::vector<std::string> output_names(const ExportOptions& options, const DynamicAxes& axes, std::size_t count) {
   if (!options.output_names.empty()) {
     if (options.output_names.size() != count) {
       usage("--output-names gives " + std::to_string(options.output_names.size()) + " names, but forward returns " +
             std::to_string(count) + (count == 1 ? " tensor" : " tensors"));
     }
-    return options.output_names;
   }
-  std::vector<std::string> names;
-  for (std::size_t i = 0; i < count; ++i) names.push_back(count == 1 ? "output" : "output_" + std::to_string(i));
+  std::vector<std::string> names = options.output_names;
+  for (std::size_t i = 0; i < count && options.output_names.empty(); ++i) {
+    names.push_back(count == 1 ? "output" : "output_" + std::to_string(i));
+  }
+  for (const Symbol& symbol : axes.symbols) {
+    if (std::find(names.begin(), names.end(), symbol.name) == names.end()) continue;
+    throw ExportError(ExportError::Kind::kUsage, {Severity::kError, "T2N-M006", "", {},
+                                                  "--dynamic-axes: the symbol " + symbol.name +
+                                                      " has the name of an output",
+                                                  "choose another name, such as S"});
+  }
   return names;
 }
 
@@ -147,7 +155,7 @@ Recording execute(const Model::Impl& model, const ExportOptions& options, const 
                                      " None and left out");
   }
   if (flat.empty()) throw Unsupported("forward returns no tensor, so there is nothing to export");
-  std::vector<std::string> names = output_names(options, flat.size());
+  std::vector<std::string> names = output_names(options, plan.axes, flat.size());
   for (std::size_t i = 0; i < flat.size(); ++i) {
     recorder.output(names[i], flat[i]);
     for (std::size_t world = 0; world < worlds.size(); ++world) {
@@ -222,11 +230,14 @@ class GridSearch {
       usage("the bounds of --symbol leave too few sizes to execute the model at",
             "widen them, or make the axis static");
     }
-    throw ExportError(ExportError::Kind::kNotExportable, {Severity::kError, first_->code(), "", first_->where(),
-                                                          std::string(first_->what()) + " (at " + sizes_ + ")",
-                                                          "where a size of the sample stands as a number, take it from "
-                                                          "the input's shape; or make that axis static, or bound "
-                                                          "it with --symbol to sizes that the model takes"});
+    const std::string hint = first_->bounds().empty()
+                                 ? "where a size of the sample stands as a number, take it from the input's shape; or "
+                                   "make that axis static, or bound it with --symbol to sizes that the model takes"
+                                 : "give bounds within which it goes the same way (--symbol " + first_->bounds() +
+                                       "), or make the axis static";
+    throw ExportError(ExportError::Kind::kNotExportable,
+                      {Severity::kError, first_->code(), "", first_->where(),
+                       std::string(first_->what()) + " (at " + sizes_ + ")", hint});
   }
 
  private:

@@ -24,14 +24,16 @@ namespace torch2nnef {
 // A world other than the sample fails, or takes another way: other sizes may do better.
 class WorldFailed : public std::runtime_error {
  public:
-  WorldFailed(std::string what, Location where, std::string code)
-      : std::runtime_error(what), where_(std::move(where)), code_(std::move(code)) {}
+  WorldFailed(std::string what, Location where, std::string code, std::string bounds = "")
+      : std::runtime_error(what), where_(std::move(where)), code_(std::move(code)), bounds_(std::move(bounds)) {}
   const Location& where() const { return where_; }
   const std::string& code() const { return code_; }
+  // Bounds of a symbol within which it would not fail, as --symbol takes them; "" when none are known.
+  const std::string& bounds() const { return bounds_; }
 
  private:
   Location where_;
-  std::string code_;
+  std::string code_, bounds_;
 };
 
 // Ends the recording; the reasons are in the diagnostics.

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cmath>
+#include <map>
 #include <numeric>
 #include <utility>
 
@@ -174,36 +175,73 @@ bool holds(const Ratio& ratio, const std::vector<double>& seen, const std::vecto
   return true;
 }
 
-Note comparison_note(const Ratio& a, const std::string& sign, const Ratio& b) {
-  return Note::condition(to_string(a) + " " + sign + " " + to_string(b), [a, sign, b](const nnef::Bindings& sizes) {
-    double left = a.evaluate(sizes), right = b.evaluate(sizes);
-    if (sign == "==") return left == right;
-    if (sign == "!=") return left != right;
-    if (sign == "<") return left < right;
-    if (sign == "<=") return left <= right;
-    return sign == ">" ? left > right : left >= right;
-  });
+namespace {
+
+bool compare(double left, const std::string& sign, double right) {
+  if (sign == "==") return left == right;
+  if (sign == "!=") return left != right;
+  if (sign == "<") return left < right;
+  if (sign == "<=") return left <= right;
+  return sign == ">" ? left > right : left >= right;
 }
 
-Note negated(const Note& condition) {
-  return Note::condition("not (" + condition.text + ")",
-                         [test = condition.test](const nnef::Bindings& sizes) { return !test(sizes); });
+std::string opposite_sign(const std::string& sign) {
+  static const std::map<std::string, std::string> kOpposite = {{"==", "!="}, {"!=", "=="}, {"<", ">="},
+                                                               {"<=", ">"},  {">", "<="},  {">=", "<"}};
+  return kOpposite.at(sign);
+}
+
+Note condition(std::string text, std::string opposite, std::set<std::string> symbols,
+               std::function<bool(const nnef::Bindings&)> test) {
+  Note note;
+  note.kind = Note::Kind::kSizes;
+  note.text = std::move(text);
+  note.opposite = std::move(opposite);
+  note.symbols = std::move(symbols);
+  note.test = std::move(test);
+  return note;
+}
+
+// A bool as a condition: one that does not follow from sizes always, or never, holds.
+Note as_condition(const Slot& slot) {
+  if (slot.note) return slot.note;
+  const bool value = slot.sample().toBool();
+  return condition(value ? "true" : "false", value ? "false" : "true", {},
+                   [value](const nnef::Bindings&) { return value; });
+}
+
+// As one side of "and" or "or".
+std::string side(const std::string& text) {
+  const bool is_joined = text.find(" and ") != std::string::npos || text.find(" or ") != std::string::npos;
+  return is_joined ? "(" + text + ")" : text;
+}
+
+}  // namespace
+
+Note comparison_note(const Ratio& a, const std::string& sign, const Ratio& b) {
+  std::set<std::string> symbols = a.numerator.symbols();
+  symbols.merge(b.numerator.symbols());
+  const std::string left = to_string(a) + " ", right = " " + to_string(b);
+  return condition(
+      left + sign + right, left + opposite_sign(sign) + right, std::move(symbols),
+      [a, sign, b](const nnef::Bindings& sizes) { return compare(a.evaluate(sizes), sign, b.evaluate(sizes)); });
+}
+
+Note negated(const Note& note) {
+  return condition(note.opposite, note.text, note.symbols,
+                   [test = note.test](const nnef::Bindings& sizes) { return !test(sizes); });
 }
 
 Note combined(const std::string& op, const Slot& a, const Slot& b) {
-  auto test_of = [](const Slot& slot) {
-    if (slot.note) return slot.note.test;
-    return std::function<bool(const nnef::Bindings&)>(
-        [value = slot.sample().toBool()](const nnef::Bindings&) { return value; });
-  };
-  auto text_of = [](const Slot& slot) {
-    return slot.note ? slot.note.text : std::string(slot.sample().toBool() ? "true" : "false");
-  };
-  bool either = op == "aten::__or__";
-  return Note::condition(text_of(a) + (either ? " or " : " and ") + text_of(b),
-                         [left = test_of(a), right = test_of(b), either](const nnef::Bindings& sizes) {
-                           return either ? left(sizes) || right(sizes) : left(sizes) && right(sizes);
-                         });
+  const bool either = op == "aten::__or__";
+  const Note left = as_condition(a), right = as_condition(b);
+  std::set<std::string> symbols = left.symbols;
+  symbols.insert(right.symbols.begin(), right.symbols.end());
+  return condition(side(left.text) + (either ? " or " : " and ") + side(right.text),
+                   side(left.opposite) + (either ? " and " : " or ") + side(right.opposite), std::move(symbols),
+                   [left = left.test, right = right.test, either](const nnef::Bindings& sizes) {
+                     return either ? left(sizes) || right(sizes) : left(sizes) && right(sizes);
+                   });
 }
 
 }  // namespace torch2nnef

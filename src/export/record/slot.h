@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -37,16 +38,18 @@ struct Note {
   Kind kind = Kind::kNone;
   Ratio ratio;
   TapeValue scalar;
-  std::string text;                                 // what it is, for messages
-  std::function<bool(const nnef::Bindings&)> test;  // of a condition
+  std::string text;  // what it is, for messages
+  // Of a condition: what it says when it does not hold, and the symbols that it is about.
+  std::string opposite;
+  std::set<std::string> symbols;
+  std::function<bool(const nnef::Bindings&)> test;
   explicit operator bool() const { return kind != Kind::kNone; }
 
-  static Note sizes(Ratio ratio) { return {Kind::kSizes, std::move(ratio), {}, "", {}}; }
-  static Note condition(std::string text, std::function<bool(const nnef::Bindings&)> test) {
-    return {Kind::kSizes, {}, {}, std::move(text), std::move(test)};
+  static Note sizes(Ratio ratio) { return {Kind::kSizes, std::move(ratio), {}, "", "", {}, {}}; }
+  static Note data(TapeValue scalar, std::string text) {
+    return {Kind::kData, {}, scalar, std::move(text), "", {}, {}};
   }
-  static Note data(TapeValue scalar, std::string text) { return {Kind::kData, {}, scalar, std::move(text), {}}; }
-  static Note unexplained(std::string text) { return {Kind::kUnexplained, {}, {}, std::move(text), {}}; }
+  static Note unexplained(std::string text) { return {Kind::kUnexplained, {}, {}, std::move(text), "", {}, {}}; }
 };
 
 struct Slot {

@@ -76,7 +76,12 @@ void write_symbols(JsonWriter& json, const ExportReport& report) {
     json.begin_object().member("name", symbol.name);
     if (symbol.minimum) json.member("minimum", *symbol.minimum);
     if (symbol.maximum) json.member("maximum", *symbol.maximum);
-    json.end_object();
+    json.key("places").begin_array();
+    for (const SymbolPlace& place : report.places_of(symbol.name)) {
+      json.begin_object().member("input", place.input).member("axis", place.axis);
+      json.member("size", place.size.to_string()).end_object();
+    }
+    json.end_array().end_object();
   }
   json.end_array().key("recorded_sizes").begin_array();
   for (const nnef::Bindings& sizes : report.recorded_sizes) {

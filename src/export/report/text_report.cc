@@ -42,9 +42,21 @@ std::string tensors_text(std::string_view title, const std::vector<IoReport>& li
   return text;
 }
 
+// "axis 2 of image, axis 0 of mask (2*S)"
+std::string places_text(const ExportReport& report, const std::string& symbol) {
+  std::string text;
+  for (const SymbolPlace& place : report.places_of(symbol)) {
+    text += fmt::format("{}axis {} of {}", text.empty() ? "" : ", ", place.axis, place.input);
+    if (const std::string size = place.size.to_string(); size != symbol) text += fmt::format(" ({})", size);
+  }
+  return text;
+}
+
 std::string symbols_text(const ExportReport& report) {
   std::string text;
-  for (const Symbol& symbol : report.symbols) text += row("symbol", bounds_text(symbol));
+  for (const Symbol& symbol : report.symbols) {
+    text += row("symbol", fmt::format("{:<8} {}", bounds_text(symbol), places_text(report, symbol.name)));
+  }
   if (!report.symbols.empty()) {
     std::vector<std::string> sizes;
     for (const nnef::Bindings& one : report.recorded_sizes) sizes.push_back(sizes_text(one));
