@@ -6,6 +6,7 @@
 
 #include "export/diagnostics.h"
 #include "export/record/fourier_sizes.h"
+#include "export/record/moved_axes.h"
 
 namespace torch2nnef {
 namespace {
@@ -57,17 +58,16 @@ class Explainer {
 
   std::optional<Dim> explain() const {
     // Rules of operators come first: what they say is exact.
+    if (auto dim = by_target()) return dim;
+    if (auto dim = by_move()) return dim;
     if (auto dim = by_window()) return dim;
     if (auto dim = by_unfold()) return dim;
     if (auto dim = fourier_size(tape_, op_, arguments_, axis_); dim && fits(*dim)) return dim;
     if (auto dim = by_im2col()) return dim;
     if (auto dim = by_scale()) return dim;
     if (auto dim = by_padding()) return dim;
+    if (auto dim = by_alignment()) return dim;
     if (same_everywhere()) return Dim(seen(0));
-    for (const Shape& shape : shapes_) {  // aligned right, as broadcasting does
-      std::size_t back = rank_ - axis_;
-      if (back <= shape.size() && fits(shape[shape.size() - back])) return shape[shape.size() - back];
-    }
     for (const Dim& dim : all_) {
       if (fits(dim)) return dim;
     }
@@ -76,6 +76,44 @@ class Explainer {
     if (auto dim = by_sum()) return dim;
     if (auto dim = by_pairs()) return dim;
     return by_fit();
+  }
+
+  std::optional<Dim> by_move() const {
+    if (shapes_.size() != 1) return std::nullopt;
+    std::optional<Shape> shape = moved_axes(op_, arguments_, shapes_.front());
+    return shape && shape->size() == rank_ && fits((*shape)[axis_]) ? std::optional<Dim>((*shape)[axis_]) : std::nullopt;
+  }
+
+  // The symbolic size of an argument's axis, aligned right as broadcasting does.
+  std::optional<Dim> by_alignment() const {
+    for (const Shape& shape : shapes_) {
+      std::size_t back = rank_ - axis_;
+      if (back > shape.size()) continue;
+      const Dim& dim = shape[shape.size() - back];
+      if (!dim.is_constant() && fits(dim)) return dim;
+    }
+    return std::nullopt;
+  }
+
+  // The size that an argument asks for (view, expand, zeros...), which may be the same at all recorded sizes by chance.
+  std::optional<Dim> by_target() const {
+    const TapeList* wanted = target_sizes();
+    if (!wanted || wanted->size() != rank_) return std::nullopt;
+    const Dim* dim = std::get_if<Dim>(&(*wanted)[axis_].is);
+    if (!dim) return std::nullopt;
+    if (*dim != Dim(-1)) return fits(*dim) ? std::optional<Dim>(*dim) : std::nullopt;
+    return op_.find("expand") == std::string::npos && shapes_.size() == 1 ? rest_of(shapes_.front(), *wanted)
+                                                                          : std::nullopt;
+  }
+
+  // What a view's -1 stands for: the items over the other sizes.
+  std::optional<Dim> rest_of(const Shape& shape, const TapeList& wanted) const {
+    Dim others(1);
+    for (std::size_t i = 0; i < rank_; ++i) {
+      const Dim* dim = std::get_if<Dim>(&wanted[i].is);
+      if (i != axis_ && dim) others *= *dim;
+    }
+    return quotient(volume(shape), others);
   }
 
   // Convolution and pooling: (size + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1, kernels from the weight.
@@ -196,16 +234,10 @@ class Explainer {
     return std::nullopt;
   }
 
-  // What a view's -1 stands for: the items over the other sizes.
   std::optional<Dim> by_volume() const {
     for (const Shape& shape : shapes_) {
       if (const TapeList* wanted = target_sizes(); wanted && wanted->size() == rank_) {
-        Dim others(1);
-        for (std::size_t i = 0; i < rank_; ++i) {
-          const Dim* dim = std::get_if<Dim>(&(*wanted)[i].is);
-          if (i != axis_ && dim) others *= *dim;
-        }
-        if (auto dim = quotient(volume(shape), others)) return dim;
+        if (auto dim = rest_of(shape, *wanted)) return dim;
       }
       // Flattened neighbours: products of consecutive sizes.
       for (std::size_t begin = 0; begin < shape.size(); ++begin) {

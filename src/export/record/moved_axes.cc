@@ -1,0 +1,109 @@
+#include "export/record/moved_axes.h"
+
+namespace torch2nnef {
+namespace {
+
+using Arguments = std::vector<std::pair<std::string, TapeArgument>>;
+using nnef::Shape;
+
+const TapeArgument* find(const Arguments& arguments, const std::string& name) {
+  for (const auto& [key, argument] : arguments) {
+    if (key == name) return &argument;
+  }
+  return nullptr;
+}
+
+// An axis among `rank`; nullopt when it is none.
+std::optional<std::size_t> as_axis(const TapeArgument& argument, std::size_t rank) {
+  const nnef::Dim* dim = std::get_if<nnef::Dim>(&argument.is);
+  if (!dim || !dim->is_constant()) return std::nullopt;
+  const auto count = static_cast<std::int64_t>(rank);
+  const std::int64_t axis = dim->value() < 0 ? dim->value() + count : dim->value();
+  if (axis < 0 || axis >= count) return std::nullopt;
+  return static_cast<std::size_t>(axis);
+}
+
+std::optional<std::size_t> axis_of(const Arguments& arguments, const std::string& name, std::size_t rank) {
+  const TapeArgument* argument = find(arguments, name);
+  return argument ? as_axis(*argument, rank) : std::nullopt;
+}
+
+std::optional<Shape> permuted(const Arguments& arguments, const Shape& self) {
+  const TapeArgument* dims = find(arguments, "dims");
+  if (!dims || !dims->list() || dims->list()->size() != self.size()) return std::nullopt;
+  Shape shape;
+  for (const TapeArgument& item : *dims->list()) {
+    const auto axis = as_axis(item, self.size());
+    if (!axis) return std::nullopt;
+    shape.push_back(self[*axis]);
+  }
+  return shape;
+}
+
+std::optional<Shape> swapped(std::optional<std::size_t> a, std::optional<std::size_t> b, Shape shape) {
+  if (!a || !b) return std::nullopt;
+  std::swap(shape[*a], shape[*b]);
+  return shape;
+}
+
+std::optional<Shape> flattened(const Arguments& arguments, const Shape& self) {
+  const auto begin = find(arguments, "start_dim") ? axis_of(arguments, "start_dim", self.size()) : 0;
+  const auto end = find(arguments, "end_dim") ? axis_of(arguments, "end_dim", self.size()) : self.size() - 1;
+  if (!begin || !end || *begin > *end) return std::nullopt;
+  Shape shape(self.begin(), self.begin() + static_cast<std::ptrdiff_t>(*begin));
+  nnef::Dim product(1);
+  for (std::size_t axis = *begin; axis <= *end; ++axis) product *= self[axis];
+  shape.push_back(product);
+  shape.insert(shape.end(), self.begin() + static_cast<std::ptrdiff_t>(*end) + 1, self.end());
+  return shape;
+}
+
+// Reductions: the axes of `dim` (a number, a list, or none for all) are dropped, or stay with size 1.
+std::optional<Shape> reduced(const Arguments& arguments, const Shape& self) {
+  const TapeArgument* dim = find(arguments, "dim");
+  const bool* keeps = std::get_if<bool>(&find(arguments, "keepdim")->is);
+  if (!dim || !keeps) return std::nullopt;
+  const bool takes_all = dim->is_none();
+  std::vector<bool> is_reduced(self.size(), takes_all);
+  for (const TapeArgument& item : takes_all ? TapeList{} : dim->list() ? *dim->list() : TapeList{*dim}) {
+    const auto axis = as_axis(item, self.size());
+    if (!axis) return std::nullopt;
+    is_reduced[*axis] = true;
+  }
+  Shape shape;
+  for (std::size_t axis = 0; axis < self.size(); ++axis) {
+    if (!is_reduced[axis]) shape.push_back(self[axis]);
+    if (is_reduced[axis] && *keeps) shape.emplace_back(1);
+  }
+  return shape;
+}
+
+}  // namespace
+
+std::optional<Shape> moved_axes(const std::string& op, const Arguments& arguments, const Shape& self) {
+  const std::size_t rank = self.size();
+  if (find(arguments, "keepdim")) return reduced(arguments, self);
+  if (op == "aten::permute") return permuted(arguments, self);
+  if (op == "aten::transpose") {
+    return swapped(axis_of(arguments, "dim0", rank), axis_of(arguments, "dim1", rank), self);
+  }
+  if (op == "aten::t" && rank == 2) return swapped(0, 1, self);
+  if (op == "aten::flatten" && rank > 0) return flattened(arguments, self);
+  if (op == "aten::unsqueeze") {
+    const auto axis = axis_of(arguments, "dim", rank + 1);
+    if (!axis) return std::nullopt;
+    Shape shape = self;
+    shape.insert(shape.begin() + static_cast<std::ptrdiff_t>(*axis), nnef::Dim(1));
+    return shape;
+  }
+  if (op == "aten::select") {
+    const auto axis = axis_of(arguments, "dim", rank);
+    if (!axis) return std::nullopt;
+    Shape shape = self;
+    shape.erase(shape.begin() + static_cast<std::ptrdiff_t>(*axis));
+    return shape;
+  }
+  return std::nullopt;
+}
+
+}  // namespace torch2nnef
