@@ -35,19 +35,28 @@ std::string shown_type(DType dtype, const std::vector<std::int64_t>& shape) {
   return std::string(to_string(dtype)) + to_string(make_shape(shape));
 }
 
+// The rest of the file, whose header was read, against the bytes that the tensor would be written as.
 void compare_data(ArchiveFile& file, const TensorData& tensor) {
   std::vector<char> piece(kPiece);
   std::uint64_t at = 0;
-  tensor.stream([&](const void* bytes, std::size_t count) {
-    const char* wanted = static_cast<const char*>(bytes);
+  const ItemType type = item_type_of(tensor);
+  const auto place_of = [&](std::uint64_t byte) {
+    return type.is_block() ? "byte " + std::to_string(byte) : "item " + std::to_string(byte * 8 / type.bits);
+  };
+  std::size_t skip = kTensorHeaderSize;
+  write_tensor(tensor, file.name, [&](const void* bytes, std::size_t count) {
+    const std::size_t skipped = std::min(skip, count);
+    skip -= skipped;
+    count -= skipped;
+    const char* wanted = static_cast<const char*>(bytes) + skipped;
     while (count > 0) {
       const std::size_t step = std::min(count, kPiece);
       if (file.read(piece.data(), step) != step) throw Difference{file.name + " is cut short"};
       if (std::memcmp(piece.data(), wanted, step) != 0) {
         const auto place =
             std::mismatch(piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(step), wanted).first;
-        const std::uint64_t item = (at + static_cast<std::uint64_t>(place - piece.begin())) / item_size(tensor.dtype());
-        throw Difference{file.name + " differs from item " + std::to_string(item) + " on"};
+        const std::uint64_t byte = at + static_cast<std::uint64_t>(place - piece.begin());
+        throw Difference{file.name + " differs from " + place_of(byte) + " on"};
       }
       wanted += step;
       at += step;
@@ -64,9 +73,13 @@ TensorDataPtr compare_tensor(ArchiveFile& file, const std::string& label, const 
   const std::size_t got = file.read(bytes.data(), bytes.size());
   TensorHeader header = parse_tensor_header(bytes.data(), got, file.name);
   const TensorData& tensor = *found->second;
-  if (header.dtype != tensor.dtype() || header.shape != tensor.shape() || header.packed_bits) {
+  if (header.dtype != tensor.dtype() || header.shape != tensor.shape()) {
     throw Difference{file.name + " is " + shown_type(header.dtype, header.shape) + ", the graph has " +
                      shown_type(tensor.dtype(), tensor.shape())};
+  }
+  if (header.item_type != item_type_of(tensor)) {
+    throw Difference{file.name + " holds " + describe(header.item_type) + ", the graph has " +
+                     describe(item_type_of(tensor))};
   }
   compare_data(file, tensor);
   return std::make_shared<TensorOnDisk>(std::move(header));

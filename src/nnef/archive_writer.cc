@@ -117,8 +117,9 @@ std::vector<Entry> list_entries(const Graph& graph, const Dialect& dialect, cons
   for (const auto& [label, data] : graph.variables) {
     check_label(label);
     const std::string name = label + ".dat";
-    tensor_header(data->dtype(), data->shape(), name);
-    entries.push_back({name, kTensorHeaderSize + data->byte_size(), "", data.get()});
+    tensor_header(item_type_of(*data), data->shape(), name);
+    const auto items = static_cast<std::uint64_t>(data->numel());
+    entries.push_back({name, kTensorHeaderSize + stored_size(item_type_of(*data), items), "", data.get()});
   }
   return entries;
 }

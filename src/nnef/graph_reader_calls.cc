@@ -5,6 +5,7 @@
 
 #include "nnef/builder.h"
 #include "nnef/graph_reader.h"
+#include "nnef/item_type.h"
 
 namespace nnef {
 namespace {
@@ -14,6 +15,12 @@ std::optional<DType> dtype_of_class(std::string_view type) {
   if (type == "integer") return DType::kI64;
   if (type == "logical") return DType::kBool;
   return std::nullopt;
+}
+
+Dim numel(const Shape& shape) {
+  Dim count = 1;
+  for (const Dim& extent : shape) count *= extent;
+  return count;
 }
 
 }  // namespace
@@ -151,7 +158,9 @@ ValueInfo GraphReader::infer_source(const Expression& e, const Operation& operat
     if (!label) fail(e, "the label is not a string");
     const auto data = context_.variables.find(*label);
     if (data == context_.variables.end()) fail(e, "there is no tensor file for the label '" + *label + "'");
-    if (make_shape(data->second->shape()) != info.shape) {
+    // The tensor files of blocks may have a flattened shape.
+    const bool reshaped = item_type_of(*data->second).is_block() && numel(info.shape) == data->second->numel();
+    if (make_shape(data->second->shape()) != info.shape && !reshaped) {
       fail(e, "the tensor file of '" + *label + "' has shape " + to_string(make_shape(data->second->shape())) +
                   ", not " + to_string(info.shape));
     }

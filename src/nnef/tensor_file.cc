@@ -1,23 +1,11 @@
 // The tensor file of NNEF 1.0.5, section 5.2: a header of 128 bytes, then the items.
 #include <algorithm>
-#include <array>
 #include <limits>
 
 #include "nnef/tensor_header.h"
 
 namespace nnef {
 namespace {
-
-constexpr std::uint16_t kTractVendor = 0x5452;
-
-enum ItemCode : std::uint16_t {
-  kFloat = 0,
-  kUnsigned = 1,
-  kQuantUnsigned = 2,
-  kQuantSigned = 3,
-  kSigned = 4,
-  kLogical = 5
-};
 
 void put(std::byte* at, std::uint32_t value, int bytes) {
   for (int i = 0; i < bytes; ++i) at[i] = static_cast<std::byte>(value >> (8 * i));
@@ -29,50 +17,22 @@ std::uint32_t get(const std::byte* at, int bytes) {
   return value;
 }
 
-ItemCode item_code(DType dtype) {
-  if (dtype == DType::kBool) return kLogical;
-  if (is_float(dtype)) return kFloat;
-  return is_signed(dtype) ? kSigned : kUnsigned;
-}
-
-struct ItemType {
-  ItemCode code;
-  std::uint32_t bits;
-  DType dtype;
-};
-
-// What a reader takes. Codes 2 and 3 are the specification's quantised items; tract writes plain integers with them.
-constexpr std::array kItemTypes = {
-    ItemType{kFloat, 16, DType::kF16},         ItemType{kFloat, 32, DType::kF32},
-    ItemType{kFloat, 64, DType::kF64},         ItemType{kUnsigned, 8, DType::kU8},
-    ItemType{kUnsigned, 16, DType::kU16},      ItemType{kUnsigned, 32, DType::kU32},
-    ItemType{kUnsigned, 64, DType::kU64},      ItemType{kQuantUnsigned, 8, DType::kU8},
-    ItemType{kQuantUnsigned, 16, DType::kU16}, ItemType{kQuantUnsigned, 32, DType::kU32},
-    ItemType{kQuantUnsigned, 64, DType::kU64}, ItemType{kQuantSigned, 8, DType::kI8},
-    ItemType{kQuantSigned, 16, DType::kI16},   ItemType{kQuantSigned, 32, DType::kI32},
-    ItemType{kQuantSigned, 64, DType::kI64},   ItemType{kSigned, 8, DType::kI8},
-    ItemType{kSigned, 16, DType::kI16},        ItemType{kSigned, 32, DType::kI32},
-    ItemType{kSigned, 64, DType::kI64},        ItemType{kLogical, 8, DType::kBool},
-    ItemType{kLogical, 1, DType::kBool},
-};
-
-std::string vendor_type_name(std::uint32_t vendor, std::uint32_t code) {
-  if (vendor != kTractVendor) return "items of vendor " + std::to_string(vendor);
+// Files of older writers: signed integers as unsigned ones with a flag, and the codes that the specification printed
+// in binary, taken for hexadecimal.
+std::uint16_t current_code(std::uint16_t code, std::uint32_t first_parameter) {
   switch (code) {
-    case 0x1000:
-      return "strings (a type of tract)";
-    case 0x2040:
-      return "Q4_0 blocks (a type of tract)";
-    case 0x3040:
-      return "Q4_0 blocks in GGML order (a type of tract)";
-    case 0x3080:
-    case 0x3081:
-      return "Q8_1 blocks (a type of tract)";
-    case 0:
-    case 4:
-      return "complex numbers (a type of tract)";
+    case 0x0001:
+      return first_parameter != 0 ? 4 : 1;
+    case 0x0010:
+      return 2;
+    case 0x0011:
+      return 3;
+    case 0x0100:
+      return 4;
+    case 0x0101:
+      return 5;
     default:
-      return "items of an unknown type of tract (" + std::to_string(code) + ")";
+      return code;
   }
 }
 
@@ -82,52 +42,70 @@ std::string vendor_type_name(std::uint32_t vendor, std::uint32_t code) {
 
 }  // namespace
 
-std::vector<std::byte> tensor_header(DType dtype, const std::vector<std::int64_t>& shape, std::string_view file) {
+std::vector<std::byte> tensor_header(const ItemType& type, const std::vector<std::int64_t>& shape,
+                                     std::string_view file) {
   if (shape.size() > kMaxTensorRank) {
     fail(file, "rank " + std::to_string(shape.size()) + " is above 8, the most that the format holds");
   }
-  std::uint64_t size = item_size(dtype);
+  constexpr std::uint64_t kMost = std::numeric_limits<std::uint32_t>::max();
+  std::uint64_t items = 1;
   bool fits = true;
-  bool empty = false;
   for (std::int64_t extent : shape) {
     if (extent < 0) fail(file, "negative extent " + std::to_string(extent));
-    empty = empty || extent == 0;
-    fits = fits && static_cast<std::uint64_t>(extent) <= std::numeric_limits<std::uint32_t>::max();
-    if (fits && extent != 0 && size <= std::numeric_limits<std::uint32_t>::max())
-      size *= static_cast<std::uint64_t>(extent);
+    fits = fits && static_cast<std::uint64_t>(extent) <= kMost;
   }
-  if (empty) size = 0;
-  if (!fits || size > std::numeric_limits<std::uint32_t>::max()) {
+  for (std::int64_t extent : shape) {
+    // Items of one bit may be eight times as many as bytes.
+    if (fits && items <= 8 * kMost) items *= static_cast<std::uint64_t>(extent);
+  }
+  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) items = 0;
+  if (!fits || items > 8 * kMost || stored_size(type, items) > kMost) {
     fail(file, "the tensor has 4 GiB or more, which the format cannot hold: split it and concatenate the parts");
   }
   std::vector<std::byte> header(kTensorHeaderSize);
   header[0] = std::byte{0x4e};
   header[1] = std::byte{0xef};
   header[2] = std::byte{1};
-  put(&header[4], static_cast<std::uint32_t>(size), 4);
+  put(&header[4], static_cast<std::uint32_t>(stored_size(type, items)), 4);
   put(&header[8], static_cast<std::uint32_t>(shape.size()), 4);
   for (std::size_t i = 0; i < shape.size(); ++i) put(&header[12 + 4 * i], static_cast<std::uint32_t>(shape[i]), 4);
-  put(&header[44], static_cast<std::uint32_t>(8 * item_size(dtype)), 4);
-  put(&header[48], item_code(dtype), 2);
+  put(&header[44], type.bits, 4);
+  put(&header[48], type.code, 2);
+  put(&header[50], type.vendor, 2);
   return header;
 }
 
 void write_tensor(const TensorData& tensor, std::string_view file, const ByteSink& sink) {
-  const std::vector<std::byte> header = tensor_header(tensor.dtype(), tensor.shape(), file);
+  const ItemType type = item_type_of(tensor);
+  const std::vector<std::byte> header = tensor_header(type, tensor.shape(), file);
   sink(header.data(), header.size());
+  const bool packed = is_packed(type);
   std::uint64_t written = 0;
+  std::vector<std::byte> items;
   tensor.stream([&](const void* bytes, std::size_t count) {
     written += count;
-    sink(bytes, count);
+    const auto* begin = static_cast<const std::byte*>(bytes);
+    if (packed) {
+      items.insert(items.end(), begin, begin + count);
+    } else {
+      sink(bytes, count);
+    }
   });
-  if (written != tensor.byte_size()) {
+  if (written != stream_size(tensor)) {
     fail(file,
-         "the tensor gave " + std::to_string(written) + " bytes instead of " + std::to_string(tensor.byte_size()));
+         "the tensor gave " + std::to_string(written) + " bytes instead of " + std::to_string(stream_size(tensor)));
+  }
+  if (!packed) return;
+  try {
+    const std::vector<std::byte> data = pack_items(type, items);
+    sink(data.data(), data.size());
+  } catch (const std::range_error& error) {
+    fail(file, error.what());
   }
 }
 
 std::vector<std::byte> tensor_header(DType dtype, const std::vector<std::int64_t>& shape) {
-  return tensor_header(dtype, shape, "tensor file");
+  return tensor_header(ItemType::of(dtype), shape, "tensor file");
 }
 
 void write_tensor(const TensorData& tensor, const ByteSink& sink) { write_tensor(tensor, "tensor file", sink); }
@@ -152,18 +130,18 @@ TensorHeader parse_tensor_header(const std::byte* bytes, std::size_t size, std::
     if (items > (std::uint64_t{1} << 35))
       fail(file, "the extents " + to_string(make_shape(header.shape)) + " are too large");
   }
-  const std::uint32_t bits = get(bytes + 44, 4);
-  const std::uint32_t code = get(bytes + 48, 2);
-  const std::uint32_t vendor = get(bytes + 50, 2);
-  if (vendor != 0) fail(file, "the tensor holds " + vendor_type_name(vendor, code));
-  const auto type = std::find_if(kItemTypes.begin(), kItemTypes.end(),
-                                 [&](const ItemType& t) { return t.code == code && t.bits == bits; });
-  if (type == kItemTypes.end()) {
-    fail(file, "unknown item type " + std::to_string(code) + " of " + std::to_string(bits) + " bits");
+  ItemType& type = header.item_type;
+  type.bits = get(bytes + 44, 4);
+  type.vendor = static_cast<std::uint16_t>(get(bytes + 50, 2));
+  type.code = static_cast<std::uint16_t>(get(bytes + 48, 2));
+  if (type.vendor == 0) type.code = current_code(type.code, get(bytes + 52, 4));
+  const std::optional<DType> dtype = memory_dtype(type);
+  if (!dtype) fail(file, "the tensor holds " + describe(type) + ", which cannot be read");
+  header.dtype = *dtype;
+  if (type.is_block() && items % 32 != 0) {
+    fail(file, "the extents " + to_string(make_shape(header.shape)) + " are not whole blocks of 32 items");
   }
-  header.dtype = type->dtype;
-  header.packed_bits = bits == 1;
-  const std::uint64_t wanted = header.packed_bits ? (items + 7) / 8 : items * item_size(header.dtype);
+  const std::uint64_t wanted = stored_size(type, items);
   if (wanted != header.data_size) {
     fail(file, "the header says " + std::to_string(header.data_size) + " bytes of data, its extents " +
                    to_string(make_shape(header.shape)) + " need " + std::to_string(wanted));
@@ -181,16 +159,18 @@ TensorDataPtr read_tensor(const void* bytes, std::size_t size, std::string_view 
   }
   begin += kTensorHeaderSize;
   std::vector<std::byte> items;
-  if (header.packed_bits) {  // the first item is the most significant bit
-    items.reserve(header.items);
-    for (std::uint64_t i = 0; i < header.items; ++i) items.push_back((begin[i / 8] >> (7 - i % 8)) & std::byte{1});
+  if (is_packed(header.item_type)) {
+    items = unpack_items(header.item_type, begin, header.items);
   } else {
     items.assign(begin, begin + header.data_size);
     if (header.dtype == DType::kBool) {
       for (std::byte& item : items) item = item == std::byte{0} ? std::byte{0} : std::byte{1};
     }
   }
-  return std::make_shared<OwnedTensor>(header.dtype, header.shape, std::move(items));
+  if (header.item_type == ItemType::of(header.dtype)) {
+    return std::make_shared<OwnedTensor>(header.dtype, header.shape, std::move(items));
+  }
+  return std::make_shared<StoredTensor>(header.item_type, header.shape, std::move(items));
 }
 
 }  // namespace nnef

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "nnef/io.h"
+#include "nnef/item_type.h"
 
 namespace nnef {
 
@@ -13,14 +14,15 @@ struct TensorHeader {
   std::vector<std::int64_t> shape;
   std::uint64_t items = 0;
   std::uint64_t data_size = 0;
-  bool packed_bits = false;  // logical items of one bit
+  ItemType item_type;
 };
 
 // `bytes` holds the first `size` bytes of `file`. Throws FormatError for what is not a tensor file that can be read.
 TensorHeader parse_tensor_header(const std::byte* bytes, std::size_t size, std::string_view file);
 
 // tensor_header and write_tensor of io.h, with the name of the file for messages.
-std::vector<std::byte> tensor_header(DType dtype, const std::vector<std::int64_t>& shape, std::string_view file);
+std::vector<std::byte> tensor_header(const ItemType& type, const std::vector<std::int64_t>& shape,
+                                     std::string_view file);
 void write_tensor(const TensorData& tensor, std::string_view file, const ByteSink& sink);
 
 }  // namespace nnef

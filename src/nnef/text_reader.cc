@@ -9,20 +9,59 @@ namespace {
 
 using Kind = Expression::Kind;
 
-std::string string_of(const ExpressionPtr& e, const std::string& file) {
-  if (e->kind != Kind::kString) throw SyntaxError(file, e->line, e->column, "a property is a pair of strings");
-  return e->text;
+// The text of a property's value: tract has numbers and arrays there too.
+std::string literal_text(const Expression& e) {
+  switch (e.kind) {
+    case Kind::kString:
+    case Kind::kInteger:
+    case Kind::kFloat:
+    case Kind::kLogical:
+      return e.text;
+    case Kind::kArray:
+      break;
+    default:
+      throw std::runtime_error("only literals may stand here");
+  }
+  std::string list;
+  for (const ExpressionPtr& child : e.children) list += (list.empty() ? "" : ", ") + literal_text(*child);
+  return "[" + list + "]";
+}
+
+Argument read_literal(const Expression& e) {
+  switch (e.kind) {
+    case Kind::kInteger:
+      return read_integer(e.text);
+    case Kind::kFloat:
+      return read_float(e.text);
+    case Kind::kString:
+      return e.text;
+    case Kind::kLogical:
+      return e.text == "true";
+    case Kind::kArray:
+      break;
+    default:
+      throw std::runtime_error("only literals may stand here");
+  }
+  Argument::Array array;
+  for (const ExpressionPtr& child : e.children) array.items.push_back(read_literal(*child));
+  return array;
 }
 
 void read_properties(const FragmentSyntax& fragment, const std::string& file, Graph* graph) {
+  const auto fail = [&](const Expression& e, const std::string& message) {
+    throw SyntaxError(file, e.line, e.column, message);
+  };
   for (const AssignmentSyntax& statement : fragment.body) {
-    if (statement.value->kind != Kind::kArray)
-      throw SyntaxError(file, statement.line, 1, "the properties are not an array");
+    if (statement.value->kind != Kind::kArray) fail(*statement.value, "the properties are not an array");
     for (const ExpressionPtr& pair : statement.value->children) {
-      if (pair->kind != Kind::kTuple || pair->children.size() != 2) {
-        throw SyntaxError(file, pair->line, pair->column, "a property is a pair of strings");
+      const bool good =
+          pair->kind == Kind::kTuple && pair->children.size() == 2 && pair->children[0]->kind == Kind::kString;
+      if (!good) fail(*pair, "a property is a pair of a string and a value");
+      try {
+        graph->properties.emplace_back(pair->children[0]->text, literal_text(*pair->children[1]));
+      } catch (const std::runtime_error& error) {
+        fail(*pair->children[1], error.what());
       }
-      graph->properties.emplace_back(string_of(pair->children[0], file), string_of(pair->children[1], file));
     }
   }
 }
@@ -44,26 +83,6 @@ void read_extensions(const DocumentSyntax& document, Graph* graph, std::set<std:
       graph->extensions.push_back(text);
     }
   }
-}
-
-Argument read_literal(const Expression& e) {
-  switch (e.kind) {
-    case Kind::kInteger:
-      return read_integer(e.text);
-    case Kind::kFloat:
-      return read_float(e.text);
-    case Kind::kString:
-      return e.text;
-    case Kind::kLogical:
-      return e.text == "true";
-    case Kind::kArray:
-      break;
-    default:
-      throw std::runtime_error("only literals may stand here");
-  }
-  Argument::Array array;
-  for (const ExpressionPtr& child : e.children) array.items.push_back(read_literal(*child));
-  return array;
 }
 
 void read_quant(std::string_view text, const std::string& file, Graph* graph) {

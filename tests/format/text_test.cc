@@ -183,6 +183,17 @@ TEST(Text, ReadsScans) {
   EXPECT_EQ(write_text(read(text), tract_dialect()), text);
 }
 
+// The graph holds them as text.
+TEST(Text, PropertiesMayBeNumbersAndArrays) {
+  const std::string before =
+      "fragment tract_core_properties() -> (properties: (string, tensor<scalar>)[]) {\n"
+      "properties = [(\"a\", \"b\"), (\"delay\", -3), (\"axes\", [[0, 1], []]), (\"rate\", 0.5)]; }\n";
+  const std::vector<std::pair<std::string, std::string>> wanted = {
+      {"a", "b"}, {"delay", "-3"}, {"axes", "[[0, 1], []]"}, {"rate", "0.5"}};
+  EXPECT_EQ(read(document("y = exp(x);", before)).properties, wanted);
+  EXPECT_NE(error_of("y = exp(x);", "fragment tract_core_properties() -> (p: scalar) { p = [(1, 2)]; }"), "");
+}
+
 void expect_same_values(const Graph& a, const Graph& b) {
   ASSERT_EQ(a.operations.size(), b.operations.size());
   for (std::size_t i = 0; i < a.operations.size(); ++i) {
