@@ -14,18 +14,6 @@ namespace {
 constexpr std::size_t kPiece = std::size_t{1} << 18;
 constexpr std::size_t kMaxText = std::size_t{1} << 30;
 
-// What the header of a tensor file tells; enough to read the text.
-class TensorOnDisk final : public TensorData {
- public:
-  explicit TensorOnDisk(TensorHeader header) : header_(std::move(header)) {}
-  DType dtype() const override { return header_.dtype; }
-  const std::vector<std::int64_t>& shape() const override { return header_.shape; }
-  void stream(const ByteSink&) const override { throw FormatError("the data of this tensor were not kept"); }
-
- private:
-  TensorHeader header_;
-};
-
 // Ends the stream of a tensor at its first difference.
 struct Difference {
   std::string text;
@@ -82,7 +70,7 @@ TensorDataPtr compare_tensor(ArchiveFile& file, const std::string& label, const 
                      describe(item_type_of(tensor))};
   }
   compare_data(file, tensor);
-  return std::make_shared<TensorOnDisk>(std::move(header));
+  return tensor_of(std::move(header));
 }
 
 std::string read_whole(ArchiveFile& file) {

@@ -174,14 +174,17 @@ OperatorDeclaration declare(std::string_view line, const Annotation& annotation)
   return declaration;
 }
 
-// Owns the names that the table is keyed by: the vector is complete before the keys are made.
+// Owns the names that the tables are keyed by: the list is complete before the keys are made.
 struct Declarations {
+  using Table = std::unordered_map<std::string_view, const OperatorDeclaration*>;
   std::vector<OperatorDeclaration> list;
-  std::unordered_map<std::string_view, const OperatorDeclaration*> by_name;
+  Table by_name;
+  Table khronos;  // what Khronos NNEF has alone, or in a form of its own
 };
 
 Declarations read_declarations() {
   Declarations result;
+  std::size_t shared = 0;  // declarations of the first file
   for (const torch2nnef_embedded::File& file : torch2nnef_embedded::dialect_files()) {
     std::optional<Annotation> annotation;
     for (const std::string& line : split(file.text, '\n')) {
@@ -193,9 +196,12 @@ Declarations read_declarations() {
         annotation.reset();
       }
     }
+    if (shared == 0) shared = result.list.size();
   }
   for (const OperatorDeclaration& declaration : result.list) {
-    if (!result.by_name.emplace(declaration.name, &declaration).second) malformed(declaration.name);
+    const bool is_shared = static_cast<std::size_t>(&declaration - result.list.data()) < shared;
+    Declarations::Table& table = is_shared ? result.by_name : result.khronos;
+    if (!table.emplace(declaration.name, &declaration).second) malformed(declaration.name);
   }
   return result;
 }
@@ -257,9 +263,13 @@ const Parameter* OperatorDeclaration::find(std::string_view parameter) const {
 Dialect::Dialect(Target target) : target_(target) {}
 
 const OperatorDeclaration* Dialect::find(std::string_view op) const {
-  const auto& table = declarations().by_name;
-  auto place = table.find(op);
-  return place == table.end() ? nullptr : place->second;
+  const bool khronos = target_.kind == Target::Kind::kKhronos;
+  const Declarations& all = declarations();
+  for (const Declarations::Table* table : {khronos ? &all.khronos : &all.by_name, khronos ? &all.by_name : &all.khronos}) {
+    const auto place = table->find(op);
+    if (place != table->end()) return place->second;
+  }
+  return nullptr;
 }
 
 std::string Dialect::why_not(const OperatorDeclaration& declaration) const {

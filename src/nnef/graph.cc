@@ -1,5 +1,6 @@
 #include "nnef/graph.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -97,8 +98,11 @@ Argument::Array array_of(const Items& items) {
 }  // namespace
 
 std::int64_t TensorData::numel() const {
+  const std::vector<std::int64_t>& extents = shape();
+  // The product of the others may be too large for a number.
+  if (std::find(extents.begin(), extents.end(), 0) != extents.end()) return 0;
   std::int64_t count = 1;
-  for (std::int64_t size : shape()) count *= size;
+  for (std::int64_t extent : extents) count *= extent;
   return count;
 }
 

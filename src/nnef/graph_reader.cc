@@ -1,6 +1,8 @@
 // Names, statements and the expressions that are no calls.
 #include "nnef/graph_reader.h"
 
+#include <algorithm>
+
 #include "nnef/text_fold.h"
 
 namespace nnef {
@@ -40,7 +42,7 @@ Value GraphReader::as_value(const Argument& argument, const std::string& name, i
   ValueInfo info = graph_.info(*value);
   info.name = name;
   const Value copy = new_value(std::move(info));
-  graph_.operations.push_back({"copy", {{"x", *value}}, {copy}, ""});
+  add_operation({"copy", {{"x", *value}}, {copy}, ""}, {line, 1});
   return copy;
 }
 
@@ -50,8 +52,20 @@ std::string GraphReader::result_name(const Scope& scope, const std::string& name
   return scope.prefix.empty() ? name : wish(scope.prefix + "_" + name);
 }
 
+void GraphReader::add_operation(Operation operation, Place place) {
+  graph_.operations.push_back(std::move(operation));
+  places_.push_back(place);
+}
+
+// A second assignment is an error of the specification. tract takes the later one, and writes such texts.
 void GraphReader::define(Scope& scope, const std::string& name, Argument value, int line) {
-  if (!scope.names.emplace(name, std::move(value)).second) fail(line, "'" + name + "' is assigned twice");
+  const auto [known, is_new] = scope.names.emplace(name, value);
+  if (is_new) return;
+  if (context_.dialect.target().kind == Target::Kind::kKhronos) fail(line, "'" + name + "' is assigned twice");
+  const Value* old = known->second.value();
+  if (old && graph_.info(*old).name == name) graph_.info(*old).name = unique(name);
+  known->second = std::move(value);
+  if (context_.log) context_.log->warnings.emplace_back(context_.file, line, 1, "'" + name + "' is assigned twice");
 }
 
 // --- bodies ---
@@ -61,19 +75,30 @@ void GraphReader::read_graph(const DocumentSyntax::GraphSyntax& syntax) {
   inputs_.insert(syntax.inputs.begin(), syntax.inputs.end());
   reserve_names(syntax.body);
   Scope scope;
-  for (const AssignmentSyntax& statement : syntax.body) run(statement, scope);
-  const int end = syntax.body.empty() ? 1 : syntax.body.back().line;
-  for (const std::string& name : syntax.inputs) {
+  run_all(syntax.body, scope);
+  const int end = syntax.body.empty() ? syntax.line : syntax.body.back().line;
+  const auto add = [&](const std::string& name, bool is_input) {
     const auto found = scope.names.find(name);
-    if (found == scope.names.end() || inputs_.count(name) != 0)
-      fail(end, "the graph's input '" + name + "' has no external");
-    graph_.inputs.push_back(as_value(found->second, name, end));
-  }
-  for (const std::string& name : syntax.outputs) {
-    const auto found = scope.names.find(name);
-    if (found == scope.names.end()) fail(end, "the graph's output '" + name + "' is never assigned");
-    graph_.outputs.push_back(as_value(found->second, name, end));
-  }
+    if (scope.unreadable.count(name) != 0) return;
+    if (found == scope.names.end() || (is_input && inputs_.count(name) != 0)) {
+      fail(end, is_input ? "the graph's input '" + name + "' has no external"
+                         : "the graph's output '" + name + "' is never assigned");
+    }
+    (is_input ? graph_.inputs : graph_.outputs).push_back(as_value(found->second, name, end));
+  };
+  const auto add_all = [&](const std::vector<std::string>& names, bool are_inputs) {
+    for (const std::string& name : names) {
+      try {
+        add(name, are_inputs);
+      } catch (const SyntaxError& error) {
+        if (!context_.log) throw;
+        context_.log->errors.push_back(error);
+      }
+    }
+  };
+  add_all(syntax.inputs, true);
+  add_all(syntax.outputs, false);
+  if (context_.log) context_.log->operations = std::move(places_);
 }
 
 void GraphReader::read_body(const FragmentSyntax& fragment, const std::vector<ValueInfo>& parameters) {
@@ -86,17 +111,63 @@ void GraphReader::read_body(const FragmentSyntax& fragment, const std::vector<Va
     graph_.inputs.push_back(value);
     define(scope, parameter.name, value, fragment.line);
   }
-  for (const AssignmentSyntax& statement : fragment.body) run(statement, scope);
+  run_all(fragment.body, scope);
   for (const ParameterSyntax& result : fragment.results) {
     const auto found = scope.names.find(result.name);
+    if (scope.unreadable.count(result.name) != 0) throw Unreadable{};
     if (found == scope.names.end()) fail(fragment.line, "the result '" + result.name + "' is never assigned");
     graph_.outputs.push_back(as_value(found->second, result.name, fragment.line));
   }
+  if (context_.log) context_.log->in_fragments[fragment.name] = std::move(places_);
+}
+
+void GraphReader::run_all(const std::vector<AssignmentSyntax>& body, Scope& scope) {
+  for (const AssignmentSyntax& statement : body) {
+    const std::vector<std::string> inlining = context_.inlining;
+    try {
+      run(statement, scope);
+      continue;
+    } catch (const Unreadable&) {
+    } catch (const SyntaxError& error) {
+      if (!context_.log) throw;
+      context_.log->errors.push_back(error);
+    }
+    context_.inlining = inlining;
+    for (const std::string& name : statement.results) {
+      if (scope.names.count(name) == 0) scope.unreadable.insert(name);
+    }
+  }
+}
+
+// Some writers state an operation twice. True, with the second one taken back, when that is all there is to it.
+bool GraphReader::repeats(const AssignmentSyntax& statement, const Scope& scope, const Argument& again) {
+  if (context_.dialect.target().kind == Target::Kind::kKhronos) return false;
+  if (statement.results.size() != 1 || graph_.operations.empty() || !again.value()) return false;
+  const auto known = scope.names.find(statement.results[0]);
+  if (known == scope.names.end() || !known->second.value()) return false;
+  const Operation& last = graph_.operations.back();
+  if (last.results != std::vector<Value>{*again.value()}) return false;
+  const auto same = [&](const Operation& other) {
+    return other.results == std::vector<Value>{*known->second.value()} && other.op == last.op &&
+           std::equal(other.arguments.begin(), other.arguments.end(), last.arguments.begin(), last.arguments.end(),
+                      [&](const NamedArgument& a, const NamedArgument& b) {
+                        return a.name == b.name && same_argument(graph_, a.argument, graph_, b.argument);
+                      });
+  };
+  if (std::none_of(graph_.operations.begin(), graph_.operations.end(), same)) return false;
+  sizes_.erase(*again.value());
+  graph_.operations.pop_back();
+  places_.pop_back();
+  graph_.values.pop_back();
+  return true;
 }
 
 void GraphReader::run(const AssignmentSyntax& statement, Scope& scope) {
   std::vector<std::string> names;
-  for (const std::string& name : statement.results) names.push_back(result_name(scope, name));
+  for (const std::string& name : statement.results) {
+    const std::string wanted = result_name(scope, name);
+    names.push_back(scope.names.count(name) != 0 ? wish(wanted) : wanted);
+  }
   if (names.size() == 1 && !statement.is_array && statement.value->kind != Kind::kInvocation) {
     define(scope, statement.results[0], evaluate(*statement.value, scope, names[0]), statement.line);
     return;
@@ -106,6 +177,7 @@ void GraphReader::run(const AssignmentSyntax& statement, Scope& scope) {
     fail(statement.line,
          std::to_string(names.size()) + " names are assigned " + std::to_string(values.size()) + " results");
   }
+  if (values.size() == 1 && repeats(statement, scope, values[0])) return;
   for (std::size_t i = 0; i < values.size(); ++i)
     define(scope, statement.results[i], std::move(values[i]), statement.line);
 }
@@ -170,6 +242,7 @@ std::vector<Argument> GraphReader::evaluate_results(const Expression& e, Scope& 
 Argument GraphReader::identifier(const Expression& e, const Scope& scope) {
   const auto found = scope.names.find(e.text);
   if (found != scope.names.end()) return found->second;
+  if (scope.unreadable.count(e.text) != 0) throw Unreadable{};
   if (context_.symbols.count(e.text) != 0) return Dim::symbol(e.text);
   fail(e, "'" + e.text + "' is not defined");
 }
@@ -209,7 +282,7 @@ Argument GraphReader::if_else(const Expression& e, Scope& scope, const std::stri
 }
 
 std::int64_t GraphReader::integer(const Expression& e, Scope& scope) {
-  const Argument argument = evaluate(e, scope, wish("index"));
+  const Argument argument = known_sizes(evaluate(e, scope, wish("index")));
   const Dim* dim = argument.dim();
   if (!dim || !dim->is_constant()) fail(e, "an integer is needed here");
   return dim->value();

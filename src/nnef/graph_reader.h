@@ -23,6 +23,22 @@ inline constexpr char kWish = '~';
 
 inline std::string wish(const std::string& name) { return name.starts_with(kWish) ? name : kWish + name; }
 
+struct Place {
+  int line = 0, column = 0;
+};
+
+// For a reader that goes on after an error: what was wrong, and where the operations that were read stand.
+struct ReadLog {
+  std::vector<SyntaxError> errors;                        // in the text
+  std::vector<SyntaxError> quant_errors;                  // in graph.quant
+  std::vector<SyntaxError> warnings;                      // in the text
+  std::vector<Place> operations;                          // of the graph
+  std::map<std::string, std::vector<Place>> in_fragments;  // of the bodies of scans, by name
+};
+
+// Thrown for what uses something that could not be read. Not an error of its own.
+struct Unreadable {};
+
 // What is shared while one document is read.
 struct Context {
   std::string file;
@@ -33,6 +49,7 @@ struct Context {
   std::vector<std::string> inlining;          // fragments being expanded, outermost first
   std::map<std::string, TensorDataPtr> used;  // variables that occur
   std::size_t operations = 0, items = 0;
+  ReadLog* log = nullptr;  // null: the first error is thrown
 };
 
 // The names of one body and what they stand for.
@@ -40,7 +57,13 @@ struct Scope {
   std::map<std::string, Argument> names;
   std::map<std::string, std::string> result_names;  // names in the graph that results of a fragment take
   std::string prefix;                               // of the other names of a fragment
+  std::set<std::string> unreadable;                 // names whose statement is wrong
 };
+
+// The graph of a parsed document, which has one, with the entries of graph.quant. `log` may be null.
+Graph read_document(const DocumentSyntax& document, std::string_view quant, const std::string& file,
+                    const std::string& quant_file, const Dialect& dialect,
+                    const std::map<std::string, TensorDataPtr>& variables, ReadLog* log);
 
 // Reads one body, that of the graph or of a scan, into a flat graph.
 class GraphReader {
@@ -63,7 +86,9 @@ class GraphReader {
   Value new_value(ValueInfo info);
   Value as_value(const Argument& argument, const std::string& name, int line);
 
+  void run_all(const std::vector<AssignmentSyntax>& body, Scope& scope);
   void run(const AssignmentSyntax& statement, Scope& scope);
+  void add_operation(Operation operation, Place place);
   void define(Scope& scope, const std::string& name, Argument value, int line);
   std::string result_name(const Scope& scope, const std::string& name);
 
@@ -83,7 +108,15 @@ class GraphReader {
   std::vector<Argument> inlined(const Expression& e, Scope& scope, const std::vector<std::string>& names);
   std::vector<Argument> invoke(const Expression& e, Scope& scope, const std::vector<std::string>& names);
   std::vector<Argument> emit(const Expression& e, Operation operation, const std::vector<std::string>& names);
+  Argument fit(const Expression& e, Argument argument, const Parameter& parameter, const std::string& hint);
+  Argument known_sizes(const Argument& argument) const;
+  void unify(const Expression& e, Operation& operation, const OperatorDeclaration& op);
+  Value cast(const Expression& e, const Argument& argument, DType to);
+  bool repeats(const AssignmentSyntax& statement, const Scope& scope, const Argument& again);
+  Argument fit_tuples(const Expression& e, Argument argument, const std::string& hint);
+  Value constant(const Expression& e, const Argument& array, const std::string& hint);
   std::vector<ValueInfo> infer_results(const Expression& e, const Operation& operation, const OperatorDeclaration& op);
+  DType stated_dtype(const Expression& e, const TensorData& data) const;
   ValueInfo infer_source(const Expression& e, const Operation& operation);
   void read_scan(const Expression& e, const Operation& operation);
   void add_scan_body(const Expression& e, const FragmentSyntax& fragment, const std::vector<ValueInfo>& parameters);
@@ -97,6 +130,8 @@ class GraphReader {
   std::set<std::string> taken_;
   std::map<std::string, int> next_suffix_;
   std::set<std::string> inputs_;  // whose externals have not been met yet
+  std::map<Value, Argument> sizes_;  // what values hold, where it is known: sizes and arrays of them
+  std::vector<Place> places_;        // of the operations
 };
 
 }  // namespace nnef

@@ -1,11 +1,14 @@
 // Calls: of operators, of the document's fragments, and of scans, whose bodies are read as graphs of their own.
 #include <algorithm>
+#include <array>
+#include <cctype>
 #include <cstdlib>
 #include <optional>
 
 #include "nnef/builder.h"
 #include "nnef/graph_reader.h"
 #include "nnef/item_type.h"
+#include "nnef/text_fold.h"
 
 namespace nnef {
 namespace {
@@ -15,6 +18,55 @@ std::optional<DType> dtype_of_class(std::string_view type) {
   if (type == "integer") return DType::kI64;
   if (type == "logical") return DType::kBool;
   return std::nullopt;
+}
+
+// Operators whose operands are of one type.
+bool takes_equal_types(std::string_view op) {
+  constexpr std::array<std::string_view, 20> kOperators = {
+      "add", "sub", "mul", "div", "pow", "min", "max", "eq", "ne", "lt", "gt", "le", "ge", "select", "clamp",
+      "matmul", "linear", "conv", "deconv", "batch_normalization"};
+  return std::find(kOperators.begin(), kOperators.end(), op) != kOperators.end();
+}
+
+bool takes_part(const OperatorDeclaration& op, std::string_view name) {
+  const Parameter* parameter = op.find(name);
+  return parameter && parameter->is_tensor && !parameter->is_tensor_array && name != "condition";
+}
+
+// Which of two types tract widens to the other; 0 for those that it does not.
+int rank_of(DType dtype) {
+  switch (dtype) {
+    case DType::kI32:
+      return 1;
+    case DType::kI64:
+      return 2;
+    case DType::kF16:
+      return 3;
+    case DType::kF32:
+      return 4;
+    case DType::kF64:
+      return 5;
+    default:
+      return 0;
+  }
+}
+
+// tract reads the names of types in either case.
+std::optional<DType> dtype_in_any_case(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return dtype_from_string(text);
+}
+
+bool is_type_name(std::string_view parameter) {
+  return parameter == "to" || parameter == "datum_type" || parameter == "acc" || parameter == "acc_datum_type";
+}
+
+// The name of a type as the graph has it; other texts, such as quantised types, as they are. Sizes are i64 here.
+Argument lower_case(Argument argument) {
+  const std::string* text = std::get_if<std::string>(&argument.is);
+  if (!text) return argument;
+  if (const std::optional<DType> dtype = dtype_in_any_case(*text)) return std::string(to_string(*dtype));
+  return *text == "TDim" || *text == "tdim" || *text == "TDIM" ? Argument("i64") : argument;
 }
 
 Dim numel(const Shape& shape) {
@@ -66,11 +118,12 @@ std::vector<Argument> GraphReader::inlined(const Expression& e, Scope& scope, co
     inner.result_names.emplace(fragment.results[i].name, names[i]);
   }
   active.push_back(e.text);
-  for (const AssignmentSyntax& statement : fragment.body) run(statement, inner);
+  run_all(fragment.body, inner);
   active.pop_back();
   std::vector<Argument> results;
   for (const ParameterSyntax& result : fragment.results) {
     const auto found = inner.names.find(result.name);
+    if (inner.unreadable.count(result.name) != 0) throw Unreadable{};
     if (found == inner.names.end()) fail(fragment.line, "the result '" + result.name + "' is never assigned");
     results.push_back(found->second);
   }
@@ -86,7 +139,7 @@ std::vector<Argument> GraphReader::invoke(const Expression& e, Scope& scope, con
   for (std::size_t i = 0; i < bound.size(); ++i) {
     const Parameter& parameter = declaration->parameters[i];
     if (bound[i]) {
-      operation.arguments.push_back({parameter.name, evaluate(*bound[i], scope, hint)});
+      operation.arguments.push_back({parameter.name, fit(e, evaluate(*bound[i], scope, hint), parameter, hint)});
     } else if (!parameter.default_text) {
       fail(e, "'" + e.text + "' needs '" + parameter.name + "'");
     }
@@ -107,14 +160,24 @@ std::vector<Argument> GraphReader::emit(const Expression& e, Operation operation
                 std::to_string(names.size()) + " are taken");
   }
   if (++context_.operations > kMaxOperations) fail(e, "the text expands to too many operations");
+  unify(e, operation, *declaration);
+  std::optional<Argument> sizes = fold_sizes(graph_, operation, [&](const Argument& a) { return known_sizes(a); });
   // Inference counts the results; their infos are placeholders until it has spoken.
   for (const std::string& name : names) {
     operation.results.push_back(new_value({name.starts_with(kWish) ? unique(name.substr(1)) : name, DType::kF32, {}}));
   }
-  const std::vector<ValueInfo> infos = infer_results(e, operation, *declaration);
-  if (infos.size() != names.size()) {
-    fail(e, "'" + operation.op + "' gives " + std::to_string(infos.size()) + " results, " +
-                std::to_string(names.size()) + " are taken");
+  std::vector<ValueInfo> infos;
+  try {
+    infos = infer_results(e, operation, *declaration);
+    if (infos.size() != names.size()) {
+      fail(e, "'" + operation.op + "' gives " + std::to_string(infos.size()) + " results, " +
+                  std::to_string(names.size()) + " are taken");
+    }
+  } catch (...) {
+    graph_.values.resize(graph_.values.size() - names.size());
+    // Arithmetic of sizes that stands in no tensor: the engine does it when it loads the graph.
+    if (sizes && names.size() == 1) return {std::move(*sizes)};
+    throw;
   }
   std::vector<Argument> results;
   for (std::size_t i = 0; i < infos.size(); ++i) {
@@ -123,8 +186,110 @@ std::vector<Argument> GraphReader::emit(const Expression& e, Operation operation
     info.shape = infos[i].shape;
     results.emplace_back(operation.results[i]);
   }
-  graph_.operations.push_back(std::move(operation));
+  if (sizes && names.size() == 1) sizes_.emplace(operation.results[0], std::move(*sizes));
+  add_operation(std::move(operation), {e.line, e.column});
   return results;
+}
+
+Value GraphReader::cast(const Expression& e, const Argument& argument, DType to) {
+  const Value* value = argument.value();
+  Shape shape = value ? graph_.info(*value).shape : Shape{};
+  const Value result = new_value({unique(value ? graph_.info(*value).name + "_cast" : "number"), to, std::move(shape)});
+  if (argument.dim() && to == DType::kI64) sizes_.emplace(result, argument);
+  const NamedArgument type{"to", std::string(to_string(to))};
+  add_operation({"tract_core_cast", {{"input", argument}, type}, {result}, ""}, {e.line, e.column});
+  return result;
+}
+
+// tract widens the narrower of two operands, and takes integers beside a tensor of integers: the flat graph says it.
+void GraphReader::unify(const Expression& e, Operation& operation, const OperatorDeclaration& op) {
+  if (context_.dialect.target().kind == Target::Kind::kKhronos || !takes_equal_types(operation.op)) return;
+  std::optional<DType> widest;
+  for (const NamedArgument& named : operation.arguments) {
+    const Value* value = named.argument.value();
+    if (!value || !takes_part(op, named.name)) continue;
+    const DType dtype = graph_.info(*value).dtype;
+    if (!widest || rank_of(dtype) > rank_of(*widest)) widest = dtype;
+  }
+  if (!widest) return;
+  for (NamedArgument& named : operation.arguments) {
+    if (!takes_part(op, named.name)) continue;
+    if (const Value* value = named.argument.value()) {
+      const DType dtype = graph_.info(*value).dtype;
+      const bool widens = dtype != *widest && rank_of(dtype) > 0 && is_float(dtype) == is_float(*widest);
+      const bool is_bias = named.name == "bias" && is_integer(dtype) && is_float(*widest);
+      if (widens || is_bias) named.argument = cast(e, *value, *widest);
+    } else if (named.argument.dim() && is_integer(*widest)) {
+      named.argument = cast(e, named.argument, *widest);
+    }
+  }
+}
+
+// What a value holds, where that is known; anything else as it is.
+Argument GraphReader::known_sizes(const Argument& argument) const {
+  if (const Value* value = argument.value()) {
+    const auto known = sizes_.find(*value);
+    return known == sizes_.end() ? argument : known->second;
+  }
+  const Argument::Array* array = argument.array();
+  if (!array) return argument;
+  Argument::Array result;
+  result.is_tuple = array->is_tuple;
+  for (const Argument& item : array->items) result.items.push_back(known_sizes(item));
+  return result;
+}
+
+// An argument as the flat graph has it: attributes are numbers and arrays of them, tensors are values or rank 0.
+Argument GraphReader::fit(const Expression& e, Argument argument, const Parameter& parameter, const std::string& hint) {
+  if (parameter.is_tensor) {
+    const Argument::Array* array = argument.array();
+    if (!array) return argument;
+    if (!parameter.is_tensor_array) return constant(e, argument, hint);
+    Argument::Array result;
+    for (const Argument& item : array->items) {
+      result.items.push_back(item.array() ? Argument(constant(e, item, hint)) : item);
+    }
+    return result;
+  }
+  if (parameter.type.starts_with("(string,tensor")) return fit_tuples(e, std::move(argument), hint);
+  if (is_type_name(parameter.name)) return lower_case(std::move(argument));
+  if (parameter.type.starts_with("integer") || parameter.type.starts_with("(integer")) argument = known_sizes(argument);
+  const bool one_for_many = (parameter.type == "integer[]" || parameter.type == "scalar[]") && !argument.array();
+  if (!one_for_many || argument.value()) return argument;
+  Argument::Array result;  // engines take a number for an array of one
+  result.items.push_back(std::move(argument));
+  return result;
+}
+
+// The tensors of a scan.
+Argument GraphReader::fit_tuples(const Expression& e, Argument argument, const std::string& hint) {
+  Argument::Array* list = std::get_if<Argument::Array>(&argument.is);
+  if (!list) return argument;
+  for (Argument& item : list->items) {
+    Argument::Array* tuple = std::get_if<Argument::Array>(&item.is);
+    if (!tuple || tuple->items.size() < 2 || !tuple->items[1].array()) continue;
+    tuple->items[1] = constant(e, tuple->items[1], hint);
+  }
+  return argument;
+}
+
+// An array literal in a tensor's place, as tract writes small tensors: a variable of its own.
+Value GraphReader::constant(const Expression& e, const Argument& array, const std::string& hint) {
+  if (context_.dialect.target().kind == Target::Kind::kKhronos) fail(e, "an array stands where a tensor is needed");
+  TensorDataPtr data;
+  try {
+    data = array_tensor(array);
+  } catch (const std::exception& error) {
+    fail(e, error.what());
+  }
+  std::string label = hint.starts_with(kWish) ? hint.substr(1) : hint;
+  for (int i = 1; context_.variables.count(label) != 0 || context_.used.count(label) != 0; ++i) {
+    label = hint.substr(hint.starts_with(kWish) ? 1 : 0) + "_constant_" + std::to_string(i);
+  }
+  context_.used.emplace(label, data);
+  const Value value = new_value({unique(label), data->dtype(), make_shape(data->shape())});
+  add_operation({"variable", {{"shape", data->shape()}, {"label", label}}, {value}, ""}, {e.line, e.column});
+  return value;
 }
 
 std::vector<ValueInfo> GraphReader::infer_results(const Expression& e, const Operation& operation,
@@ -144,6 +309,18 @@ std::vector<ValueInfo> GraphReader::infer_results(const Expression& e, const Ope
   }
 }
 
+// In Khronos NNEF a variable says what its items are, by class: f32, i64 and bool stand for scalar, integer and logical of
+// any width. Quantised integers are scalars.
+DType GraphReader::stated_dtype(const Expression& e, const TensorData& data) const {
+  const std::string stated = e.type.empty() ? "scalar" : e.type;
+  const ItemType type = item_type_of(data);
+  if (is_quantised(type) && stated == "scalar") return DType::kF32;
+  const DType dtype = data.dtype();
+  const DType found = dtype == DType::kBool ? DType::kBool : is_integer(dtype) ? DType::kI64 : DType::kF32;
+  if (dtype_of_class(stated) != found) fail(e, "variable<" + stated + "> has a tensor file of " + describe(type));
+  return found;
+}
+
 ValueInfo GraphReader::infer_source(const Expression& e, const Operation& operation) {
   ValueInfo info = graph_.info(operation.results.at(0));
   const Argument* shape = operation.find("shape");
@@ -158,6 +335,7 @@ ValueInfo GraphReader::infer_source(const Expression& e, const Operation& operat
     if (!label) fail(e, "the label is not a string");
     const auto data = context_.variables.find(*label);
     if (data == context_.variables.end()) fail(e, "there is no tensor file for the label '" + *label + "'");
+    if (!data->second) throw Unreadable{};  // the file itself is wrong
     // The tensor files of blocks may have a flattened shape.
     const bool reshaped = item_type_of(*data->second).is_block() && numel(info.shape) == data->second->numel();
     if (make_shape(data->second->shape()) != info.shape && !reshaped) {
@@ -165,6 +343,7 @@ ValueInfo GraphReader::infer_source(const Expression& e, const Operation& operat
                   ", not " + to_string(info.shape));
     }
     info.dtype = data->second->dtype();
+    if (context_.dialect.target().kind == Target::Kind::kKhronos) info.dtype = stated_dtype(e, *data->second);
     context_.used.insert(*data);
     return info;
   }
@@ -172,7 +351,7 @@ ValueInfo GraphReader::infer_source(const Expression& e, const Operation& operat
   const Argument* named = operation.find("datum_type");
   const std::string* text = named ? std::get_if<std::string>(&named->is) : nullptr;
   const std::optional<DType> dtype =
-      text ? dtype_from_string(*text) : dtype_of_class(e.type.empty() ? "scalar" : e.type);
+      text ? dtype_in_any_case(*text) : dtype_of_class(e.type.empty() ? "scalar" : e.type);
   if (!dtype) fail(e, "'" + (text ? *text : e.type) + "' is not an item type");
   info.dtype = *dtype;
   return info;

@@ -38,12 +38,26 @@ Results infer_matmul(const Call& call) {
   return one_result(a.dtype, result);
 }
 
+// As its body says, matmul(input, filter, transposeB = true) + bias, of equal ranks.
+Results infer_high_linear(const Call& call, const Fact& input, const Fact& filter, const Fact& bias) {
+  const auto last = static_cast<std::size_t>(input.rank()) - 1;
+  call.require(input.shape[last] == filter.shape[last], "input and filter do not share the contracted extent");
+  const auto batch = static_cast<std::ptrdiff_t>(last) - 1;
+  Shape result = broadcast({input.shape.begin(), input.shape.begin() + batch},
+                           {filter.shape.begin(), filter.shape.begin() + batch});
+  result.insert(result.end(), {input.shape[last - 1], filter.shape[last - 1]});
+  if (bias.shape.empty()) return one_result(input.dtype, std::move(result));
+  call.require(bias.rank() == input.rank(), "the bias differs from the input in rank");
+  return one_result(input.dtype, broadcast(result, bias.shape));
+}
+
 Results infer_linear(const Call& call) {
   const Fact input = call.tensor("input");
   const Fact filter = call.tensor("filter");
   const Fact bias = call.tensor("bias");
   call.require_type(input, types::kFloats);
   call.common_type({input, filter, bias});
+  if (input.rank() > 2 && filter.rank() == input.rank()) return infer_high_linear(call, input, filter, bias);
   call.require(input.rank() == 2 && filter.rank() == 2, "wants an input and a filter of rank 2");
   call.require(input.shape[1] == filter.shape[1], "input and filter do not share the contracted extent");
   const Shape wanted{1, filter.shape[0]};

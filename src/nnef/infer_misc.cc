@@ -16,6 +16,28 @@ Results infer_cast(const Call& call) {
   return one_result(call.dtype("to"), input.shape);
 }
 
+// The item class is in the text, op<type>(..), and not seen here.
+Results infer_class_cast(const Call& call) {
+  const Fact input = call.tensor("input");
+  return one_result(input.dtype, input.shape);
+}
+
+// Quantised and back: NNEF 1.0.5 section 4.8. Parameters are for all items, or for each channel.
+Results infer_quantize(const Call& call) {
+  const Fact x = call.tensor("x");
+  call.require_type(x, types::kFloats);
+  for (const char* name : {"zero_point", "scale", "min", "max"}) {
+    if (!call.has(name)) continue;
+    const Fact parameter = call.tensor(name);
+    for (std::size_t i = 0; i < parameter.shape.size(); ++i) {
+      const bool fits = i < x.shape.size() && (parameter.shape[i] == Dim(1) || parameter.shape[i] == x.shape[i]);
+      call.require(fits, "'" + std::string(name) + "' of shape " + to_string(parameter.shape) + " does not fit " +
+                             to_string(x.shape));
+    }
+  }
+  return one_result(x.dtype, x.shape);
+}
+
 // floor(length * scale), in single precision as the engine computes it; a symbolic length needs a simple fraction.
 Dim scaled_length(const Call& call, const Dim& length, double scale) {
   call.require(scale > 0, "a scale is not positive");
@@ -291,6 +313,11 @@ Results infer_scan(const Call& call) {
 
 void add_misc_inference(InferTable& table) {
   table.emplace("tract_core_cast", infer_cast);
+  table.emplace("cast", infer_class_cast);
+  for (std::string_view op : {"linear_quantize", "min_max_linear_quantize", "zero_point_linear_quantize",
+                              "logarithmic_quantize"}) {
+    table.emplace(op, infer_quantize);
+  }
   table.emplace("tract_core_resize", infer_resize);
   table.emplace("tract_core_grid_sample", infer_grid_sample);
   table.emplace("tract_onnx_grid_sample", infer_grid_sample);

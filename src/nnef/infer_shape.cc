@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "nnef/infer_call.h"
+#include "nnef/item_type.h"
 
 namespace nnef {
 namespace {
@@ -201,8 +202,10 @@ Results infer_pad(const Call& call) {
   const auto padding = call.pairs("padding");
   call.require(padding.size() == x.shape.size(), "wants one pair for each axis");
   const std::string border = call.text("border");
-  call.require(border == "constant" || border == "replicated" || border == "reflect" || border == "replicate",
-               "the border '" + border + "' is not known");
+  const bool known = border == "constant" || border == "reflect" ||
+                     (call.declaration().tract ? border == "replicated"
+                                               : border == "replicate" || border == "reflect-even");
+  call.require(known, "the border '" + border + "' is not known");
   Shape result = x.shape;
   for (std::size_t i = 0; i < result.size(); ++i) {
     const auto& [before, after] = padding[i];
@@ -254,7 +257,7 @@ Results infer_variable(const Call& call) {
   call.require(place != call.graph().variables.end(), "there is no tensor '" + label + "'");
   const Shape shape = call.dims("shape");
   const TensorData& data = *place->second;
-  call.require(shape == make_shape(data.shape()),
+  call.require(shape == make_shape(data.shape()) || item_type_of(data).is_block(),
                "the tensor '" + label + "' has the shape " + to_string(make_shape(data.shape())));
   return one_result(data.dtype(), shape);
 }

@@ -49,6 +49,26 @@ void require_bias(const Call& call, const Fact& bias, const Dim& channels) {
                "the bias of shape " + to_string(bias.shape) + " does not fit " + channels.to_string() + " channels");
 }
 
+// The specification's.
+void require_any_border(const Call& call, const std::string& border) {
+  const bool known = border == "constant" || border == "replicate" || border == "reflect" || border == "reflect-even" ||
+                     border == "ignore";
+  call.require(known, "the border '" + border + "' is not known");
+}
+
+// An output_shape that is given: of the spatial axes in tract, of all in the specification.
+void set_output_shape(const Call& call, Shape& result) {
+  const std::vector<std::int64_t> wanted = call.integers("output_shape");
+  if (wanted.empty()) return;
+  const std::size_t first = call.declaration().tract ? 2 : 0;
+  call.require(wanted.size() + first == result.size(),
+               first == 2 ? "output_shape wants the spatial axes" : "output_shape wants every axis");
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    call.require(i + first >= 2 || result[i + first] == Dim(wanted[i]), "output_shape changes batch or channels");
+    result[i + first] = wanted[i];
+  }
+}
+
 // conv with up = false, deconv with up = true: filters [O, I/groups, k..] for tract, [I, O/groups, k..] for deconv in
 // the specification, where the spatial part is the same.
 Results infer_convolution(const Call& call, bool up) {
@@ -59,16 +79,21 @@ Results infer_convolution(const Call& call, bool up) {
   call.require(filter.dtype == input.dtype, "the filter is " + std::string(to_string(filter.dtype)) + ", the input " +
                                                 std::string(to_string(input.dtype)));
   if (is_float(input.dtype)) call.common_type({input, bias});
-  call.require(call.text("border") == "constant", "the border must be 'constant'");
+  const std::string border = call.text("border");
+  if (!call.declaration().tract && border != "ignore") require_any_border(call, border);
+  call.require(!call.declaration().tract || border == "constant", "the border must be 'constant'");
   call.require(input.rank() >= 3 && filter.rank() == input.rank(),
                "input " + to_string(input.shape) + " and filter " + to_string(filter.shape) + " do not fit");
   const Dim channels = input.shape[1];
   Dim groups = call.integer("groups");
   if (groups == Dim(0)) groups = channels;
   const std::vector<Window> spatial = windows(call, Shape(filter.shape.begin() + 2, filter.shape.end()));
-  call.require(filter.shape[1] * groups == channels, "filter " + to_string(filter.shape) + " in " + groups.to_string() +
+  // The specification's own declaration of deconv says that its filter is laid out the other way.
+  const bool input_first = up && !call.declaration().tract;
+  const Dim taken = input_first ? filter.shape[0] : filter.shape[1] * groups;
+  call.require(taken == channels, "filter " + to_string(filter.shape) + " in " + groups.to_string() +
                                                          " groups does not fit input " + to_string(input.shape));
-  const Dim outputs = filter.shape[0];
+  const Dim outputs = input_first ? filter.shape[1] * groups : filter.shape[0];
   call.require(exact_div(outputs, groups).has_value(), "the groups do not divide the output channels");
   require_bias(call, bias, outputs);
   Shape result{input.shape[0], outputs};
@@ -77,9 +102,7 @@ Results infer_convolution(const Call& call, bool up) {
     result.push_back(checked_length(call, up ? spatial[i].up(length) : spatial[i].down(length)));
   }
   if (up) {
-    const std::vector<std::int64_t> wanted = call.integers("output_shape");
-    call.require(wanted.empty() || wanted.size() == spatial.size(), "output_shape wants the spatial axes");
-    for (std::size_t i = 0; i < wanted.size(); ++i) result[i + 2] = wanted[i];
+    set_output_shape(call, result);
   }
   return one_result(input.dtype, result);
 }
@@ -104,7 +127,11 @@ Shape pooled_shape(const Call& call, const Fact& input, bool up) {
 
 void require_border(const Call& call) {
   const std::string border = call.text("border");
-  call.require(border == "constant" || border == "ignore", "the border must be 'constant' or 'ignore'");
+  if (call.declaration().tract) {
+    call.require(border == "constant" || border == "ignore", "the border must be 'constant' or 'ignore'");
+  } else {
+    require_any_border(call, border);
+  }
 }
 
 Results infer_pool(const Call& call) {
@@ -118,9 +145,7 @@ Results infer_debox(const Call& call) {
   const Fact input = call.tensor("input");
   call.require_type(input, types::kFloats);
   Shape result = pooled_shape(call, input, true);
-  const std::vector<std::int64_t> wanted = call.integers("output_shape");
-  call.require(wanted.empty() || wanted.size() + 2 == result.size(), "output_shape wants the spatial axes");
-  for (std::size_t i = 0; i < wanted.size(); ++i) result[i + 2] = wanted[i];
+  set_output_shape(call, result);
   return one_result(input.dtype, result);
 }
 
@@ -167,6 +192,26 @@ Results infer_upsample(const Call& call) {
   return one_result(input.dtype, result);
 }
 
+Results infer_sample(const Call& call) {
+  const Fact input = call.tensor("input");
+  call.require_type(call.tensor("index"), types::kIntegers);
+  const bool up = call.operation().op == "desample";
+  Shape result = pooled_shape(call, input, up);
+  if (up) set_output_shape(call, result);
+  return one_result(input.dtype, result);
+}
+
+// Regions [N, 4] of an image, each to one size.
+Results infer_regions(const Call& call) {
+  const Fact input = call.tensor("input");
+  const Fact rois = call.tensor("rois");
+  call.require_type(call.tensor("batch_index"), types::kIntegers);
+  const std::vector<std::int64_t> size = call.integers("output_size");
+  call.require(input.rank() == 4 && size.size() == 2, "wants an image of rank 4 and a size of two entries");
+  call.require(rois.rank() == 2 && rois.shape[1] == Dim(4), "wants regions of shape [N,4]");
+  return one_result(input.dtype, {rois.shape[0], input.shape[1], size[0], size[1]});
+}
+
 }  // namespace
 
 void add_window_inference(InferTable& table) {
@@ -177,6 +222,11 @@ void add_window_inference(InferTable& table) {
   table.emplace("max_pool_with_index", infer_pool_with_index);
   table.emplace("argmax_pool", infer_argmax_pool);
   table.emplace("separable_conv", infer_separable_conv);
+  table.emplace("sample", infer_sample);
+  table.emplace("desample", infer_sample);
+  for (std::string_view op : {"avg_roi_pool", "max_roi_pool", "roi_resample", "avg_roi_align", "max_roi_align"}) {
+    table.emplace(op, infer_regions);
+  }
   for (std::string_view op : {"nearest_upsample", "multilinear_upsample", "nearest_downsample", "area_downsample"}) {
     table.emplace(op, infer_upsample);
   }

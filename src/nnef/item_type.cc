@@ -67,7 +67,7 @@ StoredTensor::StoredTensor(ItemType item_type, std::vector<std::int64_t> shape, 
 }
 
 ItemType item_type_of(const TensorData& tensor) {
-  const auto* const stored = dynamic_cast<const StoredTensor*>(&tensor);
+  const auto* const stored = dynamic_cast<const StoredAs*>(&tensor);
   return stored ? stored->item_type() : ItemType::of(tensor.dtype());
 }
 
@@ -137,6 +137,10 @@ std::uint64_t stored_size(const ItemType& type, std::uint64_t items) {
     return (items + kBlockItems - 1) / kBlockItems * block;
   }
   return items / 8 * type.bits + (items % 8 * type.bits + 7) / 8;
+}
+
+bool is_quantised(const ItemType& type) {
+  return type.vendor == 0 && (type.code == kQuantUnsigned || type.code == kQuantSigned);
 }
 
 bool is_packed(const ItemType& type) { return !type.is_block() && type.bits != 8 * memory_size(type); }

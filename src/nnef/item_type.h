@@ -26,17 +26,23 @@ struct ItemType {
   bool is_block() const;
 };
 
+// A tensor that says how it is stored.
+class StoredAs : public TensorData {
+ public:
+  virtual ItemType item_type() const = 0;
+};
+
 // A tensor that a tensor file holds in another form than ItemType::of its dtype. Its bytes are the plain items of the
 // dtype all the same (items of 4 bits are u8 or i8) and are packed when they are written; only blocks are given as they
 // are stored, under the dtype f32, which they stand for.
-class StoredTensor final : public TensorData {
+class StoredTensor final : public StoredAs {
  public:
   // Throws std::invalid_argument when the type, the shape and the number of bytes do not go together.
   StoredTensor(ItemType item_type, std::vector<std::int64_t> shape, std::vector<std::byte> bytes);
   DType dtype() const override { return dtype_; }
   const std::vector<std::int64_t>& shape() const override { return shape_; }
   void stream(const ByteSink& sink) const override { sink(bytes_.data(), bytes_.size()); }
-  ItemType item_type() const { return item_type_; }
+  ItemType item_type() const override { return item_type_; }
 
  private:
   ItemType item_type_;
@@ -45,7 +51,7 @@ class StoredTensor final : public TensorData {
   std::vector<std::byte> bytes_;
 };
 
-// How a tensor is stored: what a StoredTensor says, else ItemType::of its dtype.
+// How a tensor is stored: what it says, else ItemType::of its dtype.
 ItemType item_type_of(const TensorData& tensor);
 // Bytes that the tensor's stream gives.
 std::uint64_t stream_size(const TensorData& tensor);
@@ -56,6 +62,9 @@ std::optional<DType> memory_dtype(const ItemType& type);
 
 // "8-bit signed quantised integers", "Q4_0 blocks (a type of tract)".
 std::string describe(const ItemType& type);
+
+// Integers whose meaning is in graph.quant; tract writes plain ones with these codes, too.
+bool is_quantised(const ItemType& type);
 
 // Bytes of that many items in the file.
 std::uint64_t stored_size(const ItemType& type, std::uint64_t items);

@@ -29,7 +29,8 @@ SyntaxError::SyntaxError(std::string_view file, int line, int column, std::strin
     : std::runtime_error(std::string(file) + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " +
                          std::string(message)),
       line_(line),
-      column_(column) {}
+      column_(column),
+      message_(message) {}
 
 std::string describe(const Token& token) {
   std::string text = token.text.size() > 40 ? token.text.substr(0, 37) + "..." : token.text;
@@ -67,6 +68,10 @@ void Lexer::split_greater_equal() {
   peek();
   ahead_.front().text = "=";
   ++ahead_.front().column;
+}
+
+void Lexer::skip_byte() {
+  if (!at_end()) advance();
 }
 
 void Lexer::fail(const Token& at, std::string_view message) const {

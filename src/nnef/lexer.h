@@ -42,6 +42,9 @@ class Lexer {
   // Turns the next token ">=" into "=": the closing bracket of a type before a default value.
   void split_greater_equal();
 
+  // Passes over what is no token.
+  void skip_byte();
+
   [[noreturn]] void fail(const Token& at, std::string_view message) const;
 
  private:

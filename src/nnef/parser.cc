@@ -49,7 +49,7 @@ struct Node {
 class Parser {
  public:
   Parser(std::string_view text, std::string_view file, const ParseLimits& limits)
-      : lexer_(text, file), nesting_(limits.nesting) {}
+      : lexer_(text, file), nesting_(limits.nesting), on_error_(limits.on_error) {}
 
   DocumentSyntax document();
   std::vector<std::pair<std::string, ExpressionPtr>> quant();
@@ -83,6 +83,7 @@ class Parser {
   std::vector<std::string> names(std::string_view what);
   std::vector<AssignmentSyntax> body();
   AssignmentSyntax assignment();
+  void skip_statement();
 
   Node start(Kind kind, const Token& at, std::string text = {});
   void adopt(Node* node, Node child);
@@ -103,6 +104,7 @@ class Parser {
 
   Lexer lexer_;
   const int nesting_;
+  const std::function<void(const SyntaxError&)> on_error_;
   int depth_ = 0;
   bool open_unary_ = false;  // the expression read so far ends in a unary operator's operand, without parentheses
 };
@@ -142,12 +144,16 @@ std::string Parser::identifier(std::string_view what) {
 DocumentSyntax Parser::document() {
   DocumentSyntax document;
   if (lexer_.peek().is_word("version")) {
-    lexer_.take();
+    document.version_line = lexer_.take().line;
     if (lexer_.peek().kind != Token::Kind::kNumber) fail_expected("a version number");
     document.version = lexer_.take().text;
     expect(";", "after the version");
   }
-  while (lexer_.peek().kind == Token::Kind::kExtension) document.extensions.push_back(lexer_.take().text);
+  while (lexer_.peek().kind == Token::Kind::kExtension) {
+    const Token extension = lexer_.take();
+    document.extensions.push_back(extension.text);
+    document.extension_lines.push_back(extension.line);
+  }
   while (lexer_.peek().is_word("fragment")) document.fragments.push_back(fragment());
   if (lexer_.peek().is_word("graph")) document.graph = graph();
   if (lexer_.peek().kind != Token::Kind::kEnd) {
@@ -241,8 +247,8 @@ std::string Parser::type() {
 }
 
 DocumentSyntax::GraphSyntax Parser::graph() {
-  lexer_.take();
   DocumentSyntax::GraphSyntax graph;
+  graph.line = lexer_.take().line;
   graph.name = identifier("the name of the graph");
   graph.inputs = names("the name of an input");
   expect("->", "between the inputs and the outputs of the graph");
@@ -265,13 +271,40 @@ std::vector<std::string> Parser::names(std::string_view what) {
 std::vector<AssignmentSyntax> Parser::body() {
   std::vector<AssignmentSyntax> statements;
   expect("{", "before the statements");
-  while (!accept("}")) statements.push_back(assignment());
-  return statements;
+  const int depth = depth_;
+  bool broken = false;
+  while (true) {
+    try {
+      if (accept("}") || (broken && lexer_.peek().kind == Token::Kind::kEnd)) return statements;
+      statements.push_back(assignment());
+    } catch (const SyntaxError& error) {
+      if (!on_error_) throw;
+      on_error_(error);
+      broken = true;
+      depth_ = depth;
+      open_unary_ = false;
+      skip_statement();
+    }
+  }
+}
+
+// To the end of a statement that cannot be read: behind its semicolon, or before the end of the body.
+void Parser::skip_statement() {
+  while (true) {
+    try {
+      const Token& token = lexer_.peek();
+      if (token.kind == Token::Kind::kEnd || token.is_symbol("}")) return;
+      if (lexer_.take().is_symbol(";")) return;
+    } catch (const SyntaxError&) {
+      lexer_.skip_byte();
+    }
+  }
 }
 
 AssignmentSyntax Parser::assignment() {
   AssignmentSyntax statement;
   statement.line = lexer_.peek().line;
+  statement.column = lexer_.peek().column;
   const bool parenthesised = lexer_.peek().is_symbol("(");
   statement.is_array = lexer_.peek().is_symbol("[");
   if (parenthesised || statement.is_array) lexer_.take();

@@ -4,6 +4,7 @@
 // expressions of symbols as integers, `inf`. One parser serves graph.nnef, the op table's row files and graph.quant.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -20,9 +21,12 @@ class SyntaxError : public std::runtime_error {
   SyntaxError(std::string_view file, int line, int column, std::string_view message);
   int line() const { return line_; }
   int column() const { return column_; }
+  // Without the place.
+  const std::string& message() const { return message_; }
 
  private:
   int line_, column_;
+  std::string message_;
 };
 
 struct Expression;
@@ -64,7 +68,7 @@ struct AssignmentSyntax {
   std::vector<std::string> results;
   bool is_array = false;  // [a, b] = ...
   ExpressionPtr value;
-  int line = 0;
+  int line = 0, column = 1;
 };
 
 struct FragmentSyntax {
@@ -81,17 +85,22 @@ struct FragmentSyntax {
 struct DocumentSyntax {
   std::string version;                  // "" when the text has none (row files)
   std::vector<std::string> extensions;  // without the keyword and the semicolon, white space folded
+  std::vector<int> extension_lines;
+  int version_line = 0;
   std::vector<FragmentSyntax> fragments;
   struct GraphSyntax {
     std::string name;
     std::vector<std::string> inputs, outputs;
     std::vector<AssignmentSyntax> body;
+    int line = 0;
   };
   std::optional<GraphSyntax> graph;
 };
 
 struct ParseLimits {
   int nesting = 200;  // of parentheses, brackets, calls and operators
+  // Told of each error in a statement, which is then left out; without it the first error is thrown.
+  std::function<void(const SyntaxError&)> on_error;
 };
 
 // A graph.nnef, or a file of fragments only (no version, no graph). `file` names it in errors. Throws SyntaxError.

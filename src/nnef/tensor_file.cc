@@ -40,7 +40,21 @@ std::uint16_t current_code(std::uint16_t code, std::uint32_t first_parameter) {
   throw FormatError(std::string(file) + ": " + message);
 }
 
+class TensorOnDisk final : public StoredAs {
+ public:
+  explicit TensorOnDisk(TensorHeader header) : header_(std::move(header)) {}
+  DType dtype() const override { return header_.dtype; }
+  const std::vector<std::int64_t>& shape() const override { return header_.shape; }
+  ItemType item_type() const override { return header_.item_type; }
+  void stream(const ByteSink&) const override { throw FormatError("the data of this tensor were not kept"); }
+
+ private:
+  TensorHeader header_;
+};
+
 }  // namespace
+
+TensorDataPtr tensor_of(TensorHeader header) { return std::make_shared<TensorOnDisk>(std::move(header)); }
 
 std::vector<std::byte> tensor_header(const ItemType& type, const std::vector<std::int64_t>& shape,
                                      std::string_view file) {

@@ -20,6 +20,9 @@ struct TensorHeader {
 // `bytes` holds the first `size` bytes of `file`. Throws FormatError for what is not a tensor file that can be read.
 TensorHeader parse_tensor_header(const std::byte* bytes, std::size_t size, std::string_view file);
 
+// What the header of a tensor file tells, as a tensor: enough to read the text. It has no data to stream.
+TensorDataPtr tensor_of(TensorHeader header);
+
 // tensor_header and write_tensor of io.h, with the name of the file for messages.
 std::vector<std::byte> tensor_header(const ItemType& type, const std::vector<std::int64_t>& shape,
                                      std::string_view file);

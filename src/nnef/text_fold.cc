@@ -186,6 +186,57 @@ Argument fold_call(const std::string& name, const Argument& argument) {
   return range;
 }
 
+namespace {
+
+void flatten(const Argument& argument, std::size_t depth, std::vector<std::int64_t>& shape, bool first,
+             std::vector<const Argument*>& items) {
+  const Argument::Array* array = argument.array();
+  if (!array) {
+    if (depth != shape.size()) fail("an array of a tensor's items has rows of different depth");
+    return items.push_back(&argument);
+  }
+  if (array->is_tuple) fail("a tuple stands where a tensor is needed");
+  const auto size = static_cast<std::int64_t>(array->items.size());
+  if (first) {
+    shape.push_back(size);
+  } else if (depth >= shape.size() || shape[depth] != size) {
+    fail("an array of a tensor's items has rows of different length");
+  }
+  for (std::size_t i = 0; i < array->items.size(); ++i) {
+    flatten(array->items[i], depth + 1, shape, first && i == 0, items);
+  }
+}
+
+}  // namespace
+
+TensorDataPtr array_tensor(const Argument& array) {
+  std::vector<std::int64_t> shape;
+  std::vector<const Argument*> items;
+  flatten(array, 0, shape, true, items);
+  std::vector<std::byte> bytes;
+  const std::size_t kind = items.empty() ? std::size_t{2} : items[0]->is.index();
+  DType dtype = DType::kF32;
+  const auto append = [&](const auto& item) {
+    const auto* begin = reinterpret_cast<const std::byte*>(&item);
+    bytes.insert(bytes.end(), begin, begin + sizeof item);
+  };
+  for (const Argument* item : items) {
+    if (item->is.index() != kind) fail("the items of an array are of different kinds");
+    if (const double* number = std::get_if<double>(&item->is)) {
+      append(static_cast<float>(*number));
+    } else if (const bool* logical = std::get_if<bool>(&item->is)) {
+      dtype = DType::kBool;
+      append(*logical);
+    } else if (item->dim() && item->dim()->is_constant()) {
+      dtype = DType::kI64;
+      append(item->dim()->value());
+    } else {
+      fail("an array of " + std::string(kind_name(*item)) + "s is no tensor");
+    }
+  }
+  return std::make_shared<OwnedTensor>(dtype, std::move(shape), std::move(bytes));
+}
+
 bool same_argument(const Graph& left_graph, const Argument& left, const Graph& right_graph, const Argument& right) {
   if (left.is.index() != right.is.index()) return false;
   if (left.value()) return left_graph.info(*left.value()).name == right_graph.info(*right.value()).name;

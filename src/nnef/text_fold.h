@@ -2,6 +2,8 @@
 // Internal to the text reader. Failures are std::runtime_error without a place; the reader adds it.
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +24,14 @@ Argument fold_binary(const std::string& symbol, const Argument& left, const Argu
 bool is_fold_call(const std::string& name);
 Argument fold_call(const std::string& name, const Argument& argument);
 bool equal_attributes(const Argument& left, const Argument& right);
+
+// The tensor that an array literal stands for: floats as f32, integers as i64, logicals; nested arrays as axes.
+TensorDataPtr array_tensor(const Argument& array);
+
+// What an operation on sizes gives (of a shape, its parts, arithmetic of them), or nothing when it is none. `sizes` gives
+// what an operand holds, itself when that is not known.
+std::optional<Argument> fold_sizes(const Graph& graph, const Operation& operation,
+                                   const std::function<Argument(const Argument&)>& sizes);
 
 // Whether two arguments say the same: values by name, floats as the f32 that the text holds.
 bool same_argument(const Graph& left_graph, const Argument& left, const Graph& right_graph, const Argument& right);

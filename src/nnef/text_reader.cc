@@ -101,7 +101,41 @@ void read_quant(std::string_view text, const std::string& file, Graph* graph) {
   }
 }
 
+// Calls `step` and lets a log, if there is one, take its error.
+template <typename Step>
+void logged(std::vector<SyntaxError>* errors, Step step) {
+  try {
+    step();
+  } catch (const SyntaxError& error) {
+    if (!errors) throw;
+    errors->push_back(error);
+  } catch (const Unreadable&) {
+  }
+}
+
 }  // namespace
+
+Graph read_document(const DocumentSyntax& document, std::string_view quant, const std::string& file,
+                    const std::string& quant_file, const Dialect& dialect,
+                    const std::map<std::string, TensorDataPtr>& variables, ReadLog* log) {
+  Graph graph;
+  Context context{file, dialect, variables, {}, {}, {}, {}, 0, 0, log};
+  std::vector<SyntaxError>* const errors = log ? &log->errors : nullptr;
+  read_extensions(document, &graph, &context.symbols);
+  for (const FragmentSyntax& fragment : document.fragments) {
+    logged(errors, [&] {
+      if (fragment.name == "tract_core_properties") {
+        read_properties(fragment, file, &graph);
+      } else if (!context.fragments.emplace(fragment.name, &fragment).second) {
+        throw SyntaxError(file, fragment.line, 1, "fragment '" + fragment.name + "' is defined twice");
+      }
+    });
+  }
+  logged(errors, [&] { GraphReader(context, graph).read_graph(*document.graph); });
+  graph.variables = std::move(context.used);
+  logged(log ? &log->quant_errors : nullptr, [&] { read_quant(quant, quant_file, &graph); });
+  return graph;
+}
 
 Graph read_text(std::string_view text, std::string_view quant, std::string_view file, const Dialect& dialect,
                 const std::map<std::string, TensorDataPtr>& variables) {
@@ -109,20 +143,8 @@ Graph read_text(std::string_view text, std::string_view quant, std::string_view 
   const DocumentSyntax document = parse_document(text, file);
   if (document.version.empty()) throw FormatError(name + ": there is no version line");
   if (!document.graph) throw FormatError(name + ": there is no graph");
-  Graph graph;
-  Context context{name, dialect, variables, {}, {}, {}, {}, 0, 0};
-  read_extensions(document, &graph, &context.symbols);
-  for (const FragmentSyntax& fragment : document.fragments) {
-    if (fragment.name == "tract_core_properties") {
-      read_properties(fragment, name, &graph);
-    } else if (!context.fragments.emplace(fragment.name, &fragment).second) {
-      throw SyntaxError(file, fragment.line, 1, "fragment '" + fragment.name + "' is defined twice");
-    }
-  }
-  GraphReader(context, graph).read_graph(*document.graph);
-  graph.variables = std::move(context.used);
-  read_quant(quant, name == "graph.nnef" ? "graph.quant" : name + " (graph.quant)", &graph);
-  return graph;
+  return read_document(document, quant, name, name == "graph.nnef" ? "graph.quant" : name + " (graph.quant)", dialect,
+                       variables, nullptr);
 }
 
 }  // namespace nnef

@@ -7,6 +7,7 @@
 
 #include "nnef/builder.h"
 #include "nnef/io.h"
+#include "nnef/names.h"
 
 namespace nnef {
 namespace {
@@ -70,7 +71,7 @@ class Writer {
   std::string names(const Graph& graph, const std::vector<Value>& values);
   std::string parameters(const Graph& graph, const std::vector<Value>& values);
   std::string string(std::string_view text);
-  const std::string& identifier(const std::string& name);
+  std::string identifier(const std::string& name);
 
   const Dialect& dialect_;
   const TextOptions options_;
@@ -78,9 +79,9 @@ class Writer {
   std::string text_;
 };
 
-const std::string& Writer::identifier(const std::string& name) {
-  if (!is_identifier(name)) throw FormatError("graph.nnef: '" + name + "' is not a usable name");
-  return name;
+std::string Writer::identifier(const std::string& name) {
+  if (!is_name(name, dialect_.target())) throw FormatError("graph.nnef: '" + name + "' is not a usable name");
+  return is_plain_name(name) ? name : "i" + string(name);
 }
 
 std::string Writer::string(std::string_view text) {
@@ -225,7 +226,8 @@ std::string Writer::quant(const Graph& graph) {
     for (const auto& [key, value] : entry.arguments) {
       list += (list.empty() ? "" : ", ") + key + " = " + argument(graph, value, "graph.quant: " + name + "." + key);
     }
-    text += string(identifier(name)) + ": " + entry.function + "(" + list + ");\n";
+    identifier(name);  // a name at all
+    text += string(name) + ": " + entry.function + "(" + list + ");\n";
   }
   return text;
 }

@@ -6,6 +6,8 @@
 #include <unordered_set>
 
 #include "nnef/builder.h"
+#include "nnef/names.h"
+#include "nnef/quant_rules.h"
 
 namespace nnef {
 namespace {
@@ -14,10 +16,11 @@ namespace {
 class BodyCheck {
  public:
   // `body` is the graph, or a fragment's body with the symbols, variables and fragments of the graph.
-  BodyCheck(const Graph& body, const Dialect& dialect, bool is_fragment, std::vector<std::string>& problems)
+  BodyCheck(const Graph& body, const Dialect& dialect, int fragment, std::vector<Problem>& problems)
       : body_(body),
         dialect_(dialect),
-        is_fragment_(is_fragment),
+        fragment_(fragment),
+        is_fragment_(fragment >= 0),
         problems_(problems),
         symbols_(body.symbols.begin(), body.symbols.end()),
         defined_(body.values.size(), false) {}
@@ -28,13 +31,17 @@ class BodyCheck {
       if (!is_known(input)) return say("an input is not a value of the graph");
       if (is_fragment_) define(input, "as a parameter");
     }
-    for (const Operation& operation : body_.operations) check_operation(operation);
+    for (const Operation& operation : body_.operations) {
+      ++at_;
+      check_operation(operation);
+    }
+    at_ = -1;
     check_ends();
   }
 
  private:
   void say(const std::string& problem) {
-    problems_.push_back((is_fragment_ ? "Fragment '" + body_.name + "': " : "") + problem + ".");
+    problems_.push_back({(is_fragment_ ? "Fragment '" + body_.name + "': " : "") + problem + ".", fragment_, at_});
   }
 
   bool is_known(Value value) const { return value.id >= 0 && static_cast<std::size_t>(value.id) < body_.values.size(); }
@@ -55,7 +62,7 @@ class BodyCheck {
   void check_values() {
     std::unordered_set<std::string> names;
     for (const ValueInfo& info : body_.values) {
-      if (!is_identifier(info.name)) say("'" + info.name + "' cannot be the name of a value");
+      if (!is_name(info.name, dialect_.target())) say("'" + info.name + "' cannot be the name of a value");
       if (symbols_.count(info.name) != 0) say("'" + info.name + "' is a value and a symbol");
       if (!names.insert(info.name).second) say("two values have the name '" + info.name + "'");
       for (const Dim& dim : info.shape) check_symbols(dim, "the shape of '" + info.name + "'");
@@ -99,6 +106,13 @@ class BodyCheck {
     return good;
   }
 
+  // What Khronos NNEF says of a variable or a cast is the class alone, and that stands in the text.
+  bool same_type(const Operation& operation, DType stated, DType inferred) const {
+    const bool says_class = operation.op == "variable" || operation.op == "cast" || operation.op == "external" ||
+                            operation.op == "constant";
+    return stated == inferred || (dialect_.target().kind == Target::Kind::kKhronos && says_class);
+  }
+
   void check_results(const Operation& operation, const OperatorDeclaration& declaration, const std::string& what) {
     std::vector<ValueInfo> inferred;
     try {
@@ -115,7 +129,7 @@ class BodyCheck {
     }
     for (std::size_t i = 0; i < inferred.size(); ++i) {
       const ValueInfo& stated = body_.info(operation.results[i]);
-      if (stated.dtype == inferred[i].dtype && stated.shape == inferred[i].shape) continue;
+      if (same_type(operation, stated.dtype, inferred[i].dtype) && stated.shape == inferred[i].shape) continue;
       say("'" + stated.name + "' is stated as " + std::string(to_string(stated.dtype)) + to_string(stated.shape) +
           " but " + what + " gives " + std::string(to_string(inferred[i].dtype)) + to_string(inferred[i].shape));
     }
@@ -167,19 +181,22 @@ class BodyCheck {
 
   const Graph& body_;
   const Dialect& dialect_;
+  const int fragment_;
   const bool is_fragment_;
-  std::vector<std::string>& problems_;
+  int at_ = -1;  // the operation that is being checked
+  std::vector<Problem>& problems_;
   const std::unordered_set<std::string> symbols_;
   std::vector<bool> defined_;
 };
 
 // The registries and the symbols against what the operations use.
-void check_declarations(const Graph& graph, const Dialect& dialect, std::vector<std::string>& problems) {
+void check_declarations(const Graph& graph, const Dialect& dialect, std::vector<Problem>& problems) {
   std::set<std::string> known;
   for (const std::string& symbol : graph.symbols) {
-    if (!is_identifier(symbol)) problems.push_back("'" + symbol + "' cannot be the name of a symbol.");
-    if (!known.insert(symbol).second) problems.push_back("The symbol '" + symbol + "' is declared twice.");
+    if (!is_plain_name(symbol)) problems.push_back({"'" + symbol + "' cannot be the name of a symbol.", -1, -1});
+    if (!known.insert(symbol).second) problems.push_back({"The symbol '" + symbol + "' is declared twice.", -1, -1});
   }
+  if (dialect.target().kind == Target::Kind::kKhronos) return;
   std::set<std::string> missing;
   const auto collect = [&](const Graph& body) {
     for (const Operation& operation : body.operations) {
@@ -188,35 +205,26 @@ void check_declarations(const Graph& graph, const Dialect& dialect, std::vector<
       const auto& given = graph.registries;
       if (std::find(given.begin(), given.end(), declaration->registry) != given.end()) continue;
       if (!missing.insert(declaration->registry).second) continue;
-      problems.push_back("The operator " + operation.op + " needs the registry " + declaration->registry +
-                         ", which is not declared.");
+      problems.push_back({"The operator " + operation.op + " needs the registry " + declaration->registry +
+                         ", which is not declared.", -1, -1});
     }
   };
   collect(graph);
   for (const Fragment& fragment : graph.fragments) collect(fragment.body);
 }
 
-void check_quant(const Graph& graph, std::vector<std::string>& problems) {
-  std::unordered_set<std::string> names;
-  for (const ValueInfo& info : graph.values) names.insert(info.name);
-  for (const auto& [name, entry] : graph.quant) {
-    if (names.count(name) == 0) problems.push_back("The quantisation entry '" + name + "' names no value.");
-  }
-}
-
 }  // namespace
 
-std::vector<std::string> validate(const Graph& graph, const Dialect& dialect) {
-  std::vector<std::string> problems;
+std::vector<Problem> find_problems(const Graph& graph, const Dialect& dialect) {
+  std::vector<Problem> problems;
   check_declarations(graph, dialect, problems);
-  check_quant(graph, problems);
   std::set<std::string> fragments;
   for (const Fragment& fragment : graph.fragments) {
-    if (!is_identifier(fragment.body.name)) {
-      problems.push_back("'" + fragment.body.name + "' cannot be the name of a fragment.");
+    if (!is_name(fragment.body.name, dialect.target())) {
+      problems.push_back({"'" + fragment.body.name + "' cannot be the name of a fragment.", -1, -1});
     }
     if (!fragments.insert(fragment.body.name).second) {
-      problems.push_back("The fragment '" + fragment.body.name + "' is defined twice.");
+      problems.push_back({"The fragment '" + fragment.body.name + "' is defined twice.", -1, -1});
     }
     Graph body = fragment.body;
     body.symbols = graph.symbols;
@@ -224,10 +232,17 @@ std::vector<std::string> validate(const Graph& graph, const Dialect& dialect) {
     const bool nested = std::any_of(body.operations.begin(), body.operations.end(),
                                     [](const Operation& operation) { return operation.op == "tract_core_scan"; });
     if (nested) body.fragments = graph.fragments;
-    BodyCheck(body, dialect, true, problems).run();
+    BodyCheck(body, dialect, static_cast<int>(&fragment - graph.fragments.data()), problems).run();
   }
-  BodyCheck(graph, dialect, false, problems).run();
+  BodyCheck(graph, dialect, -1, problems).run();
   return problems;
+}
+
+std::vector<std::string> validate(const Graph& graph, const Dialect& dialect) {
+  std::vector<std::string> texts;
+  for (const QuantProblem& problem : quant_problems(graph, dialect)) texts.push_back(problem.text + ".");
+  for (Problem& problem : find_problems(graph, dialect)) texts.push_back(std::move(problem.text));
+  return texts;
 }
 
 }  // namespace nnef

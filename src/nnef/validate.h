@@ -15,4 +15,11 @@ namespace nnef {
 // twice.
 std::vector<std::string> validate(const Graph& graph, const Dialect& dialect);
 
+// The same without quantisation entries, and with the place: the index of the fragment, -1 for the graph, and that of the operation, -1 for the whole.
+struct Problem {
+  std::string text;
+  int fragment = -1, operation = -1;
+};
+std::vector<Problem> find_problems(const Graph& graph, const Dialect& dialect);
+
 }  // namespace nnef

@@ -151,8 +151,8 @@ TEST_F(Simplify, LeavesQuantisedValuesAlone) {
   const Value x = input("x", {2, 3});
   const Value t = b.transpose(x, {1, 0});
   b.name_output(b.unary("exp", b.transpose(t, {1, 0})), "y");
-  graph.quant[graph.info(t).name] = {"zero_point_linear_quantize", {}};
-  graph.quant["nobody"] = {"zero_point_linear_quantize", {}};
+  graph.quant[graph.info(t).name] = {"linear_quantize", {{"bits", 8}, {"max", 1.0}, {"min", -1.0}}};
+  graph.quant["nobody"] = graph.quant[graph.info(t).name];
   graph.values.push_back({"nobody", DType::kF32, {}});
   EXPECT_EQ(simplified(),
             "transpose = transpose(x, axes = [1, 0]);\ntranspose_1 = transpose(transpose, axes = [1, 0]);\n"

@@ -20,6 +20,39 @@ std::vector<std::string> declared() {
   return names;
 }
 
+// What the specification has in a form of its own.
+TEST(Dialect, KhronosHasItsOwnForms) {
+  const Dialect tract{Target{}}, khronos(*Target::parse("khronos"));
+  EXPECT_EQ(tract.find("elu")->find("alpha"), nullptr);
+  EXPECT_NE(khronos.find("elu")->find("alpha"), nullptr);
+  EXPECT_TRUE(tract.find("deconv")->tract && !khronos.find("deconv")->tract);
+  EXPECT_TRUE(tract.has("deconv") && khronos.has("deconv") && tract.has("pad") && khronos.has("pad"));
+  EXPECT_EQ(tract.why_not(*tract.find("roi_resample")), "is not usable with tract");
+  EXPECT_EQ(khronos.find("relu"), tract.find("relu"));
+}
+
+// Chapter 4 of NNEF 1.0.5.
+TEST(Dialect, EveryStandardOperatorIsKnown) {
+  const Dialect khronos(*Target::parse("khronos"));
+  for (const char* name :
+       {"external", "variable", "constant", "update", "copy", "neg", "rcp", "exp", "log", "sin", "cos", "tan", "asin",
+        "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "abs", "sign", "not", "floor", "ceil",
+        "round", "add", "sub", "mul", "div", "pow", "lt", "gt", "le", "ge", "eq", "ne", "and", "or", "select", "sqr",
+        "sqrt", "rsqr", "rsqrt", "log2", "min", "max", "clamp", "conv", "deconv", "box", "debox", "argmax_pool",
+        "sample", "desample", "nearest_downsample", "area_downsample", "nearest_upsample", "multilinear_upsample",
+        "sum_reduce", "max_reduce", "min_reduce", "argmax_reduce", "argmin_reduce", "any_reduce", "all_reduce",
+        "mean_reduce", "moments", "reshape", "squeeze", "unsqueeze", "transpose", "split", "concat", "stack", "unstack",
+        "slice", "pad", "tile", "gather", "cast", "matmul", "linear", "separable_conv", "separable_deconv",
+        "max_pool_with_index", "max_pool", "avg_pool", "rms_pool", "local_response_normalization",
+        "local_mean_normalization", "local_variance_normalization", "local_contrast_normalization",
+        "l1_normalization", "l2_normalization", "batch_normalization", "avg_roi_pool", "max_roi_pool", "roi_resample",
+        "avg_roi_align", "max_roi_align", "relu", "sigmoid", "softplus", "elu", "selu", "gelu", "silu", "softmax",
+        "prelu", "leaky_relu", "copy_n", "add_n", "min_max_linear_quantize", "zero_point_linear_quantize",
+        "linear_quantize", "logarithmic_quantize"}) {
+    EXPECT_TRUE(khronos.has(name)) << name;
+  }
+}
+
 TEST(Dialect, Versions) {
   EXPECT_EQ(Version::parse("0.23.9"), (Version{0, 23, 9}));
   EXPECT_EQ(Version::parse("1"), (Version{1, 0, 0}));

@@ -118,12 +118,22 @@ TEST(Text, RefusesWhatTheTextCannotHold) {
   };
   refuses([](Graph& g) { g.operations[3].arguments[1].argument = std::nan(""); });
   refuses([](Graph& g) { g.operations[3].arguments[1].argument = 1e39; });
-  refuses([](Graph& g) { g.values[1].name = "w.0"; });
+  refuses([](Graph& g) { g.values[1].name = "info"; });
   refuses([](Graph& g) { g.operations[3].op = "no_such_operator"; });
   refuses([](Graph& g) { g.operations[3].arguments[1].name = "no_such_parameter"; });
   refuses([](Graph& g) { g.asserts = {"S >= 1; extension x"}; });
   refuses([](Graph& g) { g.asserts = {"{{ S }}"}; });
   refuses([](Graph& g) { g.properties = {{"a", std::string("b\0c", 3)}}; });
+}
+
+TEST(Text, NamesThatAreNoIdentifiersAreQuoted) {
+  Graph graph = sample_graph();
+  graph.values[1].name = "w.0";
+  graph.values[2].name = "a \"b\" {{";
+  const std::string text = write_text(graph, tract_dialect());
+  EXPECT_NE(text.find("  i\"a \\\"b\\\" {\\{\" = add(x, i\"w.0\");\n"), std::string::npos) << text;
+  EXPECT_EQ(write_text(read(text, graph.variables), tract_dialect()), text);
+  EXPECT_THROW(write_text(graph, Dialect(*Target::parse("khronos"))), FormatError);
 }
 
 TEST(Text, TensorsArePositionalAndAttributesNamed) {
@@ -268,7 +278,6 @@ TEST(Text, ErrorsNameThePlace) {
       {"y = exp(x, a = 1);", "graph.nnef:4:16: 'exp' has no parameter 'a'"},
       {"y = exp(x, x = x);", "graph.nnef:4:16: 'x' is given twice to 'exp'"},
       {"y = concat([x, x]);", "graph.nnef:4:5: 'concat' needs 'axis'"},
-      {"y = exp(x); y = exp(x);", "graph.nnef:4:1: 'y' is assigned twice"},
       {"y, z = exp(x);", "graph.nnef:4:8: 'exp' has 1 results, 2 are taken"},
       {"z = exp(x);", "graph.nnef:4:1: the graph's output 'y' is never assigned"},
       {"y = 1.0;", "graph.nnef:4:1: 'y' is not a tensor"},
@@ -285,6 +294,52 @@ TEST(Text, ErrorsNameThePlace) {
             "graph.nnef:2:60: fragment 'f' contains itself");
   EXPECT_THROW(read("graph g(x) -> (y) {}"), FormatError);
   EXPECT_THROW(read("version 1.0;"), FormatError);
+}
+
+// As tract reads them, and as it and others write them.
+TEST(Text, TractTakesTheLaterOfTwoAssignments) {
+  EXPECT_EQ(flat("y = exp(x); z = abs(y); y = z;"), "  y_1 = exp(x);\n  z = abs(y_1);\n  y = copy(z);\n");
+  EXPECT_EQ(flat("z = exp(x); z = exp(x); y = abs(z);"), "  z = exp(x);\n  y = abs(z);\n");
+  try {
+    read_text("version 1.0; graph g(x) -> (y) { x = external(shape = [1]); y = exp(x); y = abs(x); }", "", "g",
+              Dialect(*Target::parse("khronos")), {});
+    ADD_FAILURE();
+  } catch (const SyntaxError& error) {
+    EXPECT_EQ(error.message(), "'y' is assigned twice");
+  }
+}
+
+// Small tensors are arrays of numbers in tract's texts, and operands are widened.
+TEST(Text, TractsShortFormsAreWrittenOut) {
+  EXPECT_EQ(flat("w = [[0.5, 1.0, 2.0]]; y = mul(x, w);"),
+            "  y_1 = variable(shape = [1, 3], label = \"y\");\n  y = mul(x, y_1);\n");
+  EXPECT_EQ(flat("a = tract_core_cast(x, to = 'F64'); y = add(x, a);"),
+            "  a = tract_core_cast(x, to = \"f64\");\n  x_cast = tract_core_cast(x, to = \"f64\");\n"
+            "  y = add(x_cast, a);\n");
+  EXPECT_EQ(flat("a = tract_core_cast(x, to = 'i64'); y = mul(a, 2);"),
+            "  a = tract_core_cast(x, to = \"i64\");\n  number = tract_core_cast(2, to = \"i64\");\n"
+            "  y = mul(a, number);\n");
+  EXPECT_EQ(flat("y = softmax(x, 1);"), "  y = softmax(x, axes = [1]);\n");
+  EXPECT_NE(error_of("w = [[0.5], [1.0, 2.0]]; y = mul(x, w);"), "");
+  EXPECT_NE(error_of("w = [0.5, 1]; y = mul(x, w);"), "");
+}
+
+// Sizes that the text computes in tensors may stand where numbers are needed.
+TEST(Text, FollowsSizes) {
+  const std::string sizes =
+      "s = tract_core_shape_of(x); d = slice(s, axes = [0], begin = [1], end = [2], stride = [1]);\n"
+      "n = squeeze(d, axes = [0]); m = mul(n, 2);\n"
+      "f = tract_core_cast(n, to = 'f32'); h = div(f, 2.0); t = select(h < 0.0, ceil(h), floor(h));\n"
+      "k = tract_core_cast(t, to = 'i64');\n";
+  const auto last = [&](const std::string& statement) {
+    const std::string text = flat(sizes + statement);
+    return text.substr(text.rfind("  y = "));
+  };
+  EXPECT_EQ(last("y = reshape(x, shape = [n, 2]);"), "  y = reshape(x, shape = [3, 2]);\n");
+  EXPECT_EQ(last("y = reshape(x, shape = s);"), "  y = reshape(x, shape = [2, 3]);\n");
+  EXPECT_EQ(last("y = tile(x, repeats = [m, k]);"), "  y = tile(x, repeats = [6, 1]);\n");
+  EXPECT_EQ(last("y = tile(x, repeats = concat([d, unsqueeze(k, axes = [0])], axis = 0));"),
+            "  y = tile(x, repeats = [3, 1]);\n");
 }
 
 TEST(Text, SmallTextsDoNotExpandWithoutEnd) {

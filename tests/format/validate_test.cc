@@ -30,7 +30,7 @@ TEST(Validate, NamesWhatIsWrong) {
       {[](Graph& g) { g.operations[2].arguments[1].name = "x"; },
        "add of 'a' is given 'x' twice.\nadd of 'a' lacks the argument 'y'.\n"},
       {[](Graph& g) { g.operations[4].arguments.pop_back(); }, "argmax_reduce of 'i' lacks the argument 'axes'.\n"},
-      {[](Graph& g) { g.values[2].name = "a.b"; }, "'a.b' cannot be the name of a value.\n"},
+      {[](Graph& g) { g.values[2].name = "infer"; }, "'infer' cannot be the name of a value.\n"},
       {[](Graph& g) { g.values[2].name = "w"; }, "two values have the name 'w'.\n"},
       {[](Graph& g) { g.values[2].name = "S"; }, "'S' is a value and a symbol.\n"},
       {[](Graph& g) { std::swap(g.operations[2], g.operations[3]); }, "mul of 'y' uses 'a' before its definition.\n"},
@@ -58,9 +58,14 @@ TEST(Validate, NamesWhatIsWrong) {
       {[](Graph& g) { g.symbols.push_back("S"); }, "The symbol 'S' is declared twice.\n"},
       {[](Graph& g) { g.symbols.push_back("1"); }, "'1' cannot be the name of a symbol.\n"},
       {[](Graph& g) {
-         g.quant["nobody"] = {"linear_quantize", {}};
+         g.quant["nobody"] = {"linear_quantize", {{"bits", 8}, {"max", 1.0}, {"min", -1.0}}};
        },
        "The quantisation entry 'nobody' names no value.\n"},
+      {[](Graph& g) {
+         g.quant["y"] = {"linear_quantize", {{"bits", 4}, {"max", 1}, {"size", -1.0}}};
+       },
+       "'y': 'max' must be a scalar such as 1.0.\n'y': linear_quantize has no parameter 'size'.\n"
+       "'y': linear_quantize needs 'min'.\n'y': 4 bits are not possible: tract has 8 and 32.\n"},
   };
   for (const auto& [change, expected] : kCases) EXPECT_EQ(problems(change), expected);
   EXPECT_NE(problems([](Graph& g) { g.symbols.clear(); }).find("the symbol 'S' of the shape of 'x' is not declared.\n"),
