@@ -73,8 +73,10 @@ class Replay {
 
   std::string run(std::string command) {
     replace_all(command, "{models}", places_.models.string());
+    replace_all(command, "{archives}", archives().string());
     std::vector<std::string> words = words_of(command);
-    if (words.at(0) == "torch2nnef") words[0] = places_.torch2nnef.string();
+    const bool ours = words.at(0) == "torch2nnef" || words[0] == "nnef-check" || words[0] == "nnef-dump";
+    if (ours) words[0] = (places_.torch2nnef.parent_path() / words[0]).string();
     words.insert(words.begin(), {"env", "-C", folder_.path().string()});
     const torch2nnef::ProcessResult result = torch2nnef::run_process(words, kTimeoutSeconds);
     if (!result.started) throw std::runtime_error(fmt::format("'{}' does not start: {}", command, result.why_not));
@@ -84,8 +86,11 @@ class Replay {
     return text;
   }
 
+  std::filesystem::path archives() const { return places_.files.parent_path() / "archives"; }
+
   std::string masked(std::string text) const {
     replace_all(text, places_.models.string(), "{models}");
+    replace_all(text, archives().string(), "{archives}");
     replace_all(text, folder_.path().string(), "{here}");
     for (const auto& [pattern, word] : masks_) text = std::regex_replace(text, pattern, word);
     return text;
