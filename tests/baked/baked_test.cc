@@ -26,6 +26,7 @@ struct Case {
   bool is_refused = false;
   std::string name, sizes;
   std::vector<std::string> axes;
+  std::string constraint;  // "" for none
 };
 
 void PrintTo(const Case& one, std::ostream* stream) { *stream << one.name; }
@@ -42,13 +43,15 @@ std::vector<Case> cases() {
   std::vector<Case> result;
   for (const std::string& line : lines_of(kFolder / "baked.cases")) {
     if (line.empty() || line[0] == '#') continue;
-    std::istringstream words(line);
+    const std::size_t bar = line.find(" | ");
+    std::istringstream words(line.substr(0, bar));
     Case one;
     std::string what;
     words >> what >> one.name >> one.sizes;
     if (what != "refused" && what != "exported") throw std::runtime_error("what is '" + what + "'?");
     one.is_refused = what == "refused";
     for (std::string axis; words >> axis;) one.axes.push_back(axis);
+    if (bar != std::string::npos) one.constraint = line.substr(bar + 3);
     result.push_back(std::move(one));
   }
   return result;
@@ -78,6 +81,15 @@ std::string named_place(const std::string& message) {
   return message.substr(begin, end - begin);
 }
 
+// What the report says of the sizes that are allowed; "" when it says nothing.
+std::string constraint_in(const std::string& report) {
+  const std::string row = "\n  constraint   ";
+  const std::size_t begin = report.find(row);
+  return begin == std::string::npos
+             ? ""
+             : report.substr(begin + row.size(), report.find('\n', begin + 1) - begin - row.size());
+}
+
 class Baked : public testing::TestWithParam<Case> {};
 
 TEST_P(Baked, IsRefusedAtItsLineOrHolds) {
@@ -85,6 +97,7 @@ TEST_P(Baked, IsRefusedAtItsLineOrHolds) {
   const ProcessResult made = run(GetParam(), folder.path() / "model.nnef.tgz");
   if (!GetParam().is_refused) {
     EXPECT_EQ(made.exit_status, 0) << made.errors;
+    EXPECT_EQ(constraint_in(made.output), GetParam().constraint) << made.output;
     return;
   }
   EXPECT_EQ(made.exit_status, 1) << made.errors;

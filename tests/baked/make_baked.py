@@ -526,6 +526,24 @@ class right_windows(nn.Module):
         return torch.relu(windows.reshape(-1, 256, c) - 0.5).sum(1)
 
 
+@traced((2, 3, 12))
+class right_kernels(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv1d(3, 4, 7)
+        self.second = nn.Conv1d(4, 2, 5, stride=2)
+
+    def forward(self, x):
+        return self.second(torch.relu(self.first(x))).mean(2)
+
+
+@traced((2, 12, 5))
+class right_pieces(nn.Module):
+    def forward(self, x):
+        b, s, d = x.shape
+        return torch.relu(x.reshape(b, s // 3, 3, d) - 0.5).sum(2)
+
+
 def main():
     warnings.simplefilter("ignore")
     for name, (cls, inputs, is_traced) in MODELS.items():

@@ -8,6 +8,7 @@
 #include "export/record/model.h"
 #include "export/record/recorder.h"
 #include "export/record/sample_inputs.h"
+#include "export/record/smallest_sizes.h"
 #include "export/record/torch_types.h"
 #include "nnef/builder.h"
 
@@ -163,6 +164,12 @@ Recording execute(const Model::Impl& model, const ExportOptions& options, const 
     }
   }
   recorder.finish();
+  for (std::string& condition : smallest_sizes(recording.tape)) {
+    auto& constraints = recording.tape.constraints;
+    if (std::find(constraints.begin(), constraints.end(), condition) == constraints.end()) {
+      constraints.push_back(std::move(condition));
+    }
+  }
   return recording;
 }
 
@@ -200,8 +207,8 @@ Recording execute_dynamic(const Model::Impl& model, const ExportOptions& options
   return recording;
 }
 
-// The sizes at which the model does execute: any, or multiples of a power of two, which models that halve and double
-// their axes need. Each symbol gets the finest grid that does.
+// The sizes at which the model does execute: any, or multiples of a number, which models need that halve and double
+// their axes or cut them into pieces. Each symbol gets the finest grid that does.
 class GridSearch {
  public:
   GridSearch(const Model::Impl& model, const ExportOptions& options, const Plan& plan)
@@ -210,15 +217,17 @@ class GridSearch {
   // Throws ExportError when there is none.
   Grids run() {
     std::size_t count = plan_.axes.symbols.size();
-    for (std::int64_t grid = 1; grid <= kCoarsest; grid *= 2) {
-      Grids grids(count, grid);
-      if (!works(grids)) continue;
-      for (std::size_t i = 0; i < count && grid > 1; ++i) {
-        Grids finer = grids;
-        for (finer[i] = 1; finer[i] < grid; finer[i] *= 2) {
-          if (works(finer)) break;
+    for (std::int64_t grid : kGrids) {
+      Grids grids = grids_of(grid);
+      if ((grid > 1 && grids == Grids(count, 1)) || !works(grids)) continue;
+      for (std::size_t i = 0; i < count; ++i) {
+        for (std::int64_t finer = 1; finer < grids[i]; ++finer) {
+          Grids one = grids;
+          one[i] = finer;
+          if (grid % finer != 0 || !works(one)) continue;
+          grids = one;
+          break;
         }
-        grids = finer;
       }
       return grids;
     }
@@ -241,8 +250,20 @@ class GridSearch {
   }
 
  private:
-  static constexpr std::int64_t kCoarsest = 64;
+  // 1 once more, for what fails there. Powers of two are what most models need.
+  static constexpr std::int64_t kGrids[] = {1, 2, 4, 8, 16, 32, 64, 3, 6, 12, 24, 48, 5, 10, 20, 7, 14, 28};
   static constexpr std::size_t kTried = 3;  // worlds; all of them are executed on the grid that is found
+
+  // The same for all symbols; but multiples of just the sample's own size are what a model takes that has that size as a
+  // number, and only powers of two are common enough to be something else.
+  Grids grids_of(std::int64_t grid) const {
+    const bool is_power_of_two = (grid & (grid - 1)) == 0;
+    Grids grids;
+    for (const Symbol& symbol : plan_.axes.symbols) {
+      grids.push_back(is_power_of_two || plan_.axes.sample.at(symbol.name) >= 2 * grid ? grid : 1);
+    }
+    return grids;
+  }
 
   bool works(const Grids& grids) {
     std::vector<Bindings> worlds = worlds_on(plan_.axes, plan_.inputs, grids, false);
