@@ -12,6 +12,7 @@
 #include "export/lower.h"
 #include "export/ops/lowering.h"
 #include "export/simplify.h"
+#include "export/standard.h"
 #include "export/verify/check.h"
 #include "nnef/builder.h"
 #include "nnef/io.h"
@@ -133,12 +134,14 @@ ExportReport export_model(const Model& model, const std::filesystem::path& outpu
       options, "record", [&] { return to_text(recording.tape); }, report);
 
   steps.begin("lower");
-  nnef::Dialect dialect(options.target);
+  const bool khronos = options.target.kind == nnef::Target::Kind::kKhronos;
+  nnef::Dialect dialect(khronos ? nnef::Target{} : options.target);  // the standard is reached from there
   nnef::Graph graph;
   std::vector<Registry> user_tables = read_fragment_files(options.fragment_files);
   LowerOptions lower;
   lower.naming = options.naming;
   lower.comments = options.comments;
+  lower.call_numbers = khronos;
   for (const Registry& table : user_tables) lower.before.push_back(&table);
   lower_tape(recording.tape, graph, dialect, builtin_registry(), lower, report.diagnostics);
   stop_on_errors(report.diagnostics, options);
@@ -148,9 +151,15 @@ ExportReport export_model(const Model& model, const std::filesystem::path& outpu
 
   steps.begin("simplify");
   simplify(graph);
-  nnef::set_registries(graph, dialect);
-  set_properties(recording.tape, options, graph);
-  set_assertions(recording.tape, options, graph);
+  if (khronos) {
+    dialect = nnef::Dialect(options.target);
+    to_standard(recording.tape, options.comments, graph, report.diagnostics);
+    stop_on_errors(report.diagnostics, options);
+  } else {
+    nnef::set_registries(graph, dialect);
+    set_properties(recording.tape, options, graph);
+    set_assertions(recording.tape, options, graph);
+  }
   describe_graph(graph, report);
   check_dump(
       options, "simplify", [&] { return nnef::write_text(graph, dialect, text); }, report);

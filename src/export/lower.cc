@@ -183,8 +183,13 @@ class Lowerer {
     }
   }
 
+  std::string comment_of(const TapeCall& call) const {
+    if (options_.call_numbers) return std::to_string(&call - tape_.calls.data());
+    return options_.comments ? call.where.to_string() : "";
+  }
+
   bool lower_by(const TapeCall& call, const std::vector<const Lowering*>& lowerings) {
-    builder_.set_scope(call.where.module_path, name_hint(call.op), options_.comments ? call.where.to_string() : "");
+    builder_.set_scope(call.where.module_path, name_hint(call.op), comment_of(call));
     std::string code = "T2N-L002", reason, hint;
     for (const Lowering* lowering : lowerings) {
       Call view(call, values_, builder_);

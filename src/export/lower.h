@@ -15,6 +15,7 @@ namespace torch2nnef {
 struct LowerOptions {
   nnef::Naming naming = nnef::Naming::kNatural;
   bool comments = false;                // the Python line of each call
+  bool call_numbers = false;            // instead, the number of the call on the Tape
   std::vector<const Registry*> before;  // tables of the user, asked first, in order
 };
 

@@ -20,6 +20,18 @@ std::optional<DType> dtype_of_class(std::string_view type) {
   return std::nullopt;
 }
 
+// Gives an argument another value, or its place in the order of the declaration.
+void set_argument(Operation& operation, const OperatorDeclaration& declaration, const char* name, Argument argument) {
+  const auto place_of = [&](const std::string& parameter) { return declaration.find(parameter); };
+  auto at = operation.arguments.begin();
+  while (at != operation.arguments.end() && place_of(at->name) < place_of(name)) ++at;
+  if (at != operation.arguments.end() && at->name == name) {
+    at->argument = std::move(argument);
+  } else {
+    operation.arguments.insert(at, {name, std::move(argument)});
+  }
+}
+
 // Operators whose operands are of one type.
 bool takes_equal_types(std::string_view op) {
   constexpr std::array<std::string_view, 20> kOperators = {
@@ -143,6 +155,13 @@ std::vector<Argument> GraphReader::invoke(const Expression& e, Scope& scope, con
     } else if (!parameter.default_text) {
       fail(e, "'" + e.text + "' needs '" + parameter.name + "'");
     }
+  }
+  try {
+    if (const std::optional<Argument> padding = automatic_padding(graph_, operation)) {
+      set_argument(operation, *declaration, "padding", *padding);
+    }
+  } catch (const std::runtime_error& error) {
+    fail(e, error.what());
   }
   if (e.text == "min" || e.text == "max") {  // of two sizes: a size
     const Dim *a = operation.arguments[0].argument.dim(), *b = operation.arguments[1].argument.dim();

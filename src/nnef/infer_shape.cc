@@ -90,6 +90,22 @@ Results infer_concat(const Call& call) {
   return one_result(first.dtype, result);
 }
 
+// NNEF 1.0.5 section 4.6.7, where a step backwards goes from begin down to behind end.
+std::int64_t standard_slice(const Call& call, std::int64_t extent, std::int64_t begin, std::int64_t end,
+                            std::int64_t stride) {
+  call.require(stride != 0, "a stride is 0");
+  const auto place = [&](std::int64_t bound) {
+    return std::clamp(bound < 0 ? bound + extent : bound, std::int64_t{-1}, extent);
+  };
+  const std::int64_t from = place(begin);
+  const std::int64_t to = end == 0 && stride == 1 ? extent : place(end);
+  const std::int64_t way = stride > 0 ? to - from : from - to, step = stride > 0 ? stride : -stride;
+  call.require(from >= 0 && (stride > 0 || from < extent) && way > 0,
+               "the bounds " + std::to_string(begin) + ":" + std::to_string(end) + " take nothing from the axis of " +
+                   std::to_string(extent));
+  return (way - 1) / step + 1;
+}
+
 Results infer_slice(const Call& call) {
   const Fact x = call.tensor("input");
   const std::vector<std::int64_t> axes = call.integers("axes");
@@ -106,6 +122,11 @@ Results infer_slice(const Call& call) {
     const auto axis = static_cast<std::size_t>(axes[i]);
     call.require(!seen[axis], "an axis is named twice");
     seen[axis] = true;
+    if (!call.declaration().tract) {
+      for (const Dim& bound : {x.shape[axis], begin[i], end[i]}) call.require(bound.is_constant(), "a bound is no number");
+      result[axis] = standard_slice(call, x.shape[axis].value(), begin[i].value(), end[i].value(), stride[i]);
+      continue;
+    }
     const Dim length = end[i] - begin[i];
     call.require(!is_negative(begin[i]) && !is_negative(length) && !is_negative(x.shape[axis] - end[i]),
                  "the bounds " + begin[i].to_string() + ":" + end[i].to_string() + " leave the axis of " +

@@ -33,6 +33,10 @@ TensorDataPtr array_tensor(const Argument& array);
 std::optional<Argument> fold_sizes(const Graph& graph, const Operation& operation,
                                    const std::function<Argument(const Argument&)>& sizes);
 
+// The padding of a window operator that is given none, or an empty list, which stand for "same"; nothing for other
+// operations.
+std::optional<Argument> automatic_padding(const Graph& graph, const Operation& operation);
+
 // Whether two arguments say the same: values by name, floats as the f32 that the text holds.
 bool same_argument(const Graph& left_graph, const Argument& left, const Graph& right_graph, const Argument& right);
 

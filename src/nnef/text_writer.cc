@@ -160,7 +160,11 @@ std::string Writer::argument(const Graph& graph, const Argument& argument, const
       throw FormatError(where + ": Khronos NNEF has no symbolic size " + dim->to_string());
     return dim->to_string();
   }
-  if (const double* number = std::get_if<double>(&argument.is)) return float_text(*number, where);
+  if (const double* number = std::get_if<double>(&argument.is)) {
+    // The standard has no word for infinity; a number that overflows reads as one everywhere.
+    if (khronos_ && std::isinf(*number)) return *number < 0 ? "-1e39" : "1e39";
+    return float_text(*number, where);
+  }
   if (const bool* logical = std::get_if<bool>(&argument.is)) return *logical ? "true" : "false";
   if (const std::string* text = std::get_if<std::string>(&argument.is)) return string(*text);
   const Argument::Array& array = *argument.array();
