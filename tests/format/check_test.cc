@@ -134,6 +134,17 @@ TEST(Check, KhronosIsStrictAboutTheText) {
   EXPECT_EQ(khronos("  b = lt(x, x);\n  c = cast<scalar>(b);\n  y = select(b, c, 1.0);"), "");
 }
 
+TEST(Check, KhronosSlicesCountFromTheEnd) {
+  const auto slice = [](const std::string& bounds) {
+    return khronos("  a = slice(x, axes = [1], " + bounds + ");\n  y = reshape(a, shape = [4]);");
+  };
+  EXPECT_EQ(slice("begin = [-2], end = [0]"), "");
+  EXPECT_EQ(slice("begin = [2], end = [-4], stride = [-2]"), "");
+  EXPECT_EQ(slice("begin = [0], end = [100], stride = [2]"), "");
+  EXPECT_NE(slice("begin = [0], end = [-1], stride = [2]"), "");
+  EXPECT_NE(slice("begin = [2], end = [2]"), "");
+}
+
 TEST(Check, KhronosVariablesSayTheirClass) {
   const auto with = [](const std::string& call, const TensorData& tensor) {
     return findings({{"graph.nnef", "version 1.0;\ngraph g(x) -> (y) { x = external(shape = [2]); w = " + call +

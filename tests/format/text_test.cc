@@ -324,6 +324,21 @@ TEST(Text, TractsShortFormsAreWrittenOut) {
   EXPECT_NE(error_of("w = [0.5, 1]; y = mul(x, w);"), "");
 }
 
+TEST(Text, PaddingThatIsLeftOutIsWrittenOut) {
+  const auto window = [](const std::string& call) {
+    const std::string text = flat("a = reshape(x, shape = [1, 1, 6]); w = tract_core_cast([[[1.0, 2.0, 3.0, 4.0]]], to = 'f32');\n"
+                                  "y = " + call + ";");
+    const std::size_t at = text.find("padding");
+    return text.substr(at, text.find(")]", at) + 2 - at);
+  };
+  EXPECT_EQ(window("conv(a, w)"), "padding = [(1, 2)]");
+  EXPECT_EQ(window("conv(a, w, padding = [], stride = [4])"), "padding = [(1, 1)]");
+  EXPECT_EQ(window("conv(a, w, stride = [6])"), "padding = [(0, 0)]");
+  EXPECT_EQ(window("conv(a, w, dilation = [2])"), "padding = [(3, 3)]");
+  EXPECT_EQ(window("deconv(a, w, stride = [2])"), "padding = [(1, 1)]");
+  EXPECT_EQ(window("max_pool(a, size = [1, 1, 3], stride = [1, 1, 2])"), "padding = [(0, 0), (0, 0), (0, 1)]");
+}
+
 // Sizes that the text computes in tensors may stand where numbers are needed.
 TEST(Text, FollowsSizes) {
   const std::string sizes =
