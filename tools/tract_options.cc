@@ -33,6 +33,8 @@ Run options
   --assert-output-bundle FILE compare the results with the entries of their names, dtypes included
   --approx LEVEL              exact, close (default), approximate, very, super, ultra
   --allow-missing-outputs     results without an entry are not compared
+A second --input-from-npz begins another run of the same model, which is loaded and optimised once: what it saves and is
+compared with follows it.
 
 The library is $TRACT_LIBRARY, else libtract.so beside this program, else the one that tools/get-tract fetched.
 
@@ -100,11 +102,12 @@ class Arguments {
 // True when the option was one of those that belong to `run`.
 bool parse_run_option(const std::string& option, Arguments& arguments, Options& options) {
   if (option == "--input-from-npz" || option == "--input-from-bundle") {
-    options.inputs = arguments.value_of(option);
+    if (!options.runs.back().inputs.empty()) options.runs.emplace_back();
+    options.runs.back().inputs = arguments.value_of(option);
   } else if (option == "--save-outputs-npz" || option == "--save-outputs") {
-    options.save_outputs = arguments.value_of(option);
+    options.runs.back().save_outputs = arguments.value_of(option);
   } else if (option == "--assert-output-bundle") {
-    options.expected = arguments.value_of(option);
+    options.runs.back().expected = arguments.value_of(option);
   } else if (option == "--approx") {
     options.tolerance = parse_level(arguments.value_of(option));
   } else if (option == "--allow-missing-outputs") {

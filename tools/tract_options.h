@@ -18,6 +18,13 @@ class UsageError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// One run of the model.
+struct Run {
+  std::filesystem::path inputs;        // --input-from-npz, --input-from-bundle
+  std::filesystem::path save_outputs;  // --save-outputs-npz
+  std::filesystem::path expected;      // --assert-output-bundle
+};
+
 struct Options {
   enum class Command { kHelp, kVersion, kRun, kDump };
   Command command = Command::kHelp;
@@ -27,9 +34,7 @@ struct Options {
   bool verbose = false;                                       // -v
   double timeout_seconds = 0;                                 // 0: none
 
-  std::filesystem::path inputs;        // --input-from-npz, --input-from-bundle
-  std::filesystem::path save_outputs;  // --save-outputs-npz
-  std::filesystem::path expected;      // --assert-output-bundle
+  std::vector<Run> runs = {Run{}};  // one at least
   torch2nnef::Tolerance tolerance = torch2nnef::Tolerance::kClose;
   bool allow_missing_outputs = false;
   bool allow_float_casts = false;

@@ -56,21 +56,24 @@ TensorDataPtr value_of(const InputFact& input, const std::vector<NamedTensor>& g
 }
 
 void run_model(Model& model, const Options& options) {
-  const std::vector<NamedTensor> expected = read_bundle(options.expected);
-  std::vector<NamedTensor> given = read_bundle(options.inputs);
-  given.insert(given.end(), expected.begin(), expected.end());
-  std::vector<TensorDataPtr> inputs;
-  for (const InputFact& input : model.inputs()) inputs.push_back(value_of(input, given, options));
   const std::vector<std::string> names = result_names(options.model);
-  model.prepare();
-  const std::vector<TensorDataPtr> outputs = model.run(inputs);
-  if (names.size() != outputs.size()) {
-    throw EngineError(fmt::format("The engine gave {} results, graph.nnef lists {}", outputs.size(), names.size()));
+  const std::vector<InputFact> facts = model.inputs();
+  for (const Run& run : options.runs) {
+    const std::vector<NamedTensor> expected = read_bundle(run.expected);
+    std::vector<NamedTensor> given = read_bundle(run.inputs);
+    given.insert(given.end(), expected.begin(), expected.end());
+    std::vector<TensorDataPtr> inputs;
+    for (const InputFact& input : facts) inputs.push_back(value_of(input, given, options));
+    if (&run == &options.runs.front()) model.prepare();
+    const std::vector<TensorDataPtr> outputs = model.run(inputs);
+    if (names.size() != outputs.size()) {
+      throw EngineError(fmt::format("The engine gave {} results, graph.nnef lists {}", outputs.size(), names.size()));
+    }
+    std::vector<NamedTensor> results;
+    for (std::size_t i = 0; i < names.size(); ++i) results.push_back({names[i], outputs[i]});
+    if (!run.save_outputs.empty()) save_results(results, run.save_outputs);
+    if (!run.expected.empty()) assert_results(results, expected, options);
   }
-  std::vector<NamedTensor> results;
-  for (std::size_t i = 0; i < names.size(); ++i) results.push_back({names[i], outputs[i]});
-  if (!options.save_outputs.empty()) save_results(results, options.save_outputs);
-  if (!options.expected.empty()) assert_results(results, expected, options);
 }
 
 // The whole work; what goes wrong is said on stderr. Returns the exit status.

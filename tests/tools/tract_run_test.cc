@@ -109,6 +109,17 @@ TEST_F(TractRunTest, SavesResultsByTheNamesOfTheGraph) {
   EXPECT_EQ(bytes_of(*saved[1].data), bytes_of(*f32({1, 3}, {3, 5, 7})));
 }
 
+TEST_F(TractRunTest, RunsAModelAtSeveralSizes) {
+  const ProcessResult result =
+      call({graph("y = x * 2.0;"), "run", "--input-from-npz", npz("a.npz", {{"x", row_}}), "--save-outputs-npz",
+            path("a.out.npz"), "--input-from-npz", npz("b.npz", {{"x", f32({2, 3}, {1, 2, 3, 4, 5, 6})}}),
+            "--save-outputs-npz", path("b.out.npz"), "--input-from-npz", path("nothing.npz")});
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_EQ(result.errors, "tract-run: File not found " + path("nothing.npz") + "\n");
+  EXPECT_EQ(bytes_of(*nnef::read_npz(path("a.out.npz")).at(0).data), bytes_of(*f32({1, 3}, {2, 4, 6})));
+  EXPECT_EQ(bytes_of(*nnef::read_npz(path("b.out.npz")).at(0).data), bytes_of(*f32({2, 3}, {2, 4, 6, 8, 10, 12})));
+}
+
 TEST_F(TractRunTest, HalfInputsAreCastOnlyIfAllowed) {
   const std::string model = graph("y = x * 2.0;", "y", "shape = [1, 3], datum_type = \"f16\"");
   const std::string inputs = npz("in.npz", {{"x", row_}});
