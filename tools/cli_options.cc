@@ -77,7 +77,7 @@ const std::vector<Group>& groups() {
     {"Checking", {
       {"check", 0, "[=HOW]", false,
        [](Line& line, Text v) { line.options.check = check_level(v.empty() ? "tract" : v); },
-       "tract: run the archive in tract, compare with PyTorch;\nnone: do not (default: tract where it is found)"},
+       "compare with PyTorch what is computed by\ntract (and by the reference evaluator), by\nreference (which needs nothing installed) alone, or\nnone (default: both, tract where it is found)"},
       {"tract", 0, "PATH", false, [](Line& line, Text v) { line.options.tract = file_to_read(v, {}); },
        "the tract command (default: $TRACT, PATH, tools/get-tract's)"},
       {"tolerance", 0, "LEVEL", false, [](Line& line, Text v) { line.options.tolerance = tolerance_level(v); },
@@ -264,6 +264,7 @@ void check_together(const CommandLine& line, const std::set<std::string>& given)
       refuse(flag, "with --check=none", "nothing is checked");
     }
   }
+  if (line.options.check == Check::kReference) refuse("tract", "with --check=reference", "tract is not run");
   if (!line.options.inputs_file.empty()) refuse("input", "with --inputs", "the file gives all of them");
   if (line.verbose) refuse("quiet", "with --verbose", "they say the opposite");
 }

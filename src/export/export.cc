@@ -143,7 +143,7 @@ ExportReport export_model(const Model& model, const std::filesystem::path& outpu
   lower.comments = options.comments;
   lower.call_numbers = khronos;
   for (const Registry& table : user_tables) lower.before.push_back(&table);
-  lower_tape(recording.tape, graph, dialect, builtin_registry(), lower, report.diagnostics);
+  const Lineage lineage = lower_tape(recording.tape, graph, dialect, builtin_registry(), lower, report.diagnostics);
   stop_on_errors(report.diagnostics, options);
   const nnef::TextOptions text = write_options(options).text;
   check_dump(
@@ -172,7 +172,8 @@ ExportReport export_model(const Model& model, const std::filesystem::path& outpu
   report.tensors = written.tensors;
 
   steps.begin("read back");
-  std::string difference = nnef::compare_archive(pending.path(), graph, dialect);
+  nnef::Graph archive;
+  std::string difference = nnef::compare_archive(pending.path(), graph, dialect, &archive);
   if (!difference.empty()) {
     throw ExportError(ExportError::Kind::kInternal, {Severity::kError,
                                                      "T2N-I004",
@@ -183,8 +184,9 @@ ExportReport export_model(const Model& model, const std::filesystem::path& outpu
   }
 
   steps.begin("check");
-  check_archive(pending.path(), recording.runs, options, report);
+  check_archive(pending.path(), {recording, lineage, graph, archive, dialect}, options, report);
   steps.end();
+  stop_on_errors(report.diagnostics, options);
   pending.commit();
   return report;
 }

@@ -101,7 +101,7 @@ struct SymbolPlace {
 };
 
 struct CheckReport {
-  std::string engine;  // "tract 0.23.9", "" when not run
+  std::string engine;  // "reference and tract 0.23.9", "reference", "" when not run
   std::string not_run_because;
   struct Output {
     std::string engine;  // "reference", "tract 0.23.9"
@@ -111,10 +111,12 @@ struct CheckReport {
     bool agrees = false;
     std::string detail;  // what differs, first place
   };
-  std::vector<Output> outputs;
+  std::vector<Output> outputs;           // of each engine that ran, at each size
   std::vector<CallError> calls;          // of the sample, by the reference evaluator
   std::optional<Divergence> divergence;  // of the first output that differs
-  bool agrees() const;
+  // Those of the engine whose word counts: tract's where it ran.
+  std::vector<const Output*> verdicts() const;
+  bool agrees() const;  // every verdict; a check that did not run agrees with nothing
 };
 
 struct ExportReport {

@@ -6,10 +6,18 @@
 
 namespace torch2nnef {
 
-// A check that did not run agrees with nothing.
+std::vector<const CheckReport::Output*> CheckReport::verdicts() const {
+  std::vector<const Output*> result;
+  for (const Output& output : outputs) {
+    if (output.engine == outputs.back().engine) result.push_back(&output);
+  }
+  return result;
+}
+
 bool CheckReport::agrees() const {
-  return !outputs.empty() &&
-         std::all_of(outputs.begin(), outputs.end(), [](const Output& output) { return output.agrees; });
+  const std::vector<const Output*> decisive = verdicts();
+  return !decisive.empty() &&
+         std::all_of(decisive.begin(), decisive.end(), [](const Output* output) { return output->agrees; });
 }
 
 std::vector<SymbolPlace> ExportReport::places_of(const std::string& symbol) const {

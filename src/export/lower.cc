@@ -98,16 +98,34 @@ class Lowerer {
     for (const Symbol& symbol : tape.symbols) graph.symbols.push_back(symbol.name);
   }
 
-  void run() {
+  Lineage run() {
     for (TapeValue input : tape_.inputs) declare_input(input);
+    note_makers(-1);
     for (const TapeCall& call : tape_.calls) {
       if (is_wanted(call)) lower(call);
+      note_makers(static_cast<std::int32_t>(&call - tape_.calls.data()));
     }
     if (problems_.empty() && !diagnostics_.has_errors()) name_outputs();  // after a refusal results are missing
     for (Diagnostic& diagnostic : problems_) diagnostics_.add(std::move(diagnostic));
+    for (std::size_t id = 0; id < tape_.values.size(); ++id) {
+      lineage_.standing.push_back(standing({static_cast<std::int32_t>(id)}));
+    }
+    return std::move(lineage_);
   }
 
  private:
+  // The parts of a complex result were made when they were compared with the recording.
+  Lineage::Standing standing(TapeValue value) {
+    const TapeValueInfo& info = tape_.info(value);
+    if (info.kind != TapeValueInfo::Kind::kResult || !info.wanted || !values_.has(value)) return {};
+    if (!is_complex(info.type)) return {values_.get(value), {}, {}};
+    const ComplexParts parts = values_.parts(value);
+    return {{}, parts.re, parts.im};
+  }
+
+  // The values that were added since the last time are the call's.
+  void note_makers(std::int32_t call) { lineage_.call_of.resize(builder_.graph().values.size(), call); }
+
   bool is_wanted(const TapeCall& call) const {
     return std::any_of(call.results.begin(), call.results.end(),
                        [&](TapeValue result) { return result && tape_.info(result).wanted; });
@@ -257,6 +275,10 @@ class Lowerer {
   }
 
   void name_outputs() {
+    std::map<TapeValue, std::int32_t> makers;
+    for (const TapeCall& call : tape_.calls) {
+      for (TapeValue result : call.results) makers[result] = static_cast<std::int32_t>(&call - tape_.calls.data());
+    }
     for (const auto& [name, value] : tape_.outputs) {
       if (is_complex(tape_.info(value).type)) {
         std::string type(to_string(tape_.info(value).type));
@@ -265,7 +287,9 @@ class Lowerer {
         continue;
       }
       try {
-        builder_.name_output(values_.get(value), name);
+        lineage_.outputs.push_back(builder_.name_output(values_.get(value), name));
+        const auto maker = makers.find(value);
+        note_makers(maker == makers.end() ? -1 : maker->second);
       } catch (const std::exception& error) {
         problem("T2N-L003", "", {}, "output " + name + " cannot be written: " + error.what(), "");
       }
@@ -280,6 +304,7 @@ class Lowerer {
   Builder builder_;
   ValueMap values_;
   std::vector<nnef::Bindings> probes_;
+  Lineage lineage_;
   std::set<TapeValue> poisoned_;
   std::vector<Diagnostic> problems_;                                  // in the order met
   std::map<std::pair<std::string, std::string>, std::size_t> index_;  // by operator and text
@@ -287,9 +312,9 @@ class Lowerer {
 
 }  // namespace
 
-void lower_tape(const Tape& tape, nnef::Graph& graph, const nnef::Dialect& dialect, const Registry& registry,
-                const LowerOptions& options, Diagnostics& diagnostics) {
-  Lowerer(tape, graph, dialect, registry, options, diagnostics).run();
+Lineage lower_tape(const Tape& tape, nnef::Graph& graph, const nnef::Dialect& dialect, const Registry& registry,
+                   const LowerOptions& options, Diagnostics& diagnostics) {
+  return Lowerer(tape, graph, dialect, registry, options, diagnostics).run();
 }
 
 }  // namespace torch2nnef

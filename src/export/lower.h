@@ -19,6 +19,18 @@ struct LowerOptions {
   std::vector<const Registry*> before;  // tables of the user, asked first, in order
 };
 
+// Where the values of a graph come from. Value::ids stay good through simplify(), which takes operations out.
+struct Lineage {
+  // What stands for a result of a call in the graph: a value, or the two parts of a complex one. No values where there
+  // is nothing.
+  struct Standing {
+    nnef::Value value, re, im;
+  };
+  std::vector<Standing> standing;     // by TapeValue::id
+  std::vector<std::int32_t> call_of;  // by Value::id: the index in Tape::calls; -1 for inputs
+  std::vector<nnef::Value> outputs;   // of Tape::outputs
+};
+
 // Fills `graph`, which must be empty: symbols, inputs, one or more operations a call, outputs. Calls none of whose
 // results are wanted are skipped.
 //
@@ -26,7 +38,7 @@ struct LowerOptions {
 // and reason; calls that depend on such a result are only looked up in the table. Each result is compared with what the
 // recorder saw, at all recorded and at other sizes of the symbols; a difference is an error with code T2N-I001, which
 // is ours and not the user's. With errors in `diagnostics` the graph is unfinished and good for nothing.
-void lower_tape(const Tape& tape, nnef::Graph& graph, const nnef::Dialect& dialect, const Registry& registry,
-                const LowerOptions& options, Diagnostics& diagnostics);
+Lineage lower_tape(const Tape& tape, nnef::Graph& graph, const nnef::Dialect& dialect, const Registry& registry,
+                   const LowerOptions& options, Diagnostics& diagnostics);
 
 }  // namespace torch2nnef

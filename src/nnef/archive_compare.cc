@@ -175,7 +175,7 @@ class GraphComparison {
   const bool classes_only_;
 };
 
-void compare_all(const std::filesystem::path& path, const Graph& graph, const Dialect& dialect) {
+Graph compare_all(const std::filesystem::path& path, const Graph& graph, const Dialect& dialect) {
   std::map<std::string, TensorDataPtr> headers;
   std::map<std::string, std::string> texts;
   walk_archive(path, [&](ArchiveFile& file) {
@@ -192,15 +192,19 @@ void compare_all(const std::filesystem::path& path, const Graph& graph, const Di
     if (headers.count(label) == 0) throw Difference{label + ".dat is missing"};
   }
   if (texts.count("graph.nnef") == 0) throw Difference{"graph.nnef is missing"};
-  const Graph disk = read_text(texts["graph.nnef"], texts["graph.quant"], "graph.nnef", dialect, headers);
+  Graph disk = read_text(texts["graph.nnef"], texts["graph.quant"], "graph.nnef", dialect, headers);
   GraphComparison(disk, graph, dialect.target().kind == Target::Kind::kKhronos).run();
+  for (auto& [label, data] : disk.variables) data = graph.variables.at(label);
+  return disk;
 }
 
 }  // namespace
 
-std::string compare_archive(const std::filesystem::path& path, const Graph& graph, const Dialect& dialect) {
+std::string compare_archive(const std::filesystem::path& path, const Graph& graph, const Dialect& dialect,
+                            Graph* read_back) {
   try {
-    compare_all(path, graph, dialect);
+    Graph disk = compare_all(path, graph, dialect);
+    if (read_back != nullptr) *read_back = std::move(disk);
     return "";
   } catch (const Difference& difference) {
     return difference.text;

@@ -60,8 +60,8 @@ constexpr Row kUnary[] = {
     {"tract_core_gelu_approx", kHalfSingle},
     {"tract_transformers_gelu_approx", kHalfSingle},
     {"tract_core_pow_const", kHalfSingle},
-    {"tract_core_is_nan", kFloats, true},
-    {"tract_core_is_inf", kFloats, true},
+    {"tract_core_is_nan", kHalfSingle, true},
+    {"tract_core_is_inf", kHalfSingle, true},
     {"tract_core_bitnot", kIntegers | kLogical},
 };
 

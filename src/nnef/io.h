@@ -83,8 +83,11 @@ std::map<std::string, std::vector<std::byte>> read_files(const std::filesystem::
 Graph read_archive(const std::filesystem::path& path, const Dialect& dialect, const ReadLimits& limits = {});
 
 // Compares the archive on disk with the graph that it was written from, tensor by tensor as a stream, and its text by
-// reading it back. Returns what differs, "" for nothing. Bounded memory: no tensor is held whole.
-std::string compare_archive(const std::filesystem::path& path, const Graph& graph, const Dialect& dialect);
+// reading it back. Returns what differs, "" for nothing. Bounded memory: no tensor is held whole. When nothing differs,
+// `read_back` is the graph that the text says; its variables are those of `graph`, which the tensor files were found
+// equal to.
+std::string compare_archive(const std::filesystem::path& path, const Graph& graph, const Dialect& dialect,
+                            Graph* read_back = nullptr);
 
 // --- numpy's .npy and .npz (version 1.0 .. 3.0, little-endian, C or Fortran order; stored or deflated entries) ---
 

@@ -31,7 +31,9 @@ std::string text_of(const torch2nnef::ExportError& error) {
 
 torch2nnef::ExportOptions options_of(const OpCase& one, const OpModule& module) {
   torch2nnef::ExportOptions options;
-  options.check = torch2nnef::Check::kNone;  // the judgement is made here, at other values
+  options.check = torch2nnef::Check::kReference;  // tract's judgement is made here, at other values
+  options.tolerance = one.tolerance;
+  options.call_errors = true;
   options.dynamic_axes = one.dynamic_axes;
   options.symbols = one.bounds;
   for (const nnef::NamedTensor& input : module.inputs()) options.input_names.push_back(input.name);
@@ -68,10 +70,18 @@ std::string check_case(const OpCase& op_case, std::size_t variant, const torch2n
   const torch2nnef::PrivateFolder folder;
   const std::filesystem::path archive = folder.path() / "case";
   try {
-    module.export_to(archive, options_of(op_case, module));
+    const torch2nnef::ExportReport report = module.export_to(archive, options_of(op_case, module));
+    for (const torch2nnef::Diagnostic& one : report.diagnostics.list()) {
+      if (one.code.starts_with("T2N-C")) return one.code + ": " + one.text;
+    }
+    for (const torch2nnef::CallError& call : report.check.calls) {
+      if (!call.own_agrees) return fmt::format("{} = {} of {} differs by {}", call.name, call.operation, call.aten, call.own_abs);
+    }
   } catch (const torch2nnef::ExportError& error) {
     const std::string text = text_of(error);
-    if (!op_case.is_refused) return "not exported: " + text;
+    if (!op_case.is_refused || error.kind() == torch2nnef::ExportError::Kind::kCheckFailed) {
+      return "not exported: " + text;
+    }
     if (error.kind() != torch2nnef::ExportError::Kind::kNotExportable) return "refused as a defect: " + text;
     return text.find(op_case.refusal) != std::string::npos ? "" : "refused with other words: " + text;
   }

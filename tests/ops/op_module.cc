@@ -216,6 +216,8 @@ std::vector<nnef::NamedTensor> OpModule::results() const {
   return named;
 }
 
+torch2nnef::Model OpModule::model() const { return torch2nnef::Model::wrap(torch_->module, torch_->inputs); }
+
 torch2nnef::ExportReport OpModule::export_to(const std::filesystem::path& output,
                                              torch2nnef::ExportOptions options) const {
   return torch2nnef::export_model_to_nnef(torch_->module, torch_->inputs, output, options);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "export/record/record.h"
 #include "nnef/io.h"
 #include "op_case.h"
 
@@ -24,6 +25,8 @@ class OpModule {
   std::vector<nnef::NamedTensor> inputs() const;
   std::vector<nnef::NamedTensor> results() const;  // output_0, output_1, ...
 
+  // The module with the values as the arguments of forward, for the steps of an export.
+  torch2nnef::Model model() const;
   // Exports the module with the values as sample inputs.
   torch2nnef::ExportReport export_to(const std::filesystem::path& output, torch2nnef::ExportOptions options) const;
   // What forward calls: "aten::add.Tensor", in-place operators by the functional one's name.

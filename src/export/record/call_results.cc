@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "export/record/fingerprints.h"
 #include "export/record/recorder.h"
 #include "export/record/size_math.h"
 #include "export/record/torch_types.h"
@@ -190,6 +191,15 @@ void Recorder::add_cells(const c10::FunctionSchema& schema, const std::vector<Sl
   }
 }
 
+void Recorder::take_fingerprint(TapeValue value, const std::vector<at::Tensor>& worlds) {
+  if (fingerprints_ == nullptr || !value) return;
+  const auto id = static_cast<std::size_t>(value.id);
+  if (fingerprints_->size() <= id) fingerprints_->resize(id + 1);
+  std::vector<std::vector<Fingerprint>>& taken = (*fingerprints_)[id];
+  if (!taken.empty()) return;
+  for (const at::Tensor& world : worlds) taken.push_back(fingerprints_of(world));
+}
+
 void Recorder::record_results(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs,
                               std::vector<Slot>& results, bool recorded) {
   std::vector<std::vector<at::Tensor>> flat = flattened(schema.name(), results);
@@ -218,6 +228,7 @@ void Recorder::record_results(const c10::FunctionSchema& schema, const std::vect
   std::vector<TapeValue> values(flat.size());
   if (recorded) values = tape_.call(schema.name(), schema.overload_name(), arguments, infos, here());
 
+  for (std::size_t i = 0; i < values.size(); ++i) take_fingerprint(values[i], flat[i]);
   add_cells(schema, inputs, flat, shapes, values, recorded);
   for (const auto& result : flat) {
     if (from_data && result.front().defined() && result.front().dim() > 0)

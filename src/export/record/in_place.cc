@@ -156,6 +156,9 @@ void Recorder::run_in_place(const Node* node, Frame& frame, const c10::FunctionS
   if (tensor.sizes().vec() != nnef::evaluate(cell->shape, worlds().front())) {
     throw Unsupported(schema.name() + " changes the shape of the tensor that it writes");
   }
+  std::vector<at::Tensor> written_tensors;
+  for (const c10::IValue& world : inputs[written].worlds) written_tensors.push_back(world.toTensor());
+  take_fingerprint(value, written_tensors);
   cells_.write(cell, value, here());
   set_results(node, std::move(results), frame);
 }

@@ -4,6 +4,7 @@
 
 #include "export/record/recorder.h"
 #include "export/record/torch_types.h"
+#include "export/record/wide_fallback.h"
 
 namespace torch2nnef {
 namespace {
@@ -135,42 +136,6 @@ void Recorder::run_plain(const Node* node, Frame& frame, const c10::FunctionSche
   set_results(node, std::move(results), frame);
 }
 
-void Recorder::execute_world(const Node* node, jit::Stack& stack) {
-  jit::Stack arguments = stack;
-  try {
-    node->getOperation()(stack);
-    return;
-  } catch (const c10::Error& error) {
-    std::string text = error.what();
-    bool half = text.find("not implemented for 'Half'") != std::string::npos;
-    bool bfloat = text.find("not implemented for 'BFloat16'") != std::string::npos;
-    if (!half && !bfloat) throw;
-  }
-  // A kernel that this CPU build lacks for 16 bits: computed in float32 and rounded.
-  at::ScalarType narrow = at::kFloat;
-  auto widen = [&](const at::Tensor& tensor) {
-    if (!tensor.defined() || (tensor.scalar_type() != at::kHalf && tensor.scalar_type() != at::kBFloat16))
-      return tensor;
-    narrow = tensor.scalar_type();
-    return tensor.to(at::kFloat);
-  };
-  for (c10::IValue& argument : arguments) {
-    if (argument.isTensor()) argument = widen(argument.toTensor());
-    if (argument.isTensorList()) {
-      c10::List<at::Tensor> list;
-      for (const at::Tensor& tensor : argument.toTensorVector()) list.push_back(widen(tensor));
-      argument = list;
-    }
-  }
-  node->getOperation()(arguments);
-  for (c10::IValue& result : arguments) {
-    if (result.isTensor() && result.toTensor().defined() && result.toTensor().scalar_type() == at::kFloat) {
-      result = result.toTensor().to(narrow);
-    }
-  }
-  stack = std::move(arguments);
-}
-
 std::vector<Slot> Recorder::execute(const Node* node, const c10::FunctionSchema& schema,
                                     const std::vector<Slot>& inputs) {
   std::vector<Slot> results;
@@ -178,7 +143,7 @@ std::vector<Slot> Recorder::execute(const Node* node, const c10::FunctionSchema&
     jit::Stack stack;
     for (const Slot& input : inputs) stack.push_back(input.worlds[world]);
     try {
-      execute_world(node, stack);
+      call_with_wide_fallback(node->getOperation(), stack);
     } catch (const std::exception& error) {
       std::string text = message_of(error);
       if (world > 0 || !first_is_sample_) throw WorldFailed(schema.name() + " fails: " + text, here(), "T2N-R002");

@@ -127,6 +127,7 @@ Recording execute(const Model::Impl& model, const ExportOptions& options, const 
   recording.tape.worlds = worlds;
   Recorder recorder(recording.tape, diagnostics, model.module,
                     worlds.front() == plan.axes.sample || worlds.size() == 1);
+  if (options.check != Check::kNone) recorder.take_fingerprints(recording.fingerprints);
   std::vector<std::vector<at::Tensor>> leaves(worlds.size());
   for (const Bindings& sizes : worlds) recording.runs.push_back({sizes, {}, {}});
   for (std::size_t i = 0; i < plan.leaves.size(); ++i) {

@@ -8,6 +8,7 @@
 
 #include "export/diagnostics.h"
 #include "export/export.h"
+#include "export/fingerprint.h"
 #include "export/tape.h"
 #include "nnef/io.h"
 
@@ -39,6 +40,9 @@ struct Recording {
   };
   Tape tape;
   std::vector<Run> runs;
+  // By TapeValue::id, then by world (Tape::worlds): one of a value, two of a complex one's parts, none where none was
+  // taken. Empty with --check=none.
+  std::vector<std::vector<std::vector<Fingerprint>>> fingerprints;
   std::string inputs_from;  // a sentence
 };
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "export/diagnostics.h"
+#include "export/fingerprint.h"
 #include "export/record/cells.h"
 #include "export/record/region.h"
 #include "export/record/slot.h"
@@ -54,6 +55,10 @@ class Recorder {
   // Makes a result (a tensor or a number) an output of the Tape.
   void output(const std::string& name, const Slot& value);
   void finish();
+  // From now on keeps fingerprints of what calls on the Tape compute, by TapeValue::id and world.
+  void take_fingerprints(std::vector<std::vector<std::vector<Fingerprint>>>& fingerprints) {
+    fingerprints_ = &fingerprints;
+  }
   const ContainerNotes& notes() const { return notes_; }
 
  private:
@@ -110,7 +115,6 @@ class Recorder {
   void run_plain(const Node* node, Frame& frame, const c10::FunctionSchema& schema, std::vector<Slot> inputs);
   void run_tensor_operator(const Node* node, Frame& frame, const c10::FunctionSchema& schema, std::vector<Slot> inputs);
   std::vector<Slot> execute(const Node* node, const c10::FunctionSchema& schema, const std::vector<Slot>& inputs);
-  void execute_world(const Node* node, torch::jit::Stack& stack);
   bool is_live(const c10::IValue& value);
   void mark_number(const c10::FunctionSchema& schema, std::vector<Slot>& inputs);
   void refuse_random(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs);
@@ -162,6 +166,8 @@ class Recorder {
   TapeValue functional_value(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs, const CellPtr& cell,
                              std::size_t written);
 
+  void take_fingerprint(TapeValue value, const std::vector<at::Tensor>& worlds);
+
   // --- common ---
   Slot get(const torch::jit::Value* value, Frame& frame);
   std::vector<Slot> inputs_of(const Node* node, Frame& frame);
@@ -182,6 +188,7 @@ class Recorder {
   Diagnostics& diagnostics_;
   torch::jit::Module root_;
   bool first_is_sample_;
+  std::vector<std::vector<std::vector<Fingerprint>>>* fingerprints_ = nullptr;
   std::unordered_map<const void*, std::string> paths_;  // of module objects
   std::unordered_map<const Node*, std::vector<const torch::jit::Value*>> last_uses_;
   std::unordered_map<const Node*, c10::IValue> constants_;  // of prim::Constant nodes

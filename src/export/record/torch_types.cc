@@ -108,6 +108,12 @@ class TorchConstant final : public ConstantTensor {
     throw std::runtime_error("torch has no " + std::string(op) + " that takes one tensor and integers");
   }
 
+  // In the type that it is written as.
+  at::Tensor tensor() const {
+    c10::InferenceMode guard;
+    return converted_tensor();
+  }
+
   double q_scale() const override { return tensor_.q_scale(); }
   std::int64_t q_zero_point() const override { return tensor_.q_zero_point(); }
 
@@ -179,6 +185,11 @@ at::Tensor to_tensor(const nnef::TensorData& data) {
     place += count;
   });
   return tensor;
+}
+
+at::Tensor shared_tensor(const nnef::TensorData& data) {
+  if (const auto* constant = dynamic_cast<const TorchConstant*>(&data)) return constant->tensor();
+  return to_tensor(data);
 }
 
 std::string message_of(const std::exception& error) {

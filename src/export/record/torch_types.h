@@ -20,6 +20,9 @@ ConstantPtr make_constant(const at::Tensor& tensor);
 // A CPU tensor that owns a copy of the data.
 at::Tensor to_tensor(const nnef::TensorData& data);
 
+// The same without a copy where the data is a tensor of libtorch of that dtype.
+at::Tensor shared_tensor(const nnef::TensorData& data);
+
 // torch's own message without its C++ stack trace, one line.
 std::string message_of(const std::exception& error);
 

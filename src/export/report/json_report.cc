@@ -98,7 +98,7 @@ void write_check(JsonWriter& json, const CheckReport& check) {
   json.key("check").begin_object().member("engine", check.engine).member("agrees", check.agrees());
   json.member("not_run_because", check.not_run_because).key("outputs").begin_array();
   for (const CheckReport::Output& output : check.outputs) {
-    json.begin_object().member("name", output.name);
+    json.begin_object().member("engine", output.engine).member("name", output.name);
     write_map(json, "sizes", output.sizes);
     json.member("max_abs", output.max_abs).member("max_rel", output.max_rel).member("agrees", output.agrees);
     json.member("detail", output.detail).end_object();

@@ -84,15 +84,17 @@ std::string check_text(const CheckReport& check) {
   }
   std::string text = row("check", fmt::format("{}: {}", check.engine,
                                               check.agrees() ? "every output agrees with PyTorch" : "outputs DIFFER"));
-  for (std::size_t i = 0; i < std::min(check.outputs.size(), kMostOutputs); ++i) {
-    const CheckReport::Output& output = check.outputs[i];
+  if (!check.not_run_because.empty()) text += row("", "not in tract: " + check.not_run_because);
+  const std::vector<const CheckReport::Output*> verdicts = check.verdicts();
+  for (std::size_t i = 0; i < std::min(verdicts.size(), kMostOutputs); ++i) {
+    const CheckReport::Output& output = *verdicts[i];
     std::string name = output.name;
     if (!output.sizes.empty()) name += " at " + sizes_text(output.sizes);
     text += row("", fmt::format("{}: {} (max abs {:.2g}, max rel {:.2g}){}", name, output.agrees ? "agrees" : "DIFFERS",
                                 output.max_abs, output.max_rel, output.detail.empty() ? "" : ": " + output.detail));
   }
-  if (check.outputs.size() > kMostOutputs) {
-    text += row("", fmt::format("and {} more", check.outputs.size() - kMostOutputs));
+  if (verdicts.size() > kMostOutputs) {
+    text += row("", fmt::format("and {} more", verdicts.size() - kMostOutputs));
   }
   return text;
 }

@@ -1,5 +1,7 @@
 #include "export/verify/check.h"
 
+#include <algorithm>
+
 #include "export/report/json_report.h"
 #include "export/verify/bundle.h"
 #include "export/verify/compare.h"
@@ -9,17 +11,10 @@ namespace torch2nnef {
 namespace {
 
 constexpr const char* kGetEngine = "run tools/get-tract, name it with --tract PATH, or export with --check=none";
+constexpr const char* kMakeBundle = "please report it (--debug-bundle FILE.tgz makes what to attach)";
 
 [[noreturn]] void no_engine(const std::string& text) {
   throw ExportError(ExportError::Kind::kUsage, {Severity::kError, "T2N-C001", "", {}, text, kGetEngine});
-}
-
-std::optional<Engine> engine_for(const ExportOptions& options) {
-  try {
-    return find_engine(options.tract);
-  } catch (const std::exception& error) {
-    no_engine(error.what());
-  }
 }
 
 std::string text_of(const nnef::Bindings& sizes) {
@@ -28,43 +23,144 @@ std::string text_of(const nnef::Bindings& sizes) {
   return text;
 }
 
+// What one engine found wrong at one size.
 struct Failure {
   const Recording::Run* run;
   std::vector<Diagnostic> problems;
   std::string log;
 };
 
+// An error about each output that differs. `first` is the call where the values part, if that is known.
+std::vector<Diagnostic> problems_of(const std::vector<CheckReport::Output>& outputs, const char* code,
+                                    const std::string& whose, const std::optional<Divergence>& first) {
+  std::vector<Diagnostic> problems;
+  for (const CheckReport::Output& output : outputs) {
+    if (output.agrees) continue;
+    Diagnostic problem{Severity::kError, code, "", {}, "", std::string("this is a defect of ") + whose + "; " + kMakeBundle};
+    problem.text = "output " + output.name + text_of(output.sizes) + " differs: " + output.detail;
+    if (first) {
+      problem.op = first->aten;
+      problem.where = first->where;
+      problem.text += "; the first value to differ is " + first->to_string();
+    }
+    problems.push_back(std::move(problem));
+  }
+  return problems;
+}
+
+// --- the reference evaluator ---
+
+// Outputs agree, and yet values on the way to them do not: told when a call is wrong by itself, not for rounding errors
+// that grew.
+void warn_of_values(const CheckSubject& subject, const Recording::Run& run, const ExportOptions& options,
+                    ExportReport& report) {
+  const LockStep steps = compare_in_lock_step(subject, run, options.tolerance);
+  const bool is_wrong =
+      std::any_of(steps.calls.begin(), steps.calls.end(), [](const CallError& call) { return !call.own_agrees; });
+  if (!is_wrong || !steps.divergence) return;
+  report.diagnostics.warning(
+      "T2N-C007", "every output agrees" + text_of(run.sizes) + ", but not " + steps.divergence->to_string(),
+      steps.divergence->where, "try other inputs (--inputs, --seed)");
+}
+
+std::optional<Failure> evaluate_at(const CheckSubject& subject, const Recording::Run& run, const ExportOptions& options,
+                                   ExportReport& report, std::string& not_evaluated) {
+  const ReferenceRun result = run_reference(subject, run, options.tolerance);
+  not_evaluated = result.not_evaluated;
+  if (!not_evaluated.empty()) return std::nullopt;
+  report.check.outputs.insert(report.check.outputs.end(), result.outputs.begin(), result.outputs.end());
+  const bool agrees = std::all_of(result.outputs.begin(), result.outputs.end(), [](const auto& o) { return o.agrees; });
+  if (agrees) {
+    if (!result.differences.empty()) warn_of_values(subject, run, options, report);
+    return std::nullopt;
+  }
+  report.check.divergence = compare_in_lock_step(subject, run, options.tolerance).divergence;
+  return Failure{&run, problems_of(result.outputs, "T2N-C004", "torch2nnef", report.check.divergence), ""};
+}
+
+// At every size, until one differs.
+std::optional<Failure> evaluate(const CheckSubject& subject, const ExportOptions& options, ExportReport& report) {
+  report.check.engine = "reference";
+  for (const Recording::Run& run : subject.recording.runs) {
+    std::string not_evaluated;
+    std::optional<Failure> failure = evaluate_at(subject, run, options, report, not_evaluated);
+    if (!not_evaluated.empty()) {
+      if (options.check == Check::kReference) {
+        throw ExportError(ExportError::Kind::kUsage, {Severity::kError, "T2N-C005", "", {}, not_evaluated,
+                                                      "check in tract (--check=tract), or not (--check=none)"});
+      }
+      report.check.engine.clear();
+      report.check.outputs.clear();
+      report.check.not_run_because = not_evaluated;
+      return std::nullopt;
+    }
+    if (failure) return failure;
+  }
+  if (options.call_errors && !subject.recording.runs.empty()) {
+    LockStep steps = compare_in_lock_step(subject, subject.recording.runs.front(), options.tolerance);
+    report.check.calls = std::move(steps.calls);
+    if (!steps.incomplete.empty()) {
+      report.diagnostics.warning("T2N-C008", "the errors of single calls are not known from here on: " + steps.incomplete);
+    }
+  }
+  return std::nullopt;
+}
+
+// --- tract ---
+
+// The engine to run: nothing when none is found or wanted, and then the report says why.
+std::optional<Engine> engine_for(const ExportOptions& options, ExportReport& report) {
+  if (options.check == Check::kReference) return std::nullopt;
+  if (options.target.kind == nnef::Target::Kind::kKhronos) {
+    if (options.check == Check::kTract) no_engine("tract reads its own dialect, and the target is khronos");
+    report.check.not_run_because = "the target is not tract";
+    return std::nullopt;
+  }
+  std::optional<Engine> engine;
+  try {
+    engine = find_engine(options.tract);
+  } catch (const std::exception& error) {
+    no_engine(error.what());
+  }
+  if (engine) return engine;
+  if (options.check == Check::kTract) no_engine("there is no tract to check with");
+  report.check.not_run_because = "no tract was found: run tools/get-tract, or name it with --tract PATH";
+  return std::nullopt;
+}
+
 // What one run of the engine shows; nothing when all outputs agree.
 std::optional<Failure> run_once(const Engine& engine, const std::filesystem::path& archive, const Recording::Run& run,
                                 const ExportOptions& options, ExportReport& report) {
   EngineRun result = run_engine(engine, archive, run.inputs, options.check_timeout_seconds);
   if (!result.ran) {
-    return Failure{
-        &run,
-        {{Severity::kError,
-          "T2N-C002",
-          "",
-          {},
-          "tract does not run the archive" + text_of(run.sizes) + ": " + result.message,
-          "this is a defect of torch2nnef; please report it (--debug-bundle FILE.tgz makes what to attach)"}},
-        result.log};
+    return Failure{&run,
+                   {{Severity::kError,
+                     "T2N-C002",
+                     "",
+                     {},
+                     "tract does not run the archive" + text_of(run.sizes) + ": " + result.message,
+                     std::string("this is a defect of torch2nnef; ") + kMakeBundle}},
+                   result.log};
   }
-  Failure failure{&run, {}, result.log};
-  for (CheckReport::Output& output : compare_outputs(run.outputs, result.outputs, options.tolerance)) {
+  std::vector<CheckReport::Output> outputs = compare_outputs(run.outputs, result.outputs, options.tolerance);
+  for (CheckReport::Output& output : outputs) {
+    output.engine = "tract " + engine.version;
     output.sizes = run.sizes;
-    if (!output.agrees) {
-      failure.problems.push_back({Severity::kError,
-                                  "T2N-C003",
-                                  "",
-                                  {},
-                                  "output " + output.name + text_of(run.sizes) + " differs: " + output.detail,
-                                  "this is a defect of torch2nnef or of tract; please report it (--debug-bundle "
-                                  "FILE.tgz makes what to attach)"});
-    }
-    report.check.outputs.push_back(std::move(output));
   }
+  report.check.outputs.insert(report.check.outputs.end(), outputs.begin(), outputs.end());
+  Failure failure{&run,
+                  problems_of(outputs, "T2N-C003", "torch2nnef or of tract", report.check.divergence), result.log};
   if (failure.problems.empty()) return std::nullopt;
   return failure;
+}
+
+std::optional<Failure> run_in_tract(const Engine& engine, const std::filesystem::path& archive,
+                                    const CheckSubject& subject, const ExportOptions& options, ExportReport& report) {
+  report.check.engine += (report.check.engine.empty() ? "tract " : " and tract ") + engine.version;
+  for (const Recording::Run& run : subject.recording.runs) {
+    if (std::optional<Failure> failure = run_once(engine, archive, run, options, report)) return failure;
+  }
+  return std::nullopt;
 }
 
 void write_bundle(const std::filesystem::path& archive, const Failure& failure, const ExportOptions& options,
@@ -84,31 +180,28 @@ void write_bundle(const std::filesystem::path& archive, const Failure& failure, 
 
 }  // namespace
 
-void check_archive(const std::filesystem::path& archive, const std::vector<Recording::Run>& runs,
-                   const ExportOptions& options, ExportReport& report) {
+void check_archive(const std::filesystem::path& archive, const CheckSubject& subject, const ExportOptions& options,
+                   ExportReport& report) {
   if (options.check == Check::kNone) {
     report.check.not_run_because = "--check=none";
     return;
   }
-  if (options.target.kind == nnef::Target::Kind::kKhronos) {
-    if (options.check == Check::kTract) no_engine("tract reads its own dialect, and the target is khronos");
-    report.check.not_run_because = "the target is not tract";
-    return;
+  const std::optional<Engine> engine = engine_for(options, report);
+  std::optional<Failure> failure = evaluate(subject, options, report);
+  if (engine) {
+    const std::optional<Failure> reference = std::move(failure);
+    failure = run_in_tract(*engine, archive, subject, options, report);
+    if (reference && !failure) {
+      const Diagnostic& problem = reference->problems.front();
+      report.diagnostics.warning("T2N-C006", "in the reference evaluator, " + problem.text + "; tract agrees",
+                                 problem.where, std::string("this is a defect of torch2nnef; ") + kMakeBundle);
+      report.check.divergence.reset();
+    }
   }
-  std::optional<Engine> engine = engine_for(options);
-  if (!engine) {
-    if (options.check == Check::kTract) no_engine("there is no tract to check with");
-    report.check.not_run_because = "no tract was found: run tools/get-tract, or name it with --tract PATH";
-    return;
-  }
-  report.check.engine = "tract " + engine->version;
-  for (const Recording::Run& run : runs) {
-    std::optional<Failure> failure = run_once(*engine, archive, run, options, report);
-    if (!failure) continue;
-    ExportError error(ExportError::Kind::kCheckFailed, failure->problems);
-    if (!options.debug_bundle.empty()) write_bundle(archive, *failure, options, report, error);
-    throw error;
-  }
+  if (!failure) return;
+  ExportError error(ExportError::Kind::kCheckFailed, failure->problems);
+  if (!options.debug_bundle.empty()) write_bundle(archive, *failure, options, report, error);
+  throw error;
 }
 
 }  // namespace torch2nnef

@@ -1,18 +1,19 @@
-// The check of an archive by the engine, at every recorded size.
+// The check of an archive at every recorded size: by the reference evaluator, then by tract.
 #pragma once
 
 #include <filesystem>
-#include <vector>
 
 #include "export/export.h"
-#include "export/record/record.h"
+#include "export/verify/reference.h"
 
 namespace torch2nnef {
 
-// Runs tract on the archive with the inputs of every run, compares every output, and fills report.check. Without an
-// engine a check that was not asked for is not run, and the report says why. Throws ExportError (check failed) when an
-// output differs or the engine does not run the archive, after the debug bundle was written if options ask for one.
-void check_archive(const std::filesystem::path& archive, const std::vector<Recording::Run>& runs,
-                   const ExportOptions& options, ExportReport& report);
+// Evaluates the archive and runs tract on it with the inputs of every run, compares every output, and fills
+// report.check. What was not asked for and cannot be run is left out, and the report says why. tract is the authority:
+// where it agrees with PyTorch, a difference of the evaluator is a warning. Throws ExportError (check failed) when an
+// output differs or the archive does not run, naming the first call that differs, after the debug bundle was written if
+// options ask for one.
+void check_archive(const std::filesystem::path& archive, const CheckSubject& subject, const ExportOptions& options,
+                   ExportReport& report);
 
 }  // namespace torch2nnef

@@ -1,0 +1,58 @@
+// The check that needs nothing installed: the archive, as it reads back, evaluated with ATen's kernels and compared with
+// what PyTorch computed, output by output and value by value.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "export/export.h"
+#include "export/lower.h"
+#include "export/record/record.h"
+
+namespace torch2nnef {
+
+// What an export knows of the archive that it wrote. All must outlive the check.
+struct CheckSubject {
+  const Recording& recording;
+  const Lineage& lineage;
+  const nnef::Graph& graph;    // as it was written
+  const nnef::Graph& archive;  // as it reads back; variables are those of `graph`
+  const nnef::Dialect& dialect;
+};
+
+struct ReferenceRun {
+  std::string not_evaluated;  // an operator that the evaluator does not have: nothing was compared
+  std::string failure;        // why evaluating ended early, "" when it did not
+  std::vector<CheckReport::Output> outputs;
+  // Values whose fingerprint differs from the recorder's: name in the graph, and what differs. In the graph's order.
+  std::vector<std::pair<std::string, std::string>> differences;
+};
+
+// One pass over the archive at the sizes of a run. Weights are not copied. The sizes of symbols are taken from the
+// shapes of the inputs.
+ReferenceRun run_reference(const CheckSubject& subject, const Recording::Run& run, Tolerance tolerance);
+
+// Both sides again, call by call, all values compared: the calls of the Tape with libtorch, the operations of the
+// archive twice, once on their own values and once on libtorch's.
+struct LockStep {
+  std::vector<CallError> calls;
+  std::optional<Divergence> divergence;  // when a call differs, or cannot be evaluated
+  std::string incomplete;                // why not every call was compared, "" when all were
+};
+LockStep compare_in_lock_step(const CheckSubject& subject, const Recording::Run& run, Tolerance tolerance);
+
+// Calls `visit` with every value of a graph that the evaluator computes on inputs (by name), in order: for comparing an
+// engine's values in the middle of the graph. Throws std::runtime_error where it cannot.
+using VisitValue = std::function<void(const std::string& name, const nnef::TensorDataPtr&)>;
+void visit_reference_values(const nnef::Graph& graph, const nnef::Dialect& dialect,
+                            const std::vector<nnef::NamedTensor>& inputs, const VisitValue& visit);
+// The outputs alone.
+std::vector<nnef::NamedTensor> evaluate_graph(const nnef::Graph& graph, const nnef::Dialect& dialect,
+                                              const std::vector<nnef::NamedTensor>& inputs);
+
+// The operators that the evaluator has, sorted.
+std::vector<std::string> evaluated_operators();
+
+}  // namespace torch2nnef

@@ -1,0 +1,50 @@
+#include "export/verify/reference/pairing.h"
+
+namespace torch2nnef {
+
+nnef::Value Pairing::find(const nnef::Graph& graph, nnef::Value value) const {
+  if (!value) return {};
+  const auto found = by_name_.find(graph.info(value).name);
+  return found == by_name_.end() ? nnef::Value{} : found->second;
+}
+
+Pairing::Pairing(const CheckSubject& subject) {
+  const nnef::Graph& archive = subject.archive;
+  makers_.assign(archive.values.size(), -1);
+  calls_.assign(archive.values.size(), -1);
+  for (std::size_t i = 0; i < archive.operations.size(); ++i) {
+    for (nnef::Value result : archive.operations[i].results) {
+      makers_[static_cast<std::size_t>(result.id)] = static_cast<std::int32_t>(i);
+      by_name_.emplace(archive.info(result).name, result);
+    }
+  }
+  for (nnef::Value input : archive.inputs) by_name_.emplace(archive.info(input).name, input);
+  for (const nnef::Operation& operation : subject.graph.operations) {
+    for (nnef::Value result : operation.results) {
+      const nnef::Value value = find(subject.graph, result);
+      const auto id = static_cast<std::size_t>(result.id);
+      if (value && id < subject.lineage.call_of.size()) {
+        calls_[static_cast<std::size_t>(value.id)] = subject.lineage.call_of[id];
+      }
+    }
+  }
+  pairs_.resize(subject.lineage.standing.size());
+  for (std::size_t id = 0; id < pairs_.size(); ++id) {
+    if (subject.recording.tape.values[id].kind != TapeValueInfo::Kind::kResult) continue;
+    const Lineage::Standing& standing = subject.lineage.standing[id];
+    using Part = Paired::Part;
+    for (const auto& [value, part] : {std::pair{standing.value, Part::kWhole},
+                                      {standing.re, Part::kReal},
+                                      {standing.im, Part::kImaginary}}) {
+      if (const nnef::Value found = find(subject.graph, value)) pairs_[id].push_back({found, part});
+    }
+  }
+  for (nnef::Value output : subject.lineage.outputs) outputs_.push_back({find(subject.graph, output)});
+}
+
+at::Tensor part_of(const Paired& paired, const at::Tensor& recorded) {
+  if (paired.part == Paired::Part::kWhole) return recorded;
+  return at::view_as_real(recorded.resolve_conj()).select(-1, paired.part == Paired::Part::kImaginary ? 1 : 0);
+}
+
+}  // namespace torch2nnef

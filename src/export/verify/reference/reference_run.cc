@@ -1,0 +1,129 @@
+// One pass over the archive, values against fingerprints, outputs against results.
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "export/record/fingerprints.h"
+#include "export/record/torch_types.h"
+#include "export/verify/compare.h"
+#include "export/verify/reference.h"
+#include "export/verify/reference/evaluator.h"
+#include "export/verify/reference/pairing.h"
+
+namespace torch2nnef {
+namespace {
+
+std::vector<at::Tensor> inputs_of(const nnef::Graph& graph, const std::vector<nnef::NamedTensor>& inputs) {
+  std::vector<at::Tensor> tensors;
+  for (nnef::Value input : graph.inputs) {
+    for (const nnef::NamedTensor& given : inputs) {
+      if (given.name == graph.info(input).name) tensors.push_back(shared_tensor(*given.data));
+    }
+  }
+  return tensors;
+}
+
+// What the recorder kept of the values that each value of the archive stands for.
+class Expected {
+ public:
+  Expected(const CheckSubject& subject, const Recording::Run& run, const Pairing& pairing) {
+    const std::vector<nnef::Bindings>& worlds = subject.recording.tape.worlds;
+    std::size_t world = 0;
+    while (world < worlds.size() && worlds[world] != run.sizes) ++world;
+    const auto& fingerprints = subject.recording.fingerprints;
+    for (std::size_t id = 0; id < fingerprints.size() && world < worlds.size(); ++id) {
+      if (fingerprints[id].size() <= world) continue;
+      const std::vector<Fingerprint>& taken = fingerprints[id][world];
+      for (const Paired& paired : pairing.of({static_cast<std::int32_t>(id)})) {
+        const std::size_t part = paired.part == Paired::Part::kImaginary ? 1 : 0;
+        if (part < taken.size()) of_[paired.value.id].emplace_back(paired, &taken[part]);
+      }
+    }
+  }
+
+  // "" when the tensor may be the value.
+  std::string difference_of(nnef::Value value, const at::Tensor& tensor, Tolerance tolerance) const {
+    const auto found = of_.find(value.id);
+    if (found == of_.end()) return "";
+    for (const auto& [paired, expected] : found->second) {
+      const std::vector<Fingerprint> actual = fingerprints_of(tensor);
+      if (actual.empty()) continue;
+      std::string text = difference(*expected, actual.front(), tolerance);
+      if (!text.empty()) return text;
+    }
+    return "";
+  }
+
+ private:
+  std::unordered_map<std::int32_t, std::vector<std::pair<Paired, const Fingerprint*>>> of_;
+};
+
+}  // namespace
+
+ReferenceRun run_reference(const CheckSubject& subject, const Recording::Run& run, Tolerance tolerance) {
+  c10::InferenceMode guard;
+  ReferenceRun result;
+  const Pairing pairing(subject);
+  const Expected expected(subject, run, pairing);
+  std::vector<nnef::NamedTensor> outputs;
+  try {
+    Evaluator evaluator(subject.archive, subject.dialect, inputs_of(subject.archive, run.inputs));
+    while (!evaluator.done()) {
+      const nnef::Operation& operation = subject.archive.operations[evaluator.next()];
+      evaluator.step();
+      for (nnef::Value value : operation.results) {
+        std::string text = expected.difference_of(value, evaluator.value(value), tolerance);
+        if (!text.empty()) result.differences.emplace_back(subject.archive.info(value).name, std::move(text));
+      }
+    }
+    for (nnef::Value output : subject.archive.outputs) {
+      outputs.push_back({subject.archive.info(output).name, make_constant(evaluator.value(output))});
+    }
+  } catch (const EvaluationError& error) {
+    (error.is_unknown() ? result.not_evaluated : result.failure) = error.what();
+  } catch (const std::exception& error) {
+    result.failure = message_of(error);
+  }
+  if (!result.not_evaluated.empty()) return result;
+  result.outputs = compare_outputs(run.outputs, outputs, tolerance);
+  for (CheckReport::Output& output : result.outputs) {
+    output.engine = "reference";
+    output.sizes = run.sizes;
+    if (!result.failure.empty()) output.detail = "was not computed: " + result.failure;
+  }
+  return result;
+}
+
+void visit_reference_values(const nnef::Graph& graph, const nnef::Dialect& dialect,
+                            const std::vector<nnef::NamedTensor>& inputs, const VisitValue& visit) {
+  c10::InferenceMode guard;
+  Evaluator evaluator(graph, dialect, inputs_of(graph, inputs));
+  while (!evaluator.done()) {
+    const nnef::Operation& operation = graph.operations[evaluator.next()];
+    evaluator.step();
+    for (nnef::Value value : operation.results) {
+      if (evaluator.value(value).defined()) visit(graph.info(value).name, make_constant(evaluator.value(value)));
+    }
+  }
+}
+
+std::vector<nnef::NamedTensor> evaluate_graph(const nnef::Graph& graph, const nnef::Dialect& dialect,
+                                              const std::vector<nnef::NamedTensor>& inputs) {
+  c10::InferenceMode guard;
+  Evaluator evaluator(graph, dialect, inputs_of(graph, inputs));
+  evaluator.run();
+  std::vector<nnef::NamedTensor> outputs;
+  for (nnef::Value output : graph.outputs) {
+    outputs.push_back({graph.info(output).name, make_constant(evaluator.value(output).contiguous())});
+  }
+  return outputs;
+}
+
+std::vector<std::string> evaluated_operators() {
+  std::vector<std::string> names;
+  for (const auto& [name, function] : evaluation_table()) names.emplace_back(name);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+}  // namespace torch2nnef
