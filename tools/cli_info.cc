@@ -23,9 +23,9 @@ std::string without_overload(const std::string& name) { return name.substr(0, na
 
 // The lowerings that serve `subject`: its own, all overloads of an operator named without one, or those of the operator
 // for an overload that has none of its own.
-std::vector<const Lowering*> lowerings_of(const std::string& subject) {
+std::vector<const Lowering*> lowerings_of(const std::string& subject, const Tables& tables) {
   std::vector<const Lowering*> exact, overloads, general;
-  for (const Lowering* lowering : builtin_registry().all()) {
+  for (const Lowering* lowering : tables.all()) {
     if (lowering->name == subject) exact.push_back(lowering);
     if (without_overload(lowering->name) == subject && lowering->name != subject) overloads.push_back(lowering);
     if (lowering->name == without_overload(subject)) general.push_back(lowering);
@@ -40,8 +40,11 @@ std::string explain_code(const Code& code) {
 }
 
 std::string explain_lowering(const Lowering& lowering) {
-  std::string text = lowering.name + "\n";
+  std::string text = lowering.name + (lowering.origin.empty() ? "" : ", of " + lowering.origin) + "\n";
   if (!lowering.notes.empty()) text += fmt::format("  limits: {}\n", lowering.notes);
+  if (lowering.kind == Lowering::Kind::kCode && !lowering.origin.empty()) {
+    return text + fmt::format("  lowered by code of '{}'\n", lowering.source);
+  }
   if (lowering.kind == Lowering::Kind::kCode) {
     return text + fmt::format("  lowered by src/export/ops/{}\n", lowering.source);
   }
@@ -50,11 +53,11 @@ std::string explain_lowering(const Lowering& lowering) {
 
 }  // namespace
 
-std::string list_operators() {
+std::string list_operators(const Tables& tables) {
   // An operator may have several candidates of either kind; each kind is one line.
   std::map<std::pair<std::string, std::string_view>, std::string> lines;
   std::set<std::string> names;
-  for (const Lowering* lowering : builtin_registry().all()) {
+  for (const Lowering* lowering : tables.all()) {
     std::string& notes = lines[{lowering->name, kind_of(*lowering)}];
     if (notes.empty()) notes = lowering->notes;
     names.insert(without_overload(lowering->name));
@@ -68,14 +71,22 @@ std::string list_operators() {
   return text + fmt::format("{} operators\n", names.size());
 }
 
-std::string explanation(const std::string& subject) {
+std::string explanation(const std::string& subject, const Tables& tables) {
   if (const Code* code = find_code(subject)) return explain_code(*code);
   const std::string name = subject.find("::") == std::string::npos ? "aten::" + subject : subject;
   std::string text;
-  for (const Lowering* lowering : lowerings_of(name)) text += (text.empty() ? "" : "\n") + explain_lowering(*lowering);
+  bool said_built_in = false;
+  for (const Lowering* lowering : lowerings_of(name, tables)) {
+    const bool is_next = !text.empty();
+    if (is_next && lowering->origin.empty() && text.find(", of ") != std::string::npos && !said_built_in) {
+      text += "\nwhere that does not apply, the built-in one:\n";
+      said_built_in = true;
+    }
+    text += (is_next ? "\n" : "") + explain_lowering(*lowering);
+  }
   if (!text.empty()) return text;
   std::vector<std::string> known;
-  for (const Lowering* lowering : builtin_registry().all()) known.push_back(without_overload(lowering->name));
+  for (const Lowering* lowering : tables.all()) known.push_back(without_overload(lowering->name));
   for (const Code& code : all_codes()) known.emplace_back(code.code);
   const std::string near = nearest(subject.starts_with("T2N-") ? subject : name, known);
   const std::string guess = near.empty() ? "--list-ops lists the operators" : fmt::format("did you mean {}?", near);

@@ -51,7 +51,10 @@ const std::vector<Group>& groups() {
        "write the Python line of each operation into graph.nnef"},
       {"fragments", 0, "FILE.nnef", true,
        [](Line& line, Text v) { line.options.fragment_files.push_back(file_to_read(v, {".nnef"})); },
-       "operators of your own, asked before the built-in ones"},
+       "operators and modules of your own, as expressions; asked\nbefore the built-in ones"},
+      {"plugin", 0, "FILE.so", true,
+       [](Line& line, Text v) { line.options.plugins.push_back(file_to_read(v, {".so"})); },
+       "operators and modules of your own, in C++; asked first"},
       {"dry-run", 0, "", false, [](Line& line, Text) { line.options.dry_run = true; },
        "do everything but leave no output"}}},
     {"Sample inputs", {
@@ -68,6 +71,16 @@ const std::vector<Group>& groups() {
        "names of the inputs in the archive"},
       {"output-names", 0, "C,D", false, [](Line& line, Text v) { line.options.output_names = tensor_names(v); },
        "names of the outputs in the archive"}}},
+    {"Parts and state", {
+      {"module", 0, "PATH", false, [](Line& line, Text v) { line.options.module_path = v; },
+       "export that module of the model, as in encoder.layers.0;\nits inputs are what the model calls it with"},
+      {"method", 0, "NAME", false, [](Line& line, Text v) { line.options.method = v; },
+       "the method to export (default: forward)"},
+      {"state", 0, "HOW", false, [](Line& line, Text v) { line.options.state_io = state_handling(v); },
+       "of attributes that the model changes: io makes each an input\nand an output; refuse (default) exports no such model"},
+      {"max-iterations", 0, "N", false,
+       [](Line& line, Text v) { line.options.max_iterations = integer_in(v, 1, 100000); },
+       "the most rounds of a loop that the data ends"}}},
     {"Dynamic axes", {
       {"dynamic-axes", 0, "NAME:AXIS=EXPR", true,
        [](Line& line, Text v) { line.options.dynamic_axes.push_back(dynamic_axis(v)); },
@@ -109,7 +122,7 @@ const std::vector<Group>& groups() {
 // clang-format on
 
 // Names that are kept for what is not there yet.
-const std::set<std::string> kLater = {"plugin", "module", "method", "state", "max-iterations", "rerun-bundle"};
+const std::set<std::string> kLater = {"rerun-bundle"};
 
 const Flag* find_flag(const std::function<bool(const Flag&)>& matches) {
   for (const Group& group : groups()) {
@@ -252,7 +265,8 @@ void check_together(const CommandLine& line, const std::set<std::string>& given)
                                   : line.action == CommandLine::Action::kExplain ? "explain"
                                                                                  : "version";
     for (const std::string& flag : given) {
-      if (flag != name && !(name == "version" && flag == "tract")) {
+      const bool is_table = flag == "fragments" || flag == "plugin";
+      if (flag != name && !(name == "version" ? flag == "tract" : is_table)) {
         refuse(flag, fmt::format("with --{}", name), "it only prints and exports nothing");
       }
     }

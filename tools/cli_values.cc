@@ -201,6 +201,10 @@ Check check_level(std::string_view text) {
                        {{"tract", Check::kTract}, {"reference", Check::kReference}, {"none", Check::kNone}});
 }
 
+bool state_handling(std::string_view text) {
+  return one_of<bool>(text, "way to handle state", {{"io", true}, {"refuse", false}});
+}
+
 Tolerance tolerance_level(std::string_view text) {
   return one_of<Tolerance>(text, "tolerance",
                            {{"exact", Tolerance::kExact},

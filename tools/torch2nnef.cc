@@ -20,6 +20,7 @@
 #include "cli_options.h"
 #include "cli_progress.h"
 #include "export/export.h"
+#include "export/modules/user_tables.h"
 #include "export/report/json_report.h"
 #include "export/report/text_report.h"
 
@@ -95,10 +96,10 @@ int run(const std::vector<std::string>& arguments) {
       print(versions(line.options.tract));
       break;
     case CommandLine::Action::kListOps:
-      print(list_operators());
+      print(list_operators(user_tables(line.options.plugins, line.options.fragment_files)));
       break;
     case CommandLine::Action::kExplain:
-      print(explanation(line.subject));
+      print(explanation(line.subject, user_tables(line.options.plugins, line.options.fragment_files)));
       break;
     case CommandLine::Action::kExport:
       return export_model(line);
@@ -165,6 +166,10 @@ int main(int argc, char** argv) {
   } catch (const PrintError& error) {
     fmt::print(stderr, "torch2nnef: {}\n", error.what());
     return static_cast<int>(ExportError::Kind::kUsage);
+  } catch (const ExportError& error) {  // a table of the user that is none
+    const torch2nnef::Diagnostic& first = error.diagnostics().front();
+    fmt::print(stderr, "torch2nnef: {}\n", first.text);
+    return fail(error.kind(), first.code, first.text);
   } catch (const UsageError& error) {
     fmt::print(stderr, "torch2nnef: {}\nTry torch2nnef --help.\n", error.what());
     return fail(ExportError::Kind::kUsage, "T2N-U001", error.what());

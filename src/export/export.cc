@@ -77,7 +77,8 @@ void describe_graph(const nnef::Graph& graph, ExportReport& report) {
 }
 
 // What made the archive and for what sizes it holds; nothing about where or when.
-void set_properties(const Tape& tape, const ExportOptions& options, nnef::Graph& graph) {
+void set_properties(const Recording& recording, const ExportOptions& options, nnef::Graph& graph) {
+  const Tape& tape = recording.tape;
   VersionInfo versions = version_info();
   graph.properties = {{"tool", versions.torch2nnef}, {"torch", versions.torch}, {"target", options.target.to_string()}};
   for (const Symbol& symbol : tape.symbols) {
@@ -88,6 +89,10 @@ void set_properties(const Tape& tape, const ExportOptions& options, nnef::Graph&
   }
   for (std::size_t i = 0; i < tape.constraints.size(); ++i) {
     graph.properties.emplace_back("constraint_" + std::to_string(i), tape.constraints[i]);
+  }
+  for (const StateReport& state : recording.states) {
+    graph.properties.emplace_back("state_" + state.input, state.output);
+    graph.properties.emplace_back("initial_" + state.input, state.initial);
   }
 }
 
@@ -119,16 +124,17 @@ void check_dump(const ExportOptions& options, std::string_view step, const std::
   if (options.dump_after == step) report.dump = text();
 }
 
-ExportReport export_model(const Model& model, const std::filesystem::path& output, const ExportOptions& options,
-                          double load_seconds) {
+ExportReport export_model(const Model& model, const Tables& tables, const std::filesystem::path& output,
+                          const ExportOptions& options, double load_seconds) {
   ExportReport report;
   report.output = output;
   if (load_seconds > 0) report.seconds["load"] = load_seconds;
   Steps steps(options, report);
 
   steps.begin("record");
-  Recording recording = record(model, options, report.diagnostics);
+  Recording recording = record(model, tables, options, report.diagnostics);
   report.inputs_from = recording.inputs_from;
+  report.states = recording.states;
   describe_tape(recording.tape, report);
   check_dump(
       options, "record", [&] { return to_text(recording.tape); }, report);
@@ -137,13 +143,11 @@ ExportReport export_model(const Model& model, const std::filesystem::path& outpu
   const bool khronos = options.target.kind == nnef::Target::Kind::kKhronos;
   nnef::Dialect dialect(khronos ? nnef::Target{} : options.target);  // the standard is reached from there
   nnef::Graph graph;
-  std::vector<Registry> user_tables = read_fragment_files(options.fragment_files);
   LowerOptions lower;
   lower.naming = options.naming;
   lower.comments = options.comments;
   lower.call_numbers = khronos;
-  for (const Registry& table : user_tables) lower.before.push_back(&table);
-  const Lineage lineage = lower_tape(recording.tape, graph, dialect, builtin_registry(), lower, report.diagnostics);
+  const Lineage lineage = lower_tape(recording.tape, graph, dialect, tables, lower, report.diagnostics);
   stop_on_errors(report.diagnostics, options);
   const nnef::TextOptions text = write_options(options).text;
   check_dump(
@@ -157,7 +161,7 @@ ExportReport export_model(const Model& model, const std::filesystem::path& outpu
     stop_on_errors(report.diagnostics, options);
   } else {
     nnef::set_registries(graph, dialect);
-    set_properties(recording.tape, options, graph);
+    set_properties(recording, options, graph);
     set_assertions(recording.tape, options, graph);
   }
   describe_graph(graph, report);
@@ -193,10 +197,10 @@ ExportReport export_model(const Model& model, const std::filesystem::path& outpu
 
 }  // namespace
 
-ExportReport export_loaded(const Model& model, const std::filesystem::path& output, const ExportOptions& options,
-                           double load_seconds) {
+ExportReport export_loaded(const Model& model, const Tables& tables, const std::filesystem::path& output,
+                           const ExportOptions& options, double load_seconds) {
   try {
-    return export_model(model, output, options, load_seconds);
+    return export_model(model, tables, output, options, load_seconds);
   } catch (const nnef::IoError& error) {
     throw ExportError(ExportError::Kind::kNotExportable, {Severity::kError, "T2N-W001", "", {}, error.what(), ""});
   } catch (const nnef::FormatError& error) {
@@ -208,8 +212,9 @@ ExportReport export_model_to_nnef(const std::filesystem::path& model, const std:
                                   const ExportOptions& options) {
   if (options.progress) options.progress("load");
   auto begin = std::chrono::steady_clock::now();
+  const Tables tables = user_tables(options.plugins, options.fragment_files);  // plugins know operators of the model
   Model loaded = Model::load(model);
-  return export_loaded(loaded, output, options,
+  return export_loaded(loaded, tables, output, options,
                        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
 }
 

@@ -64,6 +64,12 @@ struct ExportOptions {
   std::vector<std::string> input_names, output_names;  // names in the archive
   std::uint64_t seed = 0;
 
+  // What is exported: a method of the model, or of the module at that place in it, which gets as sample inputs what the
+  // model's forward calls it with.
+  std::string module_path, method = "forward";
+  bool state_io = false;              // attributes that the method changes become inputs and outputs; else they are refused
+  std::int64_t max_iterations = 0;    // of a loop that ends when the data says so; 0: such a loop is refused
+
   std::vector<DynamicAxis> dynamic_axes;
   std::vector<Symbol> symbols;  // bounds
 
@@ -71,7 +77,7 @@ struct ExportOptions {
   nnef::Naming naming = nnef::Naming::kNatural;
   bool comments = false;
   int compression = 0;
-  std::vector<std::filesystem::path> fragment_files;
+  std::vector<std::filesystem::path> plugins, fragment_files;  // asked in this order, before the built-in table
 
   std::optional<Check> check;   // unset: reference, and tract when an engine is found
   bool call_errors = false;     // fill CheckReport::calls: two more passes over the model
@@ -98,6 +104,12 @@ struct SymbolPlace {
   std::string input;
   int axis = 0;
   nnef::Dim size;  // the symbol itself, or an expression with it
+};
+
+// An attribute that the model changes, as an input and an output of the archive (state_io).
+struct StateReport {
+  std::string attribute, input, output;
+  std::string initial;  // its value before the first call: "zeros", "all 0.5", or the items, row-major
 };
 
 struct CheckReport {
@@ -127,6 +139,7 @@ struct ExportReport {
   int calls = 0;       // on the Tape
   int operations = 0;  // in the graph
   std::vector<IoReport> inputs, outputs;
+  std::vector<StateReport> states;
   std::map<std::string, int> operators;  // aten name to count
   std::vector<Symbol> symbols;
   std::vector<nnef::Bindings> recorded_sizes;

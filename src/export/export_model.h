@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "export/export.h"
-#include "export/ops/lowering.h"
+#include "export/modules/user_tables.h"
 #include "export/record/record.h"
 #include "export/verify/private_folder.h"
 #include "nnef/io.h"
@@ -14,11 +14,8 @@
 namespace torch2nnef {
 
 // The steps after loading. Throws ExportError, and then there is no output.
-ExportReport export_loaded(const Model& model, const std::filesystem::path& output, const ExportOptions& options,
-                           double load_seconds);
-
-// The tables of --fragments files. Throws ExportError (usage) for one that cannot be read.
-std::vector<Registry> read_fragment_files(const std::vector<std::filesystem::path>& files);
+ExportReport export_loaded(const Model& model, const Tables& tables, const std::filesystem::path& output,
+                           const ExportOptions& options, double load_seconds);
 
 // The Tape as text, a call a line, for --dump-after=record.
 std::string to_text(const Tape& tape);

@@ -9,6 +9,7 @@
 namespace torch2nnef {
 namespace {
 
+constexpr const char* kOurDefect = "this is a defect of torch2nnef; please report it";
 constexpr int kRandomSizes = 32;
 constexpr std::int64_t kSmallestSize = 2;
 constexpr std::int64_t kLargestSize = 512;
@@ -86,14 +87,14 @@ std::string name_hint(const std::string& op) {
 
 class Lowerer {
  public:
-  Lowerer(const Tape& tape, nnef::Graph& graph, const nnef::Dialect& dialect, const Registry& registry,
+  Lowerer(const Tape& tape, nnef::Graph& graph, const nnef::Dialect& dialect, const Tables& tables,
           const LowerOptions& options, Diagnostics& diagnostics)
       : tape_(tape),
-        registry_(registry),
+        tables_(tables),
         options_(options),
         diagnostics_(diagnostics),
         builder_(graph, dialect, options.naming),
-        values_(tape, builder_),
+        values_(tape, builder_, tables),
         probes_(possible_sizes(tape)) {
     for (const Symbol& symbol : tape.symbols) graph.symbols.push_back(symbol.name);
   }
@@ -165,20 +166,8 @@ class Lowerer {
     }
   }
 
-  // Those of all tables, whatever their domain.
-  std::vector<const Lowering*> named(const TapeCall& call) const {
-    for (const Registry* table : options_.before) {
-      std::vector<const Lowering*> found = table->find(call);
-      if (!found.empty()) {
-        for (const Lowering* builtin : registry_.find(call)) found.push_back(builtin);
-        return found;
-      }
-    }
-    return registry_.find(call);
-  }
-
   void lower(const TapeCall& call) {
-    std::vector<const Lowering*> lowerings = named(call);
+    std::vector<const Lowering*> lowerings = tables_.find(call);
     bool done = false, is_known = !lowerings.empty(), is_complex = is_complex_call(call, tape_);
     lowerings.erase(std::remove_if(lowerings.begin(), lowerings.end(),
                                    [&](const Lowering* lowering) { return !covers(lowering->domain, is_complex); }),
@@ -213,7 +202,7 @@ class Lowerer {
       Call view(call, values_, builder_);
       try {
         lowering->lower(view);
-        return agrees_with_recording(call);
+        return agrees_with_recording(call, *lowering);
       } catch (const DoesNotApply& error) {
         // The first candidate is the most specific one, so its reason says most.
         if (reason.empty()) std::tie(reason, hint) = std::pair(error.what(), error.hint());
@@ -233,21 +222,31 @@ class Lowerer {
             std::pair("T2N-L003", "cannot be said in the target's NNEF: " + std::string(error.what()));
       } catch (const std::exception& error) {
         std::tie(code, reason) = std::pair("T2N-I002", "the lowering failed: " + std::string(error.what()));
-        hint = "this is a defect of torch2nnef; please report it";
+        hint = kOurDefect;
+        if (!lowering->origin.empty()) std::tie(code, hint) = std::pair("T2N-P002", "correct it in the " + lowering->origin);
       }
+      if (!lowering->origin.empty()) reason = said_by(*lowering) + reason;
       break;
     }
     problem(code, call.full_name(), call.where, reason, hint);
     return false;
   }
 
-  bool agrees_with_recording(const TapeCall& call) {
+  // "by module::Attention of plugin mine.so: "
+  static std::string said_by(const Lowering& lowering) { return "by " + lowering.name + " of " + lowering.origin + ": "; }
+
+  bool agrees_with_recording(const TapeCall& call, const Lowering& lowering) {
     bool agrees = true;
     for (TapeValue result : call.results) {
       if (!result || !tape_.info(result).wanted) continue;
       std::string difference = difference_of(result);
       if (difference.empty()) continue;
-      problem("T2N-I001", call.full_name(), call.where, difference, "this is a defect of torch2nnef; please report it");
+      if (lowering.origin.empty()) {
+        problem("T2N-I001", call.full_name(), call.where, difference, kOurDefect);
+      } else {
+        problem("T2N-P001", call.full_name(), call.where, said_by(lowering) + difference,
+                "correct it in the " + lowering.origin);
+      }
       agrees = false;
     }
     return agrees;
@@ -298,7 +297,7 @@ class Lowerer {
   }
 
   const Tape& tape_;
-  const Registry& registry_;
+  const Tables& tables_;
   const LowerOptions& options_;
   Diagnostics& diagnostics_;
   Builder builder_;
@@ -312,9 +311,9 @@ class Lowerer {
 
 }  // namespace
 
-Lineage lower_tape(const Tape& tape, nnef::Graph& graph, const nnef::Dialect& dialect, const Registry& registry,
+Lineage lower_tape(const Tape& tape, nnef::Graph& graph, const nnef::Dialect& dialect, const Tables& tables,
                    const LowerOptions& options, Diagnostics& diagnostics) {
-  return Lowerer(tape, graph, dialect, registry, options, diagnostics).run();
+  return Lowerer(tape, graph, dialect, tables, options, diagnostics).run();
 }
 
 }  // namespace torch2nnef

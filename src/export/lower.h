@@ -14,9 +14,8 @@ namespace torch2nnef {
 
 struct LowerOptions {
   nnef::Naming naming = nnef::Naming::kNatural;
-  bool comments = false;                // the Python line of each call
-  bool call_numbers = false;            // instead, the number of the call on the Tape
-  std::vector<const Registry*> before;  // tables of the user, asked first, in order
+  bool comments = false;      // the Python line of each call
+  bool call_numbers = false;  // instead, the number of the call on the Tape
 };
 
 // Where the values of a graph come from. Value::ids stay good through simplify(), which takes operations out.
@@ -37,8 +36,9 @@ struct Lineage {
 // Never stops at the first problem. Whatever cannot be lowered becomes an error in `diagnostics`, counted by operator
 // and reason; calls that depend on such a result are only looked up in the table. Each result is compared with what the
 // recorder saw, at all recorded and at other sizes of the symbols; a difference is an error with code T2N-I001, which
-// is ours and not the user's. With errors in `diagnostics` the graph is unfinished and good for nothing.
-Lineage lower_tape(const Tape& tape, nnef::Graph& graph, const nnef::Dialect& dialect, const Registry& registry,
+// is ours and not the user's; P001 where the lowering is the user's. With errors in `diagnostics` the graph is unfinished
+// and good for nothing.
+Lineage lower_tape(const Tape& tape, nnef::Graph& graph, const nnef::Dialect& dialect, const Tables& tables,
                    const LowerOptions& options, Diagnostics& diagnostics);
 
 }  // namespace torch2nnef

@@ -98,6 +98,13 @@ bool TapeCall::equals_default(std::string_view name) const {
   return false;
 }
 
+bool TapeCall::is_attribute(std::string_view name) const {
+  for (std::size_t i = arguments.size() - attributes; i < arguments.size(); ++i) {
+    if (arguments[i].first == name) return true;
+  }
+  return false;
+}
+
 std::string TapeCall::full_name() const { return overload.empty() ? op : op + "." + overload; }
 
 }  // namespace torch2nnef

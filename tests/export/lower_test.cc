@@ -19,7 +19,7 @@ class LowerTest : public testing::Test {
   std::vector<std::string> lower(const Registry& registry = builtin_registry()) {
     Diagnostics diagnostics;
     graph_ = {};
-    lower_tape(hand_.tape, graph_, dialect_, registry, {}, diagnostics);
+    lower_tape(hand_.tape, graph_, dialect_, Tables(registry), {}, diagnostics);
     std::vector<std::string> lines;
     for (const Diagnostic& one : diagnostics.list()) {
       lines.push_back(one.code + " " + one.op + ": " + one.text + " (" + std::to_string(one.count) + ")");
@@ -168,9 +168,9 @@ TEST_F(LowerTest, TablesOfTheUserComeFirst) {
   TapeValue x = hand_.input("x", kF32, {2});
   hand_.output("y", relu(x, {2}));
   Diagnostics diagnostics;
-  LowerOptions options;
-  options.before = {&mine};
-  lower_tape(hand_.tape, graph_, dialect_, builtin_registry(), options, diagnostics);
+  Tables tables(builtin_registry());
+  tables.add(std::make_shared<Registry>(mine));
+  lower_tape(hand_.tape, graph_, dialect_, tables, {}, diagnostics);
   EXPECT_FALSE(diagnostics.has_errors());
   EXPECT_NE(text().find("y = exp(x);"), std::string::npos) << text();
 }

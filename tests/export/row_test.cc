@@ -74,10 +74,10 @@ class RowTest : public testing::Test {
   // Lowers the tape with the test's own rows first. The reasons for which calls failed, joined.
   std::string lower() {
     Diagnostics diagnostics;
-    LowerOptions options;
-    options.before = {&registry_};
+    Tables tables(builtin_registry());
+    tables.add(std::make_shared<Registry>(registry_));
     graph_ = {};
-    lower_tape(hand_.tape, graph_, dialect_, builtin_registry(), options, diagnostics);
+    lower_tape(hand_.tape, graph_, dialect_, tables, {}, diagnostics);
     std::string reasons;
     for (const Diagnostic& one : diagnostics.list()) reasons += one.text + ";";
     return reasons;

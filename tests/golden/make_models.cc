@@ -23,7 +23,7 @@ const std::vector<std::pair<std::string, std::string>> kModels = {
      "  if bool(torch.sum(x) > 0):\n"
      "    y = x * 2\n"
      "  else:\n"
-     "    y = x - 1\n"
+     "    y = torch.sum(x)\n"
      "  return y\n"},
     {"baked.pt", "def forward(self, x):\n  return x.view([2, 12])\n"},
     {"no_tensor.pt", "def forward(self, x):\n  return None\n"},

@@ -1,5 +1,5 @@
 // The models of this folder, exported by the command, run in tract and compared with what eager PyTorch made of the
-// same inputs (NAME.results.npz); the one that must be refused is refused with its code.
+// same inputs (NAME.results.npz).
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -69,7 +69,7 @@ TEST_P(Model, GivesInTractWhatEagerTorchGave) {
   EXPECT_EQ(difference_in_tract(archive, nnef::read_npz(kModels / (GetParam() + ".inputs.npz")), expected), "");
 }
 
-// Every model with results, except the one that is refused (below).
+// Every model with results.
 std::vector<std::string> models_with_results() {
   std::vector<std::string> found;
   const std::string ending = ".results.npz";
@@ -77,7 +77,6 @@ std::vector<std::string> models_with_results() {
     const std::string name = entry.path().filename().string();
     if (name.ends_with(ending)) found.push_back(name.substr(0, name.size() - ending.size()));
   }
-  std::erase(found, "if_on_values");
   std::sort(found.begin(), found.end());
   return found;
 }
@@ -113,16 +112,6 @@ TEST(WriteThroughViews, HoldsForOtherValues) {
   for (int at = 1; at < 12; at += 2) base[at] = -base[at];
   for (float& value : base) value *= 2;
   EXPECT_EQ(difference_at("write_through_views", {3, 4}, input, base), "");
-}
-
-TEST(IfOnValues, IsRefusedAndLeavesNothing) {
-  const torch2nnef::PrivateFolder folder;
-  const ProcessResult made = export_model("if_on_values", folder.path() / "model.nnef.tgz", {});
-  EXPECT_EQ(made.exit_status, 1);
-  EXPECT_NE(made.errors.find("T2N-R005"), std::string::npos) << made.errors;
-  EXPECT_NE(made.errors.find("if bool(x.sum() > 0)"), std::string::npos)
-      << "the Python line is missing: " << made.errors;
-  EXPECT_TRUE(fs::is_empty(folder.path()));
 }
 
 // The command's own check compares with libtorch at the recorded sizes and at others.

@@ -8,9 +8,11 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "export/diagnostics.h"
@@ -31,12 +33,18 @@ struct ComplexParts {
   Value re, im;
 };
 
+class Tables;
+// The built-in table alone.
+const Tables& builtin_tables();
+
 // Maps the values of a Tape to those of the graph while it is lowered. A complex value stands there in one of two
 // forms, each made from the other when it is asked for: its parts, or packed, one real tensor of shape [.., 2] as
 // torch.view_as_real gives it.
 class ValueMap {
  public:
-  ValueMap(const Tape& tape, Builder& builder) : tape_(tape), builder_(builder), values_(tape.values.size()) {}
+  // `tables` lower what lowerings call in their turn.
+  ValueMap(const Tape& tape, Builder& builder, const Tables& tables = builtin_tables())
+      : tape_(tape), builder_(builder), tables_(tables), values_(tape.values.size()) {}
   // The graph's value; a constant becomes a variable at its first use. Throws Unsupported for a dtype that the format
   // lacks, complex ones included.
   Value get(TapeValue value);
@@ -47,10 +55,12 @@ class ValueMap {
   void set_packed(TapeValue value, Value graph_value);
   bool has(TapeValue value) const;
   const Tape& tape() const { return tape_; }
+  const Tables& tables() const { return tables_; }
 
  private:
   const Tape& tape_;
   Builder& builder_;
+  const Tables& tables_;
   std::vector<Value> values_;  // complex ones packed
   std::map<TapeValue, ComplexParts> parts_;
 };
@@ -67,6 +77,7 @@ class Call {
 
   const TapeCall& tape_call() const { return call_; }
   const Tape& tape() const { return values_.tape(); }
+  const Tables& tables() const { return values_.tables(); }
   Builder& builder() { return b_; }
 
   // --- arguments, by schema name. A name that the schema lacks is an internal error (std::logic_error). ---
@@ -111,6 +122,7 @@ class Call {
   const Shape& result_shape(std::size_t index = 0) const { return result_info(index).shape; }
   void result(Value value) { result(0, value); }
   void result(std::size_t index, Value value);  // must have result_dtype(index) and result_shape(index)
+  void unchecked_result(std::size_t index, Value value) { values_.set(call_.results.at(index), value); }
   // A complex result: real tensors of part_dtype(index) and result_shape(index), or that shape and a last axis of 2.
   DType part_dtype(std::size_t index = 0) const;
   void result_parts(std::size_t index, ComplexParts parts);
@@ -145,12 +157,15 @@ bool covers(Domain domain, bool is_complex);
 
 // How one operator is lowered, for --list-ops, --explain and the support page.
 struct Lowering {
-  std::string name;  // "aten::softplus" for every overload, or "aten::add.Tensor"
+  // "aten::softplus" for every overload, or "aten::add.Tensor"; of a whole module "module::Attention" by its class or the
+  // end of it, "path::encoder.0" by its place.
+  std::string name;
   enum class Kind { kCode, kRow } kind = Kind::kCode;
   LoweringFunction lower;
   std::string source;  // the row's text, or the name of the file for code
   std::string notes;   // limits, one sentence, or ""
   Domain domain = Domain::kReal;
+  std::string origin;  // "fragment file mine.nnef", "plugin mine.so"; "" for the built-in table
 };
 
 class Registry {
@@ -163,11 +178,34 @@ class Registry {
   // Candidates for a call, overload first.
   std::vector<const Lowering*> find(const TapeCall& call) const;
   std::vector<const Lowering*> all() const;                         // sorted by name
-  void set_source(std::string file) { source_ = std::move(file); }  // for what follows
+  // For what follows.
+  void set_source(std::string file) { source_ = std::move(file); }
+  void set_origin(std::string origin) { origin_ = std::move(origin); }
+  const std::string& origin() const { return origin_; }
 
  private:
   std::map<std::string, std::vector<Lowering>, std::less<>> by_name_;
-  std::string source_;
+  std::string source_, origin_;
+};
+
+constexpr std::string_view kModuleClass = "module::", kModulePath = "path::";
+
+// The tables of one export: the user's in the order in which they were given, then the built-in one.
+class Tables {
+ public:
+  explicit Tables(const Registry& builtin) : builtin_(builtin) {}
+  void add(std::shared_ptr<const Registry> table) { users_.push_back(std::move(table)); }
+  // Candidates for a call: those of the first of the user's tables that has any, then the built-in ones.
+  std::vector<const Lowering*> find(const TapeCall& call) const;
+  // The name under which a lowering claims a module, "" when none does. By path first, then by class: the whole name
+  // ("models.vit.Attention") or the end of it ("Attention").
+  std::string claim(const std::string& path, const std::string& class_name) const;
+  std::vector<const Lowering*> claims() const;  // all lowerings of whole modules
+  std::vector<const Lowering*> all() const;     // the user's first, else sorted by name
+
+ private:
+  const Registry& builtin_;
+  std::vector<std::shared_ptr<const Registry>> users_;
 };
 
 // Thrown by a lowering whose conditions the call does not meet, so that the next candidate is tried.

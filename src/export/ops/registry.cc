@@ -31,6 +31,7 @@ bool covers(Domain domain, bool is_complex) {
 
 void Registry::add(Lowering lowering) {
   if (lowering.source.empty()) lowering.source = source_;
+  lowering.origin = origin_;
   by_name_[lowering.name].push_back(std::move(lowering));
 }
 
@@ -39,7 +40,7 @@ void Registry::add(std::string_view names, LoweringFunction lower, std::string_v
     std::size_t end = std::min(names.find(' '), names.size());
     if (end > 0) {
       std::string name(names.substr(0, end));
-      add(Lowering{std::move(name), Lowering::Kind::kCode, lower, source_, std::string(notes), domain});
+      add(Lowering{std::move(name), Lowering::Kind::kCode, lower, source_, std::string(notes), domain, ""});
     }
     names.remove_prefix(std::min(end + 1, names.size()));
   }
@@ -65,6 +66,49 @@ std::vector<const Lowering*> Registry::all() const {
   return result;
 }
 
+std::vector<const Lowering*> Tables::find(const TapeCall& call) const {
+  std::vector<const Lowering*> found;
+  for (const auto& table : users_) {
+    found = table->find(call);
+    if (!found.empty()) break;
+  }
+  for (const Lowering* lowering : builtin_.find(call)) found.push_back(lowering);
+  return found;
+}
+
+std::string Tables::claim(const std::string& path, const std::string& class_name) const {
+  std::string best;
+  for (const Lowering* lowering : claims()) {
+    if (lowering->name == std::string(kModulePath) + path) return lowering->name;
+    if (!lowering->name.starts_with(kModuleClass)) continue;
+    const std::string claimed = lowering->name.substr(kModuleClass.size());
+    bool fits = class_name == claimed || class_name.ends_with("." + claimed);
+    if (fits && lowering->name.size() > best.size()) best = lowering->name;
+  }
+  return best;
+}
+
+std::vector<const Lowering*> Tables::claims() const {
+  std::vector<const Lowering*> result;
+  for (const auto& table : users_) {
+    for (const Lowering* lowering : table->all()) {
+      if (lowering->name.starts_with(kModuleClass) || lowering->name.starts_with(kModulePath)) {
+        result.push_back(lowering);
+      }
+    }
+  }
+  return result;
+}
+
+std::vector<const Lowering*> Tables::all() const {
+  std::vector<const Lowering*> result;
+  for (const auto& table : users_) {
+    for (const Lowering* lowering : table->all()) result.push_back(lowering);
+  }
+  for (const Lowering* lowering : builtin_.all()) result.push_back(lowering);
+  return result;
+}
+
 #define T2N_FAMILY(name) void register_##name(Registry& registry);
 #include "export/ops/families.def"
 #undef T2N_FAMILY
@@ -87,6 +131,11 @@ Registry make_builtin_registry() {
 const Registry& builtin_registry() {
   static const Registry registry = make_builtin_registry();
   return registry;
+}
+
+const Tables& builtin_tables() {
+  static const Tables tables(builtin_registry());
+  return tables;
 }
 
 }  // namespace torch2nnef

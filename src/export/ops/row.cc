@@ -45,6 +45,22 @@ std::string operator_name(const Row& row) {
   return overload == std::string::npos ? op : op + "." + name.substr(overload + 2);
 }
 
+// "module__models__vit__Attention" is "module::models.vit.Attention", "path__encoder__0" is "path::encoder.0"; any other
+// row is of an operator.
+std::string lowered_name(const Row& row) {
+  const std::string& name = row.syntax.name;
+  for (auto [prefix, space] : {std::pair("module__", kModuleClass), std::pair("path__", kModulePath)}) {
+    if (!name.starts_with(prefix)) continue;
+    std::string claimed = name.substr(std::string_view(prefix).size());
+    for (std::size_t at = claimed.find("__"); at != std::string::npos; at = claimed.find("__", at + 1)) {
+      claimed.replace(at, 2, ".");
+    }
+    if (claimed.empty()) fail(row, row.syntax.line, name + " names no module");
+    return std::string(space) + claimed;
+  }
+  return operator_name(row);
+}
+
 // Every call in a body names a row, a built-in or an operator of the dialect.
 class CallCheck {
  public:
@@ -128,7 +144,7 @@ void register_files(Registry& registry, const std::vector<SourceFile>& files, co
     CallCheck(*row, *table).run();
     if (row->syntax.name.rfind(kHelpers, 0) == 0) continue;
     auto lower = [row = row, table](Call& call) { lower_row(call, row, *table); };
-    registry.add(Lowering{operator_name(*row), Lowering::Kind::kRow, lower, source, row->syntax.comment});
+    registry.add(Lowering{lowered_name(*row), Lowering::Kind::kRow, lower, source, row->syntax.comment, Domain::kReal, ""});
   }
 }
 

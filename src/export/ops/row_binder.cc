@@ -14,8 +14,22 @@ constexpr std::string_view kAnyTensor = "tensor<?>";
 constexpr std::string_view kFloatTensor = "tensor<scalar>";
 constexpr std::array<std::string_view, 4> kAxisNames = {"dim", "dims", "axis", "axes"};
 
+bool is_of_module(const TapeCall& call) {
+  return call.op.starts_with(kModuleClass) || call.op.starts_with(kModulePath);
+}
+
 bool is_axis_name(const std::string& name) {
   return std::find(kAxisNames.begin(), kAxisNames.end(), name) != kAxisNames.end();
+}
+
+// An attribute of a module by its path with underscores: "proj_weight" is "proj.weight". "" when there is none.
+std::string attribute_name(const TapeCall& call, const std::string& parameter) {
+  for (std::size_t i = call.arguments.size() - call.attributes; i < call.arguments.size(); ++i) {
+    std::string name = call.arguments[i].first;
+    std::replace(name.begin(), name.end(), '.', '_');
+    if (name == parameter) return call.arguments[i].first;
+  }
+  return "";
 }
 
 // The schema's name of a parameter: keywords carry a trailing underscore in rows. "" when the schema has none.
@@ -25,7 +39,7 @@ std::string schema_name(const TapeCall& call, const std::string& parameter) {
     std::string stripped = parameter.substr(0, parameter.size() - 1);
     if (call.find(stripped)) return stripped;
   }
-  return "";
+  return attribute_name(call, parameter);
 }
 
 class Binder {
@@ -62,6 +76,24 @@ class Binder {
   void match_names() {
     for (const ParameterSyntax& parameter : parameters()) {
       names_.push_back(schema_name(call_.tape_call(), parameter.name));
+    }
+    if (is_of_module(call_.tape_call())) match_inputs();
+  }
+
+  // A trace may call a module's inputs as it likes: those that no parameter names go to the tensors that name nothing.
+  void match_inputs() {
+    const TapeCall& call = call_.tape_call();
+    auto parameter = parameters().begin();
+    for (const auto& [name, argument] : call.arguments) {
+      bool is_free = argument.value() && !call.is_attribute(name) &&
+                     std::find(names_.begin(), names_.end(), name) == names_.end();
+      if (!is_free) continue;
+      parameter = std::find_if(parameter, parameters().end(), [&](const ParameterSyntax& one) {
+        bool is_named = !names_[static_cast<std::size_t>(&one - parameters().data())].empty();
+        return !is_named && one.type.starts_with("tensor<") && !one.default_value;
+      });
+      if (parameter == parameters().end()) return;
+      names_[static_cast<std::size_t>(parameter - parameters().begin())] = name;
     }
   }
 

@@ -23,7 +23,7 @@ class Body {
       : outer_(call),
         tape_(*call.tape_call().regions.at(0)),
         builder_(begin(graph_, name), call.builder().dialect()),
-        values_(tape_, builder_) {}
+        values_(tape_, builder_, call.tables()) {}
 
   // `steps`, `states` and `outer`: the outer values of the inputs, in order.
   void declare(const std::vector<std::pair<Value, int>>& given) {
@@ -66,7 +66,7 @@ class Body {
     builder_.set_scope(call.where.module_path, hint_of(call.op), "");
     const bool is_complex = is_complex_call(call, tape_);
     std::optional<DoesNotApply> reason;
-    for (const Lowering* lowering : builtin_registry().find(call)) {
+    for (const Lowering* lowering : outer_.tables().find(call)) {
       if (!covers(lowering->domain, is_complex)) continue;
       Call view(call, values_, builder_);
       try {

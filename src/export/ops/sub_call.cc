@@ -4,7 +4,9 @@
 
 namespace torch2nnef {
 
-SubCall::SubCall(Call& parent, std::string op, std::string overload) : b_(parent.builder()) {
+// A lowering that calls the operator that it is for means the one that was there before it.
+SubCall::SubCall(Call& parent, std::string op, std::string overload)
+    : b_(parent.builder()), tables_(parent.tape_call().op == op ? builtin_tables() : parent.tables()) {
   tape_.symbols = parent.tape().symbols;
   tape_.worlds = parent.tape().worlds;
   call_.op = std::move(op);
@@ -48,10 +50,10 @@ void SubCall::expect(ScalarType type, Shape shape, bool wanted) {
 void SubCall::expect_nothing() { call_.results.push_back({}); }
 
 std::vector<Value> SubCall::run() {
-  ValueMap values(tape_, b_);
+  ValueMap values(tape_, b_, tables_);
   for (const auto& [value, graph_value] : bound_) values.set(value, graph_value);
   std::optional<DoesNotApply> reason;
-  for (const Lowering* lowering : builtin_registry().find(call_)) {
+  for (const Lowering* lowering : tables_.find(call_)) {
     if (!covers(lowering->domain, false)) continue;
     Call view(call_, values, b_);
     try {

@@ -32,6 +32,7 @@ class SubCall {
  private:
   TapeValue add(TapeValueInfo info);
   Builder& b_;
+  const Tables& tables_;
   Tape tape_;
   TapeCall call_;
   std::vector<std::pair<TapeValue, Value>> bound_;

@@ -120,8 +120,9 @@ void Cells::check_writable(Cell& cell) {
                         "write into a copy (.clone()) instead");
     }
     if (!at->base && !at->owner.empty()) {
+      if (follows_state_ && at->owner.starts_with("attribute ")) throw AttributeWritten(at->label);
       throw Unsupported("the model writes to its own " + at->owner + ", so its results depend on earlier calls",
-                        "make that state an input and an output of forward");
+                        "export it as an input and an output (--state=io)");
     }
   }
 }

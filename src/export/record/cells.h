@@ -7,6 +7,7 @@
 #pragma once
 
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -64,9 +65,21 @@ TapeValueInfo facts_of(const Cell& cell);
 // A shape as an argument: int[].
 TapeArgument dims_argument(const nnef::Shape& shape);
 
+// The model writes into an attribute that is not followed yet.
+class AttributeWritten : public std::runtime_error {
+ public:
+  explicit AttributeWritten(std::string path)
+      : std::runtime_error("attribute " + path + " is written"), path_(std::move(path)) {}
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
 class Cells {
  public:
-  explicit Cells(TapeWriter& tape) : tape_(tape) {}
+  // `follows_state`: a write into an attribute throws AttributeWritten, else Unsupported.
+  Cells(TapeWriter& tape, bool follows_state) : tape_(tape), follows_state_(follows_state) {}
 
   // The cell of a tensor; one that nobody made is a constant.
   CellPtr of(const at::Tensor& tensor);
@@ -106,6 +119,7 @@ class Cells {
   void check_writable(Cell& cell);
 
   TapeWriter& tape_;
+  bool follows_state_;
   std::unordered_map<const void*, CellPtr> cells_;
   std::size_t sweep_at_ = 4096;
 };

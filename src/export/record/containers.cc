@@ -42,6 +42,11 @@ c10::IValue make_tuple(const c10::TypePtr& type, std::vector<c10::IValue> items)
 
 }  // namespace
 
+c10::IValue container_like(const c10::IValue& container, std::vector<c10::IValue> items) {
+  const c10::TypePtr type = container.type();
+  return container.isTuple() ? make_tuple(type, std::move(items)) : make_list(type, items);
+}
+
 bool Recorder::run_container(const Node* node, Frame& frame) {
   switch (node->kind()) {
     case c10::prim::ListConstruct:
@@ -208,6 +213,17 @@ std::vector<Note> Recorder::notes_of_generic(const std::string& op, const std::v
   return notes;
 }
 
+// A list or dict of the model itself would stay changed for its next call.
+void Recorder::refuse_write_to_attribute(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs) {
+  const auto* alias = schema.arguments()[0].alias_info();
+  if (!alias || !alias->isWrite() || !inputs[0].sample().isPtrType()) return;
+  auto owned = owned_containers_.find(inputs[0].sample().internalToPointer());
+  if (owned == owned_containers_.end()) return;
+  if (options_.follows_state) throw AttributeWritten(owned->second);
+  throw Unsupported("the model changes its own attribute " + owned->second + ", so its results depend on earlier calls",
+                    "export it as an input and an output (--state=io)");
+}
+
 void Recorder::run_generic(const Node* node, Frame& frame, const c10::FunctionSchema& schema) {
   std::vector<Slot> inputs = inputs_of(node, frame);
   static const std::set<std::string> kFollowed = {
@@ -227,6 +243,7 @@ void Recorder::run_generic(const Node* node, Frame& frame, const c10::FunctionSc
   Note lost_note = Note::unexplained("a number that went through " + schema.name());
   if (first.kind == Note::Kind::kData) lost_note = Note::data({}, lost_note.text);
 
+  refuse_write_to_attribute(schema, inputs);
   std::vector<Slot> results = execute(node, schema, inputs);
   if (first && is_list && schema.arguments()[0].alias_info() && schema.arguments()[0].alias_info()->isWrite()) {
     std::size_t size = items_of(inputs[0].sample()).size();

@@ -132,6 +132,10 @@ void Recorder::run_in_place(const Node* node, Frame& frame, const c10::FunctionS
   if (round_first_value_ != 0 && Cells::root(*cell).made_at < round_first_value_) {
     no_scan("it writes into a tensor from outside or from the round before (append to a list and torch.stack() it)");
   }
+  if (region_ && Cells::root(*cell).made_at < region_->first_value) {
+    throw Unsupported("a tensor from outside is written to in " + region_->what,
+                      "compute a new tensor there, and use torch.where");
+  }
   bool identity = schema.name() == "aten::detach_" || schema.name() == "aten::requires_grad_" ||
                   schema.name() == "aten::dropout_" || schema.name() == "aten::feature_dropout_" ||
                   schema.name() == "aten::alpha_dropout_";

@@ -58,8 +58,14 @@ bool only_raises(const jit::Block* block) {
 
 }  // namespace
 
-Recorder::Recorder(Tape& tape, Diagnostics& diagnostics, const jit::Module& root, bool first_is_sample)
-    : tape_(tape), cells_(tape_), diagnostics_(diagnostics), root_(root), first_is_sample_(first_is_sample) {
+Recorder::Recorder(Tape& tape, Diagnostics& diagnostics, const jit::Module& root, bool first_is_sample,
+                   RecorderOptions options)
+    : tape_(tape),
+      cells_(tape_, options.follows_state),
+      diagnostics_(diagnostics),
+      root_(root),
+      first_is_sample_(first_is_sample),
+      options_(options) {
   collect_paths(root_._ivalue(), "", paths_);
 }
 
@@ -72,7 +78,9 @@ Slot Recorder::input(const std::string& name, const std::vector<at::Tensor>& wor
 Slot Recorder::run(const jit::Function& method, std::vector<Slot> arguments) {
   Slot self{std::vector<c10::IValue>(world_count(), root_._ivalue()), {}};
   arguments.insert(arguments.begin(), std::move(self));
-  return run_function(method, std::move(arguments), "", normalized_class(root_.type()->name()->qualifiedName()));
+  const std::string class_name = normalized_class(root_.type()->name()->qualifiedName());
+  if (auto claimed = run_claimed(root_._ivalue(), method, arguments, "", class_name)) return *claimed;
+  return run_function(method, std::move(arguments), "", class_name);
 }
 
 Slot Recorder::run_function(const jit::Function& function, std::vector<Slot> arguments, std::string path,
@@ -175,39 +183,11 @@ void Recorder::own(const c10::IValue& value, const std::string& label, const std
     CellPtr cell = cells_.of(value.toTensor());
     cell->label = label;
     cell->owner = owner;
-  } else if (value.isList() || value.isTuple()) {
+  } else if (value.isList() || value.isTuple() || value.isGenericDict()) {
+    owned_containers_.emplace(value.internalToPointer(), label);
     std::size_t place = 0;
     for (const c10::IValue& item : items_of(value)) own(item, label + "." + std::to_string(place++), owner);
   }
-}
-
-void Recorder::run_get_attribute(const Node* node, Frame& frame) {
-  Slot object = get(node->input(0), frame);
-  const std::string& name = node->s(c10::attr::name);
-  Slot result;
-  for (const c10::IValue& world : object.worlds) result.worlds.push_back(world.toObjectRef().getAttr(name));
-  result.note = notes_.attribute(object.sample(), name);
-  auto path = paths_.find(object.sample().internalToPointer());
-  if (path != paths_.end()) {
-    std::string label = path->second.empty() ? name : path->second + "." + name;
-    own(result.sample(), label, "attribute " + label);
-  }
-  set(node->output(), std::move(result), frame);
-}
-
-void Recorder::run_set_attribute(const Node* node, Frame& frame) {
-  Slot object = get(node->input(0), frame), value = get(node->input(1), frame);
-  const std::string& name = node->s(c10::attr::name);
-  auto path = paths_.find(object.sample().internalToPointer());
-  if (path != paths_.end()) {
-    std::string label = path->second.empty() ? name : path->second + "." + name;
-    throw Unsupported("the model writes its own attribute " + label + ", so its results depend on earlier calls",
-                      "make that state an input and an output of forward");
-  }
-  for (std::size_t world = 0; world < world_count(); ++world) {
-    object.worlds[world].toObject()->setAttr(name, value.worlds[world]);
-  }
-  notes_.set_attribute(object.sample(), name, value.note);
 }
 
 void Recorder::run_call(const Node* node, Frame& frame) {
@@ -229,6 +209,13 @@ void Recorder::run_call(const Node* node, Frame& frame) {
     if (found != paths_.end()) {
       path = found->second;
       class_name = normalized_class(type->name()->qualifiedName());
+      called_classes_.insert(class_name);
+      if (watched_ && watched_->first == path && watched_->second == node->s(c10::attr::name)) {
+        throw Reached{{arguments.begin() + 1, arguments.end()}};
+      }
+      if (auto claimed = run_claimed(object, *function, arguments, path, class_name)) {
+        return set(node->output(), std::move(*claimed), frame);
+      }
     }
   }
   set(node->output(), run_function(*function, std::move(arguments), path, class_name), frame);
@@ -262,14 +249,14 @@ bool Recorder::decide(const Slot& condition, const Node* node, const char* what)
       diagnostics_.warning(
           "T2N-R011", "a check of the inputs' values is not part of the export: its other side only raises", here());
     } else {
-      refuse("T2N-R005", std::string(what) + " depends on the values of an input",
-             "say it with torch.where, or export the model once for each case", node->kind().toQualString());
+      refuse_data_flow(node, condition, what, "");
     }
   }
   return taken;
 }
 
 void Recorder::run_if(const Node* node, Frame& frame) {
+  if (run_data_if(node, frame, get(node->input(0), frame))) return;
   bool taken = decide(get(node->input(0), frame), node, "the branch that is taken here");
   const Block* block = node->blocks().at(taken ? 0 : 1);
   run_block(block, frame);
@@ -284,6 +271,7 @@ void Recorder::run_loop(const Node* node, Frame& frame) {
   Slot trips = get(node->input(0), frame), condition = get(node->input(1), frame);
   std::vector<Slot> carried;
   for (std::size_t i = 2; i < node->inputs().size(); ++i) carried.push_back(get(node->input(i), frame));
+  if (trips.note.kind == Note::Kind::kData) return run_data_loop(node, frame, trips, condition, carried, 0);
   std::int64_t count = trips.sample().toInt();
   for (const c10::IValue& world : trips.worlds) {
     if (world.toInt() != count) return run_scan_loop(node, frame, trips, carried);
@@ -292,14 +280,14 @@ void Recorder::run_loop(const Node* node, Frame& frame) {
     constrain(comparison_note(trips.note.ratio, "==", {nnef::Dim(count), 1}), true,
               "the number of rounds of this loop");
   }
-  if (trips.note.kind == Note::Kind::kData) {
-    refuse("T2N-R005", "the number of rounds of this loop depends on the values of an input",
-           "give the loop a fixed number of rounds");
-  }
   if (trips.note.kind == Note::Kind::kUnexplained) {
     refuse("T2N-R006", "the number of rounds of this loop depends on a dynamic size", "make that axis static");
   }
-  for (std::int64_t round = 0; round < count && decide(condition, node, "whether this loop goes on"); ++round) {
+  for (std::int64_t round = 0; round < count; ++round) {
+    if (condition.note.kind == Note::Kind::kData) {
+      return run_data_loop(node, frame, trips, condition, carried, round);
+    }
+    if (!decide(condition, node, "whether this loop goes on")) break;
     set(body->inputs().at(0), {std::vector<c10::IValue>(world_count(), c10::IValue(round)), {}}, frame);
     for (std::size_t i = 0; i < carried.size(); ++i) set(body->inputs().at(i + 1), carried[i], frame);
     run_block(body, frame);
@@ -355,6 +343,12 @@ const Location& Recorder::here() {
     if (lines.size() > 1) break;  // a trace's record holds the whole stack
   }
   return place;
+}
+
+std::string Recorder::place() {
+  const Location& where = here();
+  if (where.stack.empty()) return where.to_string();
+  return where.stack.front().file + ":" + std::to_string(where.stack.front().line);
 }
 
 void Recorder::refuse(const std::string& code, const std::string& text, const std::string& hint,

@@ -12,6 +12,7 @@ struct Model::Impl {
   std::filesystem::path path;  // empty for a module in memory
   torch::jit::Module module;
   std::optional<std::vector<c10::IValue>> inputs;  // given with the module
+  std::string inputs_from;                         // where those are from, "" for given with the module
   std::optional<std::vector<c10::IValue>> traced;  // sizes and dtypes of the tensors that it was traced with; no values
   std::string npz;                                 // the archive's extra file inputs.npz, "" for none
 };

@@ -117,6 +117,14 @@ const char* tensor_operator(const std::string& name) {
   return found == kNames.end() ? nullptr : found->second;
 }
 
+// `x and False` and `x or True` are known whatever x is.
+bool is_decided(const std::string& op, const std::vector<Slot>& inputs) {
+  if (op != "aten::__and__" && op != "aten::__or__") return false;
+  return std::any_of(inputs.begin(), inputs.end(), [&](const Slot& input) {
+    return !input.note && input.sample().isBool() && input.sample().toBool() == (op == "aten::__or__");
+  });
+}
+
 TapeValueInfo number_info(ScalarType type) {
   TapeValueInfo info;
   info.type = type;
@@ -229,7 +237,7 @@ bool Recorder::run_item(const Node* node, Frame& frame, const c10::FunctionSchem
     bool constant = ratio.denominator == 1 && ratio.numerator.is_constant();
     if (constant) result.note = {};
   } else if (Cells::live(*cell)) {
-    result = item_slot(inputs[0], std::move(result.worlds), "a number read by " + schema.name());
+    result = item_slot(inputs[0], std::move(result.worlds), "a number read by " + schema.name() + " at " + place());
   }
   set_results(node, std::move(results), frame);
   return true;
@@ -305,8 +313,9 @@ Note Recorder::number_note(const c10::FunctionSchema& schema, const std::vector<
 }
 
 Note Recorder::data_note(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs, const Slot& result) {
-  Note unknown = Note::data({}, "a number computed by " + schema.name());
-  if (!is_number(result.sample()) || result.sample().isBool()) return unknown;
+  Note unknown = Note::data({}, "a number computed by " + schema.name() + " at " + place());
+  if (!is_number(result.sample())) return unknown;
+  if (is_decided(schema.name(), inputs)) return {};
   std::vector<TapeValue> values;
   for (const Slot& input : inputs) {
     const Note& note = input.note;
@@ -316,6 +325,7 @@ Note Recorder::data_note(const c10::FunctionSchema& schema, const std::vector<Sl
     values.push_back(number_value(input.sample(), note));
   }
   TapeValueInfo info = number_info(number_type(result.sample()));
+  if (result.sample().isBool()) return Note::data(truth_value(schema.name(), values, info), unknown.text);
   if (const char* op = tensor_operator(schema.name()); op && values.size() == 2) {
     bool no_overload = std::string(op) == "aten::minimum" || std::string(op) == "aten::maximum" ||
                        std::string(op) == "aten::floor_divide";
@@ -335,6 +345,27 @@ Note Recorder::data_note(const c10::FunctionSchema& schema, const std::vector<Sl
   return unknown;
 }
 
+// Comparisons of numbers, and, or, not; no value for any other operator.
+TapeValue Recorder::truth_value(const std::string& op, const std::vector<TapeValue>& values, TapeValueInfo info) {
+  static const std::map<std::string, std::string> kLogical = {
+      {"aten::__and__", "aten::logical_and"}, {"aten::__or__", "aten::logical_or"}, {"aten::__xor__", "aten::logical_xor"}};
+  info.is_number = false;
+  auto both = [&](const std::string& name, const std::string& overload, TapeValue other) {
+    return tape_.call1(name, overload, {{"self", {values[0]}}, {"other", {other}}}, info, here());
+  };
+  if (comparison(op) && values.size() == 2) return both(op, "Tensor", values[1]);
+  if (auto found = kLogical.find(op); found != kLogical.end() && values.size() == 2) {
+    return both(found->second, "", values[1]);
+  }
+  if (op == "aten::__not__" && values.size() == 1) {
+    return tape_.call1("aten::logical_not", "", {{"self", {values[0]}}}, info, here());
+  }
+  if (op == "aten::Bool" && values.size() == 1) {
+    return tape_.call1("aten::to", "dtype", {{"self", {values[0]}}, {"dtype", {std::string("bool")}}}, info, here());
+  }
+  return {};
+}
+
 void Recorder::output(const std::string& name, const Slot& slot) {
   const c10::IValue& value = slot.sample();
   if (value.isTensor()) {
@@ -342,7 +373,7 @@ void Recorder::output(const std::string& name, const Slot& slot) {
     return;
   }
   if (slot.note.kind == Note::Kind::kUnexplained || (slot.note.kind == Note::Kind::kData && !slot.note.scalar) ||
-      (value.isBool() && slot.note)) {
+      (value.isBool() && slot.note.kind == Note::Kind::kSizes)) {
     throw Unsupported("forward returns a number that depends on its inputs in a way that is not followed (" +
                       slot.note.text + ")");
   }
@@ -366,7 +397,7 @@ bool Recorder::run_number_to_tensor(const Node* node, Frame& frame, const c10::F
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (!is_number(items[i])) return false;
     known = known && notes[i].kind != Note::Kind::kUnexplained &&
-            (notes[i].kind != Note::Kind::kData || notes[i].scalar) && !(items[i].isBool() && notes[i]);
+            (notes[i].kind != Note::Kind::kData || notes[i].scalar) && !(items[i].isBool() && notes[i].kind == Note::Kind::kSizes);
     auto ratio = contents_of({{items[i]}, notes[i]});
     if (ratio) ratios.push_back(ratio->front());
     sizes = sizes && ratio;

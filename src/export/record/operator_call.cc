@@ -89,10 +89,15 @@ void Recorder::run_operator(const Node* node, Frame& frame) {
   }
   if (schema->name() == "prim::RaiseException") {
     std::string text = inputs.at(0).sample().isString() ? inputs[0].sample().toStringRef() : "an exception";
+    if (region_ && !region_->is_taken) {
+      throw Unsupported("an exception is raised in " + region_->what + ", which the sample does not take: " + text,
+                        "raise it in a branch of its own, which does nothing else");
+    }
     refuse("T2N-R001", "the model raises on the sample inputs: " + text,
            "give inputs that the model accepts (--inputs)");
     throw RecordingStopped(text);
   }
+  if (region_) refuse_in_region(*schema, inputs);
   for (std::size_t i = 0; i < schema->arguments().size(); ++i) {
     const c10::Argument& formal = schema->arguments()[i];
     if (!formal.alias_info() || !formal.alias_info()->isWrite()) continue;
@@ -146,6 +151,10 @@ std::vector<Slot> Recorder::execute(const Node* node, const c10::FunctionSchema&
       call_with_wide_fallback(node->getOperation(), stack);
     } catch (const std::exception& error) {
       std::string text = message_of(error);
+      if (region_ && !region_->is_taken) {
+        throw Unsupported(schema.name() + " fails in " + region_->what + ", which the sample does not take: " + text,
+                          "give inputs that take it, or make it work at all inputs");
+      }
       if (world > 0 || !first_is_sample_) throw WorldFailed(schema.name() + " fails: " + text, here(), "T2N-R002");
       refuse("T2N-R001", "the model itself fails on the sample inputs: " + text, "check the inputs' shapes and dtypes",
              schema.name());
@@ -244,7 +253,8 @@ void Recorder::run_tensor_operator(const Node* node, Frame& frame, const c10::Fu
   if (schema.name().find("empty") != std::string::npos) clear(results);
   if (recorded && run_contents(schema, inputs, results)) return set_results(node, std::move(results), frame);
   std::int64_t result_bytes = bytes_of(results);
-  if (!recorded && result_bytes > kLargestFold && result_bytes > bytes_of(inputs))
+  const bool only_executes = tape_.tape().inputs.empty();
+  if (!recorded && !only_executes && result_bytes > kLargestFold && result_bytes > bytes_of(inputs))
     recorded = !share_memory(results, inputs);
   std::size_t calls = tape_.tape().calls.size();
   record_results(schema, inputs, results, recorded);

@@ -3,12 +3,15 @@
 #include "export/record/record.h"
 
 #include <algorithm>
+#include <set>
 
 #include "export/record/dynamic_axes.h"
 #include "export/record/model.h"
+#include "export/record/model_part.h"
 #include "export/record/recorder.h"
 #include "export/record/sample_inputs.h"
 #include "export/record/smallest_sizes.h"
+#include "export/record/state.h"
 #include "export/record/torch_types.h"
 #include "nnef/builder.h"
 
@@ -22,16 +25,30 @@ using nnef::Bindings;
 }
 
 struct Plan {
+  const Tables* tables = nullptr;
+  StatePlan state;
   SampleInputs samples;
   std::vector<at::Tensor> leaves;
   std::vector<DynamicInput> inputs;  // one a leaf
   DynamicAxes axes;
 };
 
-Plan make_plan(const Model::Impl& model, const ExportOptions& options) {
+// Inputs of states do not take the name of another input.
+void make_unique(Plan& plan) {
+  std::set<std::string> taken;
+  for (const DynamicInput& input : plan.inputs) taken.insert(input.name);
+  for (StateTensor& state : plan.state.tensors) {
+    while (taken.count(state.input) > 0) state.input += "_state";
+    state.output = state.input + "_next";
+    taken.insert(state.input);
+  }
+}
+
+Plan make_plan(const Model::Impl& model, const Tables& tables, const ExportOptions& options) {
   Plan plan;
+  plan.tables = &tables;
   plan.samples = sample_inputs(model, options);
-  std::vector<NamedLeaf> leaves = tensor_leaves(plan.samples.arguments, model.module);
+  std::vector<NamedLeaf> leaves = tensor_leaves(plan.samples.arguments, model.module.get_method(options.method));
   if (!options.input_names.empty() && options.input_names.size() != leaves.size()) {
     usage("--input-names gives " + std::to_string(options.input_names.size()) + " names, but the model takes " +
           std::to_string(leaves.size()) + (leaves.size() == 1 ? " tensor" : " tensors"));
@@ -43,6 +60,10 @@ Plan make_plan(const Model::Impl& model, const ExportOptions& options) {
     plan.inputs.push_back({name, sizes, nnef::make_shape(sizes)});
   }
   plan.axes = resolve_dynamic_axes(options, plan.inputs);
+  if (options.state_io) {
+    plan.state = find_state(model, options, plan.samples.arguments);
+    make_unique(plan);
+  }
   return plan;
 }
 
@@ -82,7 +103,7 @@ void flatten(const Slot& slot, const ContainerNotes& notes, std::vector<Slot>& f
       flatten(item, notes, flat, nones);
     }
   } else {
-    throw Unsupported("forward returns a " + value.tagKind() + ", which is no tensor");
+    throw Unsupported("the result holds a " + value.tagKind() + ", which is no tensor");
   }
 }
 
@@ -118,6 +139,54 @@ nnef::NamedTensor named(const std::string& name, const at::Tensor& tensor) {
   return {name, make_constant(tensor.is_contiguous() ? tensor : tensor.contiguous())};
 }
 
+void add_state_inputs(const Plan& plan, Recorder& recorder, Recording& recording) {
+  std::vector<std::vector<at::Tensor>> worlds(recording.runs.size());
+  for (const StateTensor& state : plan.state.tensors) {
+    std::vector<at::Tensor> versions;
+    for (std::size_t world = 0; world < worlds.size(); ++world) {
+      recording.runs[world].inputs.push_back(named(state.input, state.sample));
+      versions.push_back(state.sample.clone());
+      worlds[world].push_back(versions.back());
+    }
+    recorder.input(state.input, versions, nnef::make_shape(state.sample.sizes().vec()));
+  }
+  for (const std::vector<at::Tensor>& tensors : worlds) {
+    for (auto& [path, value] : with_state(plan.state, tensors)) recorder.attributes()[path].worlds.push_back(value);
+  }
+}
+
+// What the attributes are in the end: more outputs, each under the name of its state.
+void add_state_outputs(const Plan& plan, Recorder& recorder, std::vector<std::string>& names, std::vector<Slot>& flat) {
+  std::size_t next = 0;
+  for (const auto& [path, value] : plan.state.attributes) {
+    const Slot& after = recorder.attributes().at(path);
+    std::vector<std::vector<at::Tensor>> worlds;
+    for (const c10::IValue& world : after.worlds) worlds.push_back(tensors_in(world));
+    for (std::size_t i = 0; i < tensors_in(value).size(); ++i) {
+      Slot slot;
+      for (const auto& world : worlds) slot.worlds.emplace_back(world.at(i));
+      const StateTensor& state = plan.state.tensors.at(next++);
+      if (slot.sample().toTensor().sizes() != state.sample.sizes()) {
+        throw Unsupported("the state " + path + " changes its shape", "keep its shape from call to call");
+      }
+      names.push_back(state.output);
+      flat.push_back(std::move(slot));
+    }
+  }
+}
+
+// A lowering of a module that is not there is a mistake, most likely in its name.
+void say_what_claims_nothing(const Tables& tables, const Recorder& recorder, Diagnostics& diagnostics) {
+  std::string classes;
+  for (const std::string& name : recorder.called_classes()) classes += (classes.empty() ? "" : ", ") + name;
+  std::set<std::string> said;
+  for (const Lowering* claim : tables.claims()) {
+    if (recorder.claimed().count(claim->name) > 0 || !said.insert(claim->name).second) continue;
+    diagnostics.warning("T2N-P004", claim->name + " of " + claim->origin + " claims no module of the model", {},
+                        classes.empty() ? "the model calls no modules" : "the classes of the modules that are called: " + classes);
+  }
+}
+
 // Executes the model in all `worlds` and records it.
 Recording execute(const Model::Impl& model, const ExportOptions& options, const Plan& plan,
                   const std::vector<Bindings>& worlds, Diagnostics& diagnostics) {
@@ -125,8 +194,12 @@ Recording execute(const Model::Impl& model, const ExportOptions& options, const 
   recording.inputs_from = plan.samples.from;
   recording.tape.symbols = plan.axes.symbols;
   recording.tape.worlds = worlds;
+  RecorderOptions recorder_options;
+  recorder_options.tables = plan.tables;
+  recorder_options.max_iterations = options.max_iterations;
+  recorder_options.follows_state = options.state_io;
   Recorder recorder(recording.tape, diagnostics, model.module,
-                    worlds.front() == plan.axes.sample || worlds.size() == 1);
+                    worlds.front() == plan.axes.sample || worlds.size() == 1, recorder_options);
   if (options.check != Check::kNone) recorder.take_fingerprints(recording.fingerprints);
   std::vector<std::vector<at::Tensor>> leaves(worlds.size());
   for (const Bindings& sizes : worlds) recording.runs.push_back({sizes, {}, {}});
@@ -147,7 +220,8 @@ Recording execute(const Model::Impl& model, const ExportOptions& options, const 
     for (std::size_t i = 0; i < values.size(); ++i) arguments[i].worlds.push_back(values[i]);
   }
   leaves.clear();
-  Slot result = recorder.run(model.module.get_method("forward").function(), std::move(arguments));
+  add_state_inputs(plan, recorder, recording);
+  Slot result = recorder.run(model.module.get_method(options.method).function(), std::move(arguments));
 
   std::vector<Slot> flat;
   int nones = 0;
@@ -156,14 +230,19 @@ Recording execute(const Model::Impl& model, const ExportOptions& options, const 
     diagnostics.note("T2N-R013", std::to_string(nones) + " of forward's results " + (nones == 1 ? "is" : "are") +
                                      " None and left out");
   }
-  if (flat.empty()) throw Unsupported("forward returns no tensor, so there is nothing to export");
+  if (flat.empty() && plan.state.tensors.empty()) {
+    throw Unsupported(options.method + " returns no tensor, so there is nothing to export");
+  }
   std::vector<std::string> names = output_names(options, plan.axes, flat.size());
+  add_state_outputs(plan, recorder, names, flat);
   for (std::size_t i = 0; i < flat.size(); ++i) {
     recorder.output(names[i], flat[i]);
     for (std::size_t world = 0; world < worlds.size(); ++world) {
       recording.runs[world].outputs.push_back(named(names[i], as_tensor(flat[i].worlds[world])));
     }
   }
+  for (const StateTensor& state : plan.state.tensors) recording.states.push_back(to_report(state));
+  say_what_claims_nothing(*plan.tables, recorder, diagnostics);
   recorder.finish();
   for (std::string& condition : smallest_sizes(recording.tape)) {
     auto& constraints = recording.tape.constraints;
@@ -190,6 +269,10 @@ Recording execute_or_stop(const Model::Impl& model, const ExportOptions& options
     throw stopped(diagnostics);
   } catch (const Unsupported& error) {
     diagnostics.error("T2N-R009", error.what(), {}, error.hint());
+    throw stopped(diagnostics);
+  } catch (const AttributeWritten& written) {
+    diagnostics.error("T2N-R015", std::string(written.what()) + " at some sizes or values, but not on the sample inputs", {},
+                      "give sample inputs with which it is written");
     throw stopped(diagnostics);
   }
 }
@@ -324,12 +407,13 @@ Recording record_dynamic(const Model::Impl& model, const ExportOptions& options,
 
 }  // namespace
 
-Recording record(const Model& model, const ExportOptions& options, Diagnostics& diagnostics) {
+Recording record(const Model& model, const Tables& tables, const ExportOptions& options, Diagnostics& diagnostics) {
   c10::InferenceMode guard;
   at::manual_seed(options.seed);
-  Plan plan = make_plan(model.impl(), options);
-  if (plan.axes.symbols.empty()) return execute_or_stop(model.impl(), options, plan, {Bindings{}}, diagnostics);
-  return record_dynamic(model.impl(), options, plan, diagnostics);
+  const Model::Impl exported = options.module_path.empty() ? model.impl() : model_part(model.impl(), options);
+  Plan plan = make_plan(exported, tables, options);
+  if (plan.axes.symbols.empty()) return execute_or_stop(exported, options, plan, {Bindings{}}, diagnostics);
+  return record_dynamic(exported, options, plan, diagnostics);
 }
 
 }  // namespace torch2nnef

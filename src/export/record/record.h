@@ -9,6 +9,7 @@
 #include "export/diagnostics.h"
 #include "export/export.h"
 #include "export/fingerprint.h"
+#include "export/ops/lowering.h"
 #include "export/tape.h"
 #include "nnef/io.h"
 
@@ -44,12 +45,14 @@ struct Recording {
   // taken. Empty with --check=none.
   std::vector<std::vector<std::vector<Fingerprint>>> fingerprints;
   std::string inputs_from;  // a sentence
+  std::vector<StateReport> states;
 };
 
 // Executes forward on sample inputs: the user's (options), else those that the archive or a file beside it carries;
 // with dynamic axes at other sizes too. Throws ExportError; notes, warnings and errors that did not stop the recording
 // go to `diagnostics`.
-Recording record(const Model& model, const ExportOptions& options, Diagnostics& diagnostics);
+// Modules that a lowering of `tables` claims are one call.
+Recording record(const Model& model, const Tables& tables, const ExportOptions& options, Diagnostics& diagnostics);
 
 std::string torch_version();
 

@@ -6,6 +6,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -15,6 +16,7 @@
 
 #include "export/diagnostics.h"
 #include "export/fingerprint.h"
+#include "export/ops/lowering.h"
 #include "export/record/cells.h"
 #include "export/record/region.h"
 #include "export/record/slot.h"
@@ -43,10 +45,25 @@ class RecordingStopped : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// Attributes of the model by path ("encoder.cache"), as they are at some moment.
+using Attributes = std::map<std::string, Slot>;
+
+// What a module of the model is called with, when Recorder::watch() waits for it.
+struct Reached {
+  std::vector<Slot> arguments;  // without self
+};
+
+struct RecorderOptions {
+  const Tables* tables = &builtin_tables();  // lowerings of whole modules
+  std::int64_t max_iterations = 0;           // of loops that end when the data says so
+  bool follows_state = false;                // attributes may change: see Recorder::attributes()
+};
+
 class Recorder {
  public:
   // The tape's symbols and worlds are set; `root` is in eval mode. `first_is_sample`: world 0 has the user's inputs.
-  Recorder(Tape& tape, Diagnostics& diagnostics, const torch::jit::Module& root, bool first_is_sample);
+  Recorder(Tape& tape, Diagnostics& diagnostics, const torch::jit::Module& root, bool first_is_sample,
+           RecorderOptions options = {});
 
   // Declares an input of the Tape, one tensor a world.
   Slot input(const std::string& name, const std::vector<at::Tensor>& worlds, nnef::Shape shape);
@@ -61,7 +78,22 @@ class Recorder {
   }
   const ContainerNotes& notes() const { return notes_; }
 
+  // With follows_state: what attributes are, where that is not what the archive says; what the method sets is added. An
+  // attribute whose contents are written in place must be here before, else AttributeWritten is thrown.
+  Attributes& attributes() { return attributes_; }
+  // run() throws Reached when the module at that path is called with that method.
+  void watch(std::string path, std::string method) { watched_ = {std::move(path), std::move(method)}; }
+  // Names of lowerings that claimed a module, and the classes of the modules that were called.
+  const std::set<std::string>& claimed() const { return claimed_; }
+  const std::set<std::string>& called_classes() const { return called_classes_; }
+
  private:
+  // Code that the model may or may not execute, as the data says: what is older than it must not be changed by it.
+  struct DataRegion {
+    std::size_t first_value = 0;  // of the Tape
+    std::string what;             // "the branch at model.py:12"
+    bool is_taken = true;         // by the sample
+  };
   struct Frame {
     std::unordered_map<const torch::jit::Value*, Slot> values;
     std::string module_path, module_class;
@@ -92,6 +124,27 @@ class Recorder {
   void run_call(const Node* node, Frame& frame);
   void own(const c10::IValue& value, const std::string& label, const std::string& owner);
 
+  std::optional<Slot> run_claimed(const c10::IValue& object, const torch::jit::Function& function,
+                                  const std::vector<Slot>& arguments, const std::string& path,
+                                  const std::string& class_name);  // module_call.cc
+
+  // --- control flow that the data decides: data_branch.cc, data_loop.cc, merge.cc ---
+  bool run_data_if(const Node* node, Frame& frame, const Slot& condition);
+  std::vector<Slot> run_side(const Node* node, Frame& frame, std::size_t side, bool is_taken);
+  void run_data_loop(const Node* node, Frame& frame, const Slot& trips, Slot condition, std::vector<Slot> carried,
+                     std::int64_t round);
+  void refuse_data_flow(const Node* node, const Slot& condition, const std::string& what, const std::string& reason);
+  Slot more_rounds(const Slot& trips, std::int64_t round);
+  // `memory`: storages that were handed on so far; `first_value`: of the Tape, when the branch or loop began.
+  Slot merged(const Slot& condition, const Slot& yes, const Slot& no, std::set<const void*>& memory,
+              std::size_t first_value);
+  Slot merged_tensors(const Slot& condition, const Slot& yes, const Slot& no, std::set<const void*>& memory,
+                      std::size_t first_value);
+  Slot merged_numbers(const Slot& condition, const Slot& yes, const Slot& no);
+  Slot merged_items(const Slot& condition, const Slot& yes, const Slot& no, std::set<const void*>& memory,
+                    std::size_t first_value);
+  void refuse_in_region(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs);
+
   // --- loops over a dynamic axis: scan_loop.cc ---
   void run_scan_loop(const Node* node, Frame& frame, const Slot& trips, const std::vector<Slot>& carried);
   [[noreturn]] void no_scan(const std::string& reason);
@@ -108,6 +161,7 @@ class Recorder {
   void run_unpack(const Node* node, Frame& frame);
   void run_dict_construct(const Node* node, Frame& frame);
   void run_generic(const Node* node, Frame& frame, const c10::FunctionSchema& schema);
+  void refuse_write_to_attribute(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs);
   std::vector<Note> notes_of_generic(const std::string& op, const std::vector<Slot>& inputs);
 
   // --- operators: operator_call.cc, call_arguments.cc, call_results.cc ---
@@ -154,6 +208,7 @@ class Recorder {
                             const std::vector<Slot>& inputs);
   Note number_note(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs, const Slot& result);
   Note data_note(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs, const Slot& result);
+  TapeValue truth_value(const std::string& op, const std::vector<TapeValue>& values, TapeValueInfo info);
   TapeValue number_value(const c10::IValue& value, const Note& note);
   Slot item_slot(const Slot& tensor, std::vector<c10::IValue> worlds, const std::string& what);
   std::optional<std::vector<Ratio>> contents_of(const Slot& slot);
@@ -176,6 +231,7 @@ class Recorder {
   std::size_t world_count() { return tape_.tape().worlds.size(); }
   const std::vector<nnef::Bindings>& worlds() { return tape_.tape().worlds; }
   const Location& here();
+  std::string place();  // of here(): "model.py:12"
   void refuse(const std::string& code, const std::string& text, const std::string& hint = "",
               const std::string& op = "");
   // Notes a condition that the recording relies on; refused when it must hold and sizes within the bounds break it.
@@ -195,12 +251,21 @@ class Recorder {
   std::unordered_map<const void*, at::Tensor> numbers_;     // see mark_number
   std::set<const torch::jit::Graph*> analysed_;
   std::unordered_map<const void*, FilledList> filled_;
+  RecorderOptions options_;
+  Attributes attributes_;
+  std::unordered_map<const void*, std::string> shared_attributes_;  // tensors of attributes_ by those of the archive
+  std::unordered_map<const void*, std::string> owned_containers_;   // lists and dicts of attributes
+  std::optional<std::pair<std::string, std::string>> watched_;
+  std::set<std::string> claimed_, called_classes_;
+  std::optional<DataRegion> region_;   // innermost
   std::size_t round_first_value_ = 0;  // while one round of such a loop is recorded: Tape values from there on are its
   std::set<std::pair<std::string, std::string>> refused_;  // text and place
   const Frame* frame_ = nullptr;                           // innermost
   std::map<std::pair<const Node*, std::string>, Location> locations_;
 };
 
+// A list or tuple of the same type with other items.
+c10::IValue container_like(const c10::IValue& container, std::vector<c10::IValue> items);
 // The items of a type's flattened tensors in a slot, world by world.
 std::vector<at::Tensor> tensors_in(const c10::IValue& value);
 

@@ -14,8 +14,8 @@
 namespace torch2nnef {
 namespace {
 
-std::vector<c10::Argument> forward_arguments(const torch::jit::Module& module) {
-  const auto& all = module.get_method("forward").function().getSchema().arguments();
+std::vector<c10::Argument> formal_arguments(const torch::jit::Method& method) {
+  const auto& all = method.function().getSchema().arguments();
   return {all.begin() + 1, all.end()};
 }
 
@@ -23,21 +23,21 @@ std::vector<c10::Argument> forward_arguments(const torch::jit::Module& module) {
   throw ExportError(ExportError::Kind::kUsage, {Severity::kError, "T2N-M005", "", {}, text, hint});
 }
 
-std::string describe(const torch::jit::Module& module) {
+std::string describe(const torch::jit::Method& method) {
   std::string text;
-  for (const c10::Argument& argument : forward_arguments(module)) {
+  for (const c10::Argument& argument : formal_arguments(method)) {
     text += (text.empty() ? "" : ", ") + argument.name() + ": " + argument.type()->annotation_str();
   }
-  return "forward(" + text + ")";
+  return method.name() + "(" + text + ")";
 }
 
-[[noreturn]] void no_inputs(const Model::Impl& model) {
+[[noreturn]] void no_inputs(const Model::Impl& model, const torch::jit::Method& method) {
   std::string command;
-  for (const c10::Argument& argument : forward_arguments(model.module)) {
+  for (const c10::Argument& argument : formal_arguments(method)) {
     if (argument.default_value()) continue;
     command += " --input " + argument.name() + ":f32:1,3,224,224";
   }
-  fail("the model needs sample inputs: " + describe(model.module) + " says no sizes",
+  fail("the model needs sample inputs: " + describe(method) + " says no sizes",
        "give them, for example: torch2nnef " + model.path.filename().string() + command +
            " (your sizes), or --inputs FILE.npz");
 }
@@ -152,19 +152,19 @@ class Tensors {
 
 class Assembler {
  public:
-  Assembler(const torch::jit::Module& module, Tensors tensors, const std::vector<std::string>& extra)
-      : module_(module), tensors_(std::move(tensors)), extra_(extra) {
-    for (const c10::Argument& argument : forward_arguments(module)) reserved_.insert(argument.name());
+  Assembler(const torch::jit::Method& method, Tensors tensors, const std::vector<std::string>& extra)
+      : method_(method), tensors_(std::move(tensors)), extra_(extra) {
+    for (const c10::Argument& argument : formal_arguments(method)) reserved_.insert(argument.name());
   }
 
   std::vector<c10::IValue> run() {
     std::vector<c10::IValue> result;
-    for (const c10::Argument& argument : forward_arguments(module_)) result.push_back(value(argument));
+    for (const c10::Argument& argument : formal_arguments(method_)) result.push_back(value(argument));
     if (!tensors_.first_left().empty()) {
-      fail("there is no argument of " + describe(module_) + " for the input '" + tensors_.first_left() + "'");
+      fail("there is no argument of " + describe(method_) + " for the input '" + tensors_.first_left() + "'");
     }
     if (extra_used_ < extra_.size()) {
-      fail("there is no argument of " + describe(module_) + " for --arg " + extra_[extra_used_]);
+      fail("there is no argument of " + describe(method_) + " for --arg " + extra_[extra_used_]);
     }
     return result;
   }
@@ -178,8 +178,8 @@ class Assembler {
     if (argument.default_value()) return *argument.default_value();
     if (argument.type()->kind() == c10::TypeKind::OptionalType) return {};
     if (holds_tensors(argument.type()))
-      fail("there is no input for the argument '" + argument.name() + "' of " + describe(module_));
-    fail("the argument '" + argument.name() + "' of " + describe(module_) + " needs a value",
+      fail("there is no input for the argument '" + argument.name() + "' of " + describe(method_));
+    fail("the argument '" + argument.name() + "' of " + describe(method_) + " needs a value",
          "give it with --arg VALUE");
   }
 
@@ -213,7 +213,7 @@ class Assembler {
     if (list.empty()) {
       std::size_t behind = 0;
       bool after = false;
-      for (const c10::Argument& argument : forward_arguments(module_)) {
+      for (const c10::Argument& argument : formal_arguments(method_)) {
         if (after && holds_tensors(argument.type()) && !argument.default_value()) ++behind;
         after = after || argument.name() == name;
       }
@@ -241,8 +241,8 @@ class Assembler {
   }
 
   std::vector<std::string> keys_read(const std::string& argument) const {
-    auto graph = torch::jit::toGraphFunction(module_.get_method("forward").function()).graph();
-    std::vector<c10::Argument> formals = forward_arguments(module_);
+    auto graph = torch::jit::toGraphFunction(method_.function()).graph();
+    std::vector<c10::Argument> formals = formal_arguments(method_);
     std::vector<std::string> keys;
     for (std::size_t i = 0; i < formals.size(); ++i) {
       if (formals[i].name() != argument) continue;
@@ -256,7 +256,7 @@ class Assembler {
     return keys;
   }
 
-  const torch::jit::Module& module_;
+  const torch::jit::Method& method_;
   Tensors tensors_;
   const std::vector<std::string>& extra_;
   std::size_t extra_used_ = 0;
@@ -333,28 +333,28 @@ c10::IValue replaced(const c10::IValue& value, const std::vector<at::Tensor>& le
 }
 
 // --input takes the name of an argument, with a place behind it for tuples, lists and dicts, or input_N.
-void check_name(const std::string& name, const torch::jit::Module& module) {
+void check_name(const std::string& name, const torch::jit::Method& method) {
   static const std::regex kNumbered("input_\\d+");
   if (name.empty() || std::regex_match(name, kNumbered)) return;
-  for (const c10::Argument& argument : forward_arguments(module)) {
+  for (const c10::Argument& argument : formal_arguments(method)) {
     if (name == argument.name() || name == nnef::make_identifier(argument.name())) return;
     if (argument.type()->kind() != c10::TypeKind::TensorType && name.rfind(argument.name() + "_", 0) == 0) return;
     if (argument.type()->kind() == c10::TypeKind::DictType) return;
   }
-  fail("--input " + name + ": there is no such argument of " + describe(module));
+  fail("--input " + name + ": there is no such argument of " + describe(method));
 }
 
 SampleInputs from_file(const Model::Impl& model, const ExportOptions& options, const std::filesystem::path& path,
                        const std::string& from) {
   if (path.extension() == ".pt") return {pickled_arguments(path), from};
-  return {Assembler(model.module, Tensors(read_file(path)), options.extra_arguments).run(), from};
+  return {Assembler(model.module.get_method(options.method), Tensors(read_file(path)), options.extra_arguments).run(), from};
 }
 
 }  // namespace
 
-std::vector<NamedLeaf> tensor_leaves(const std::vector<c10::IValue>& arguments, const torch::jit::Module& module) {
+std::vector<NamedLeaf> tensor_leaves(const std::vector<c10::IValue>& arguments, const torch::jit::Method& method) {
   std::vector<NamedLeaf> leaves;
-  std::vector<c10::Argument> formals = forward_arguments(module);
+  std::vector<c10::Argument> formals = formal_arguments(method);
   for (std::size_t i = 0; i < arguments.size(); ++i) add_leaves(arguments[i], formals.at(i).name(), leaves);
   return leaves;
 }
@@ -367,44 +367,49 @@ std::vector<c10::IValue> with_leaves(const std::vector<c10::IValue>& arguments, 
 }
 
 SampleInputs sample_inputs(const Model::Impl& model, const ExportOptions& options) {
-  if (!model.module.find_method("forward")) fail("the model has no method forward");
+  if (!model.module.find_method(options.method)) {
+    std::string names;
+    for (const torch::jit::Method& one : model.module.get_methods()) names += (names.empty() ? "" : ", ") + one.name();
+    fail("the model has no method " + options.method, "it has " + names + " (--method)");
+  }
+  const torch::jit::Method method = model.module.get_method(options.method);
   at::Generator generator = seeded_generator(options.seed);
-  if (model.inputs) return {*model.inputs, "given with the module"};
+  if (model.inputs) return {*model.inputs, model.inputs_from.empty() ? "given with the module" : model.inputs_from};
   if (!options.inputs_file.empty()) {
     return from_file(model, options, options.inputs_file, "read from " + options.inputs_file.filename().string());
   }
   if (!options.inputs.empty()) {
     std::vector<std::pair<std::string, at::Tensor>> tensors;
-    std::vector<c10::Argument> formals = forward_arguments(model.module);
+    std::vector<c10::Argument> formals = formal_arguments(method);
     for (const InputSpec& spec : options.inputs) {
-      check_name(spec.name, model.module);
+      check_name(spec.name, method);
       std::string name = !spec.name.empty()                ? spec.name
                          : tensors.size() < formals.size() ? formals[tensors.size()].name()
                                                            : "input";
       tensors.emplace_back(name, specified_values(spec, generator));
     }
-    return {Assembler(model.module, Tensors(std::move(tensors)), options.extra_arguments).run(),
+    return {Assembler(model.module.get_method(options.method), Tensors(std::move(tensors)), options.extra_arguments).run(),
             "made as --input says, seed " + std::to_string(options.seed)};
   }
   if (!model.npz.empty()) {
-    return {Assembler(model.module, Tensors(npz_in_memory(model.npz)), options.extra_arguments).run(),
+    return {Assembler(model.module.get_method(options.method), Tensors(npz_in_memory(model.npz)), options.extra_arguments).run(),
             "carried by the archive (inputs.npz)"};
   }
-  if (auto bundled = bundled_inputs(model.module)) return {*bundled, "carried by the archive (bundled inputs)"};
+  if (auto bundled = options.method == "forward" ? bundled_inputs(model.module) : std::nullopt) return {*bundled, "carried by the archive (bundled inputs)"};
   std::filesystem::path beside = model.path;
   beside.replace_extension(".inputs.npz");
   std::error_code error;
   if (!model.path.empty() && std::filesystem::is_regular_file(beside, error)) {
     return from_file(model, options, beside, "read from " + beside.filename().string() + ", beside the model");
   }
-  if (model.traced) {
+  if (model.traced && options.method == "forward") {
     std::vector<c10::IValue> arguments;
     for (const c10::IValue& value : *model.traced) arguments.push_back(filled(value, generator));
     return {std::move(arguments), "of the sizes that the model was traced with, values drawn with seed " +
                                       std::to_string(options.seed) + " (integers are 0 or 1)"};
   }
-  if (forward_arguments(model.module).empty()) return {{}, "none: forward takes no arguments"};
-  no_inputs(model);
+  if (formal_arguments(method).empty()) return {{}, "none: " + options.method + " takes no arguments"};
+  no_inputs(model, method);
 }
 
 }  // namespace torch2nnef

@@ -94,6 +94,15 @@ void write_symbols(JsonWriter& json, const ExportReport& report) {
   json.end_array();
 }
 
+void write_states(JsonWriter& json, const std::vector<StateReport>& states) {
+  json.key("states").begin_array();
+  for (const StateReport& state : states) {
+    json.begin_object().member("attribute", state.attribute).member("input", state.input);
+    json.member("output", state.output).member("initial", state.initial).end_object();
+  }
+  json.end_array();
+}
+
 void write_check(JsonWriter& json, const CheckReport& check) {
   json.key("check").begin_object().member("engine", check.engine).member("agrees", check.agrees());
   json.member("not_run_because", check.not_run_because).key("outputs").begin_array();
@@ -117,6 +126,7 @@ std::string json_report(const ExportReport& report) {
   json.member("inputs_from", report.inputs_from);
   write_tensors(json, "inputs", report.inputs);
   write_tensors(json, "outputs", report.outputs);
+  write_states(json, report.states);
   write_symbols(json, report);
   write_map(json, "operators", report.operators);
   write_check(json, report.check);

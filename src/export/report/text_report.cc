@@ -66,6 +66,17 @@ std::string symbols_text(const ExportReport& report) {
   return text;
 }
 
+std::string states_text(const std::vector<StateReport>& states) {
+  constexpr std::size_t kMostCharacters = 60;
+  std::string text;
+  for (const StateReport& state : states) {
+    std::string initial = state.initial.substr(0, kMostCharacters);
+    if (initial.size() < state.initial.size()) initial += "...";
+    text += row("state", fmt::format("{} to {}, in the beginning {}", state.input, state.output, initial));
+  }
+  return text;
+}
+
 std::string operators_text(const std::map<std::string, int>& operators) {
   std::vector<std::pair<int, std::string>> sorted;
   for (const auto& [name, count] : operators) sorted.emplace_back(-count, name);
@@ -189,7 +200,8 @@ std::string text_report(const ExportReport& report) {
       fmt::format("{}: {}, {} in {}, {} from {}\n", report.output.string(), text_size(report.archive_bytes),
                   text_size(report.tensor_bytes), counted(report.tensors, "tensor"),
                   counted(report.operations, "operation"), counted(report.calls, "call"));
-  text += tensors_text("input", report.inputs) + tensors_text("output", report.outputs) + symbols_text(report);
+  text += tensors_text("input", report.inputs) + tensors_text("output", report.outputs) + states_text(report.states) +
+          symbols_text(report);
   if (!report.inputs_from.empty()) text += row("samples", report.inputs_from);
   return text + operators_text(report.operators) + check_text(report.check);
 }

@@ -1,0 +1,12 @@
+// The call that a plugin's function sees.
+#pragma once
+
+#include "export/modules/extractor.h"
+#include "export/ops/lowering.h"
+
+namespace torch2nnef {
+
+// Runs a plugin's function on a call.
+void lower_by_plugin(Call& call, extractor::Function function);
+
+}  // namespace torch2nnef
