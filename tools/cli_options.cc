@@ -96,12 +96,16 @@ const std::vector<Group>& groups() {
       {"tolerance", 0, "LEVEL", false, [](Line& line, Text v) { line.options.tolerance = tolerance_level(v); },
        "exact, close, approximate (default), very, super or ultra"},
       {"debug-bundle", 0, "PLACE", false, [](Line& line, Text v) { line.options.debug_bundle = file_to_write(v, {}); },
-       "where a failed check leaves what is needed to repeat it:\na folder or FILE.tgz"}}},
+       "where a failed check leaves what is needed to repeat it:\na folder or FILE.tgz"},
+      {"rerun-bundle", 0, "BUNDLE", false, [](Line& line, Text v) {
+         line.action = Line::Action::kRerun;
+         line.bundle = existing(v);
+       }, "say whether what a debug bundle shows still happens\n(exit status 3 if so)"}}},
     {"Report", {
       {"report", 0, "FILE", false, [](Line& line, Text v) {
-         if (v.ends_with(".html")) throw UsageError("a report as HTML is not there yet; accepted: FILE.json, FILE.txt");
-         line.report = file_to_write(v, {".json", ".txt"});
-       }, "write the report to FILE.json or FILE.txt as well"},
+         line.report = file_to_write(v, {".html", ".json", ".txt"});
+         line.options.model_tree = line.options.call_errors = line.report.extension() == ".html";
+       }, "write the report to FILE.json, FILE.txt or FILE.html as well;\nthe page shows every call of the model"},
       {"json", 0, "", false, [](Line& line, Text) { line.json = true; }, "print the report as JSON"},
       {"dump-after", 0, "STEP", false, [](Line& line, Text v) { line.options.dump_after = step_name(v); },
        "print what a step made: record, lower or simplify"},
@@ -121,9 +125,6 @@ const std::vector<Group>& groups() {
 }
 // clang-format on
 
-// Names that are kept for what is not there yet.
-const std::set<std::string> kLater = {"rerun-bundle"};
-
 const Flag* find_flag(const std::function<bool(const Flag&)>& matches) {
   for (const Group& group : groups()) {
     for (const Flag& flag : group.flags) {
@@ -137,7 +138,6 @@ const Flag* find_flag(const std::function<bool(const Flag&)>& matches) {
 [[noreturn]] void unknown_flag(std::string written) {
   written = written.substr(0, written.find('='));
   const std::string name = written.substr(std::min(written.find_first_not_of('-'), written.size()));
-  if (kLater.count(name) > 0) throw UsageError(fmt::format("--{} is not there yet", name));
   std::vector<std::string> names;
   for (const Group& group : groups()) {
     for (const Flag& flag : group.flags) names.emplace_back(flag.name);
@@ -263,12 +263,13 @@ void check_together(const CommandLine& line, const std::set<std::string>& given)
   if (line.action != CommandLine::Action::kExport) {
     const std::string_view name = line.action == CommandLine::Action::kListOps   ? "list-ops"
                                   : line.action == CommandLine::Action::kExplain ? "explain"
+                                  : line.action == CommandLine::Action::kRerun   ? "rerun-bundle"
                                                                                  : "version";
+    const bool asks_engine = line.action == CommandLine::Action::kVersion || line.action == CommandLine::Action::kRerun;
     for (const std::string& flag : given) {
       const bool is_table = flag == "fragments" || flag == "plugin";
-      if (flag != name && !(name == "version" ? flag == "tract" : is_table)) {
-        refuse(flag, fmt::format("with --{}", name), "it only prints and exports nothing");
-      }
+      if (flag == name || (asks_engine ? flag == "tract" : is_table)) continue;
+      refuse(flag, fmt::format("with --{}", name), "it only prints and exports nothing");
     }
     if (!line.model.empty()) throw UsageError(fmt::format("--{} takes no MODEL", name));
     return;

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <exception>
 #include <fstream>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -21,8 +22,10 @@
 #include "cli_progress.h"
 #include "export/export.h"
 #include "export/modules/user_tables.h"
+#include "export/report/html_page.h"
 #include "export/report/json_report.h"
 #include "export/report/text_report.h"
+#include "export/verify/rerun.h"
 
 namespace torch2nnef::cli {
 namespace {
@@ -57,16 +60,25 @@ void say_exported(const CommandLine& line, const ExportReport& report) {
   const std::string notes = text_diagnostics(report.diagnostics);
   const std::string text = (line.options.dry_run ? "dry run, nothing is written: " : "") + text_report(report);
   if (!line.report.empty()) {
-    write_file(line.report, line.report.extension() == ".json" ? json_report(report) : text + notes);
+    const std::string kind = line.report.extension().string();
+    write_file(line.report, kind == ".json"   ? json_report(report)
+                            : kind == ".html" ? html_report(report, line.model.filename().string())
+                                              : text + notes);
   }
   if (line.json) return print(json_report(report));
   if (!line.quiet) fmt::print(stderr, "{}", notes);
   print(report.dump + (line.quiet ? "" : text));
 }
 
-void say_failed(const CommandLine& line, const ExportError& error) {
+// `known` is null when the model was not loaded.
+void say_failed(const CommandLine& line, const ExportError& error, const ExportReport* known) {
   const std::string text = text_report(error, line.model.string());
-  if (!line.report.empty()) write_file(line.report, line.report.extension() == ".json" ? json_report(error) : text);
+  if (!line.report.empty()) {
+    const std::string kind = line.report.extension().string();
+    write_file(line.report, kind == ".json"   ? json_report(error)
+                            : kind == ".html" ? html_report(error, known, line.model.filename().string())
+                                              : text);
+  }
   fmt::print(stderr, "torch2nnef: {}", text);
   if (line.json) print(json_report(error));
 }
@@ -74,6 +86,8 @@ void say_failed(const CommandLine& line, const ExportError& error) {
 int export_model(CommandLine& line) {
   StepPrinter steps(progress_mode(line));
   line.options.progress = [&](std::string_view step) { steps.begin(step); };
+  std::optional<ExportReport> known;
+  line.options.refused = [&](const ExportReport& report) { known = report; };
   try {
     const ExportReport report = export_model_to_nnef(line.model, line.output, line.options);
     steps.finish();
@@ -81,7 +95,18 @@ int export_model(CommandLine& line) {
     return 0;
   } catch (const ExportError& error) {
     steps.finish();
-    say_failed(line, error);
+    say_failed(line, error, known ? &*known : nullptr);
+    return static_cast<int>(error.kind());
+  }
+}
+
+int rerun(const CommandLine& line) {
+  try {
+    const RerunResult result = rerun_bundle(line.bundle, line.options.tract, line.options.check_timeout_seconds);
+    print(text_rerun(result, line.bundle.string()));
+    return result.agrees() ? 0 : static_cast<int>(ExportError::Kind::kCheckFailed);
+  } catch (const ExportError& error) {
+    fmt::print(stderr, "torch2nnef: {} was not run\n\n{}", line.bundle.string(), text_diagnostics(error.diagnostics()));
     return static_cast<int>(error.kind());
   }
 }
@@ -101,6 +126,8 @@ int run(const std::vector<std::string>& arguments) {
     case CommandLine::Action::kExplain:
       print(explanation(line.subject, user_tables(line.options.plugins, line.options.fragment_files)));
       break;
+    case CommandLine::Action::kRerun:
+      return rerun(line);
     case CommandLine::Action::kExport:
       return export_model(line);
   }

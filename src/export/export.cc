@@ -11,6 +11,7 @@
 #include "export/export_model.h"
 #include "export/lower.h"
 #include "export/ops/lowering.h"
+#include "export/report/model_tree.h"
 #include "export/simplify.h"
 #include "export/standard.h"
 #include "export/verify/check.h"
@@ -124,18 +125,35 @@ void check_dump(const ExportOptions& options, std::string_view step, const std::
   if (options.dump_after == step) report.dump = text();
 }
 
-ExportReport export_model(const Model& model, const Tables& tables, const std::filesystem::path& output,
-                          const ExportOptions& options, double load_seconds) {
-  ExportReport report;
+// What became of the model, for whoever asks for the page.
+void keep_tree(const Recording& recording, const Lowered& lowered, const std::vector<Diagnostic>& errors,
+               const ExportOptions& options, ExportReport& report) {
+  if (options.model_tree) report.tree = std::make_shared<ModelTree>(make_model_tree(recording, lowered, errors));
+}
+
+Recording record_and_describe(const Model& model, const Tables& tables, const ExportOptions& options,
+                              ExportReport& report) {
+  Recording refused;
+  try {
+    Recording recording = record(model, tables, options, report.diagnostics, &refused);
+    report.inputs_from = recording.inputs_from;
+    report.states = recording.states;
+    describe_tape(recording.tape, report);
+    return recording;
+  } catch (const ExportError& error) {
+    keep_tree(refused, {}, error.diagnostics(), options, report);
+    throw;
+  }
+}
+
+void export_model(const Model& model, const Tables& tables, const std::filesystem::path& output,
+                  const ExportOptions& options, double load_seconds, ExportReport& report) {
   report.output = output;
   if (load_seconds > 0) report.seconds["load"] = load_seconds;
   Steps steps(options, report);
 
   steps.begin("record");
-  Recording recording = record(model, tables, options, report.diagnostics);
-  report.inputs_from = recording.inputs_from;
-  report.states = recording.states;
-  describe_tape(recording.tape, report);
+  Recording recording = record_and_describe(model, tables, options, report);
   check_dump(
       options, "record", [&] { return to_text(recording.tape); }, report);
 
@@ -148,6 +166,7 @@ ExportReport export_model(const Model& model, const Tables& tables, const std::f
   lower.comments = options.comments;
   lower.call_numbers = khronos;
   const Lineage lineage = lower_tape(recording.tape, graph, dialect, tables, lower, report.diagnostics);
+  if (report.diagnostics.has_errors()) keep_tree(recording, {&graph, {}, {}}, report.diagnostics.list(), options, report);
   stop_on_errors(report.diagnostics, options);
   const nnef::TextOptions text = write_options(options).text;
   check_dump(
@@ -165,6 +184,7 @@ ExportReport export_model(const Model& model, const Tables& tables, const std::f
     set_assertions(recording.tape, options, graph);
   }
   describe_graph(graph, report);
+  keep_tree(recording, {&graph, {}, {}}, {}, options, report);
   check_dump(
       options, "simplify", [&] { return nnef::write_text(graph, dialect, text); }, report);
 
@@ -192,20 +212,31 @@ ExportReport export_model(const Model& model, const Tables& tables, const std::f
   steps.end();
   stop_on_errors(report.diagnostics, options);
   pending.commit();
-  return report;
 }
 
 }  // namespace
 
 ExportReport export_loaded(const Model& model, const Tables& tables, const std::filesystem::path& output,
                            const ExportOptions& options, double load_seconds) {
+  ExportReport report;
+  const auto failed = [&](ExportError error) {
+    report.archive_bytes = 0;  // there is none
+    if (options.refused) options.refused(report);
+    return error;
+  };
+  const auto not_written = [](const char* code, const std::exception& error) {
+    return ExportError(ExportError::Kind::kNotExportable, {Severity::kError, code, "", {}, error.what(), ""});
+  };
   try {
-    return export_model(model, tables, output, options, load_seconds);
+    export_model(model, tables, output, options, load_seconds, report);
+  } catch (const ExportError& error) {
+    throw failed(error);
   } catch (const nnef::IoError& error) {
-    throw ExportError(ExportError::Kind::kNotExportable, {Severity::kError, "T2N-W001", "", {}, error.what(), ""});
+    throw failed(not_written("T2N-W001", error));
   } catch (const nnef::FormatError& error) {
-    throw ExportError(ExportError::Kind::kNotExportable, {Severity::kError, "T2N-W002", "", {}, error.what(), ""});
+    throw failed(not_written("T2N-W002", error));
   }
+  return report;
 }
 
 ExportReport export_model_to_nnef(const std::filesystem::path& model, const std::filesystem::path& output,

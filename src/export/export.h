@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -56,6 +57,8 @@ enum class Tolerance { kExact, kClose, kApproximate, kVery, kSuper, kUltra };
 std::optional<Tolerance> tolerance_from_string(std::string_view text);
 std::string_view to_string(Tolerance tolerance);
 
+struct ExportReport;
+
 struct ExportOptions {
   // Sample inputs: a file (.npz or .pt), or specifications; both may be empty when the archive carries its own.
   std::filesystem::path inputs_file;
@@ -86,11 +89,14 @@ struct ExportOptions {
   double check_timeout_seconds = 300;
   std::filesystem::path debug_bundle;  // written when the check fails; empty: none
 
-  bool dry_run = false;  // everything but the output
+  bool dry_run = false;     // everything but the output
+  bool model_tree = false;  // fill ExportReport::tree
   bool warnings_as_errors = false;
   std::string dump_after;                               // "record", "lower", "simplify": its text goes to report.dump
   std::vector<std::string> command_line;                // for the archive's properties and the bundle
   std::function<void(std::string_view step)> progress;  // called at the start of each step
+  // Called with what is known of the model when an export ends without one, before the ExportError is thrown.
+  std::function<void(const ExportReport&)> refused;
 };
 
 struct IoReport {
@@ -131,6 +137,8 @@ struct CheckReport {
   bool agrees() const;  // every verdict; a check that did not run agrees with nothing
 };
 
+struct ModelTree;  // report/model_tree.h
+
 struct ExportReport {
   std::filesystem::path output;
   std::uint64_t archive_bytes = 0;
@@ -149,6 +157,7 @@ struct ExportReport {
   Diagnostics diagnostics;
   std::map<std::string, double> seconds;  // by step
   std::string dump;
+  std::shared_ptr<const ModelTree> tree;  // modules, calls and weights, for the page
   // Where a symbol stands on the inputs.
   std::vector<SymbolPlace> places_of(const std::string& symbol) const;
 };

@@ -226,7 +226,12 @@ void Recorder::record_results(const c10::FunctionSchema& schema, const std::vect
   bool from_data = recorded && has_shape_from_data(schema, inputs);
   if (recorded) constrain_squeeze(schema, inputs);
   std::vector<TapeValue> values(flat.size());
-  if (recorded) values = tape_.call(schema.name(), schema.overload_name(), arguments, infos, here());
+  if (recorded) {
+    values = tape_.call(schema.name(), schema.overload_name(), arguments, infos, here());
+  } else if (folded_) {
+    const std::string result = std::string(to_string(infos.front().type)) + nnef::to_string(infos.front().shape);
+    folded_->push_back({schema.name(), here(), result, tape_.tape().calls.size()});
+  }
 
   for (std::size_t i = 0; i < values.size(); ++i) take_fingerprint(values[i], flat[i]);
   add_cells(schema, inputs, flat, shapes, values, recorded);

@@ -11,6 +11,7 @@
 #include "export/record/recorder.h"
 #include "export/record/sample_inputs.h"
 #include "export/record/smallest_sizes.h"
+#include "export/record/source_location.h"
 #include "export/record/state.h"
 #include "export/record/torch_types.h"
 #include "nnef/builder.h"
@@ -187,13 +188,21 @@ void say_what_claims_nothing(const Tables& tables, const Recorder& recorder, Dia
   }
 }
 
-// Executes the model in all `worlds` and records it.
-Recording execute(const Model::Impl& model, const ExportOptions& options, const Plan& plan,
-                  const std::vector<Bindings>& worlds, Diagnostics& diagnostics) {
-  Recording recording;
+std::vector<std::pair<std::string, std::string>> modules_of(const torch::jit::Module& root) {
+  std::vector<std::pair<std::string, std::string>> modules;
+  for (const auto& module : root.named_modules()) {
+    modules.emplace_back(module.name, normalized_class(module.value.type()->name()->qualifiedName()));
+  }
+  return modules;
+}
+
+// Executes the model in all `worlds` and records it; after an exception `recording` holds what came before.
+void execute(const Model::Impl& model, const ExportOptions& options, const Plan& plan,
+             const std::vector<Bindings>& worlds, Diagnostics& diagnostics, Recording& recording) {
   recording.inputs_from = plan.samples.from;
   recording.tape.symbols = plan.axes.symbols;
   recording.tape.worlds = worlds;
+  if (options.model_tree) recording.modules = modules_of(model.module);
   RecorderOptions recorder_options;
   recorder_options.tables = plan.tables;
   recorder_options.max_iterations = options.max_iterations;
@@ -201,6 +210,7 @@ Recording execute(const Model::Impl& model, const ExportOptions& options, const 
   Recorder recorder(recording.tape, diagnostics, model.module,
                     worlds.front() == plan.axes.sample || worlds.size() == 1, recorder_options);
   if (options.check != Check::kNone) recorder.take_fingerprints(recording.fingerprints);
+  if (options.model_tree) recorder.keep_folded_calls(recording.folded);
   std::vector<std::vector<at::Tensor>> leaves(worlds.size());
   for (const Bindings& sizes : worlds) recording.runs.push_back({sizes, {}, {}});
   for (std::size_t i = 0; i < plan.leaves.size(); ++i) {
@@ -250,7 +260,6 @@ Recording execute(const Model::Impl& model, const ExportOptions& options, const 
       constraints.push_back(std::move(condition));
     }
   }
-  return recording;
 }
 
 ExportError stopped(const Diagnostics& diagnostics) {
@@ -262,31 +271,32 @@ ExportError stopped(const Diagnostics& diagnostics) {
 }
 
 Recording execute_or_stop(const Model::Impl& model, const ExportOptions& options, const Plan& plan,
-                          const std::vector<Bindings>& worlds, Diagnostics& diagnostics) {
+                          const std::vector<Bindings>& worlds, Diagnostics& diagnostics, Recording* refused) {
+  Recording recording;
   try {
-    return execute(model, options, plan, worlds, diagnostics);
+    execute(model, options, plan, worlds, diagnostics, recording);
+    return recording;
   } catch (const RecordingStopped&) {
-    throw stopped(diagnostics);
   } catch (const Unsupported& error) {
     diagnostics.error("T2N-R009", error.what(), {}, error.hint());
-    throw stopped(diagnostics);
   } catch (const AttributeWritten& written) {
     diagnostics.error("T2N-R015", std::string(written.what()) + " at some sizes or values, but not on the sample inputs", {},
                       "give sample inputs with which it is written");
-    throw stopped(diagnostics);
   }
+  if (refused) *refused = std::move(recording);
+  throw stopped(diagnostics);
 }
 
 // Executes at the sizes of a plan, and at the sample's when that is not among them.
 Recording execute_dynamic(const Model::Impl& model, const ExportOptions& options, const Plan& plan,
-                          const std::vector<Bindings>& worlds, Diagnostics& diagnostics) {
-  Recording recording = execute_or_stop(model, options, plan, worlds, diagnostics);
+                          const std::vector<Bindings>& worlds, Diagnostics& diagnostics, Recording* refused) {
+  Recording recording = execute_or_stop(model, options, plan, worlds, diagnostics, refused);
   if (worlds.front() == plan.axes.sample) return recording;
   // The sample hides broadcasting, but it is what the user gave: it is checked as well.
   Diagnostics unused;
   Plan fixed = plan;
   fixed.axes.symbols.clear();
-  Recording sample = execute_or_stop(model, options, fixed, {plan.axes.sample}, unused);
+  Recording sample = execute_or_stop(model, options, fixed, {plan.axes.sample}, unused, nullptr);
   recording.runs.insert(recording.runs.begin(), sample.runs.front());
   return recording;
 }
@@ -354,8 +364,9 @@ class GridSearch {
     if (worlds.empty()) return false;
     worlds.resize(kTried);
     Diagnostics unused;
+    Recording attempt;
     try {
-      execute(model_, options_, plan_, worlds, unused);
+      execute(model_, options_, plan_, worlds, unused, attempt);
     } catch (const WorldFailed& failed) {
       if (!first_) {
         first_ = failed;
@@ -379,13 +390,13 @@ class GridSearch {
 
 // At sizes far from the sample's, or where the model does not take those (a table of positions ends), at near ones.
 std::optional<Recording> try_sizes(const Model::Impl& model, const ExportOptions& options, const Plan& plan,
-                                   Diagnostics& diagnostics) {
+                                   Diagnostics& diagnostics, Recording* refused) {
   for (bool wide : {true, false}) {
     std::vector<Bindings> worlds = worlds_on(plan.axes, plan.inputs, Grids(plan.axes.symbols.size(), 1), wide);
     if (worlds.empty()) continue;
     Diagnostics attempt;
     try {
-      Recording recording = execute_dynamic(model, options, plan, worlds, attempt);
+      Recording recording = execute_dynamic(model, options, plan, worlds, attempt, refused);
       for (const Diagnostic& one : attempt.list()) diagnostics.add(one);
       return recording;
     } catch (const WorldFailed&) {
@@ -394,12 +405,13 @@ std::optional<Recording> try_sizes(const Model::Impl& model, const ExportOptions
   return std::nullopt;
 }
 
-Recording record_dynamic(const Model::Impl& model, const ExportOptions& options, Plan plan, Diagnostics& diagnostics) {
-  if (auto recording = try_sizes(model, options, plan, diagnostics)) return std::move(*recording);
+Recording record_dynamic(const Model::Impl& model, const ExportOptions& options, Plan plan, Diagnostics& diagnostics,
+                         Recording* refused) {
+  if (auto recording = try_sizes(model, options, plan, diagnostics, refused)) return std::move(*recording);
   GridSearch search(model, options, plan);
   Grids grids = search.run();
   std::vector<std::string> conditions = fix_multiples(plan.axes, plan.inputs, grids);
-  auto recording = try_sizes(model, options, plan, diagnostics);
+  auto recording = try_sizes(model, options, plan, diagnostics, refused);
   if (!recording) search.fail();
   recording->tape.constraints.insert(recording->tape.constraints.begin(), conditions.begin(), conditions.end());
   return std::move(*recording);
@@ -407,13 +419,16 @@ Recording record_dynamic(const Model::Impl& model, const ExportOptions& options,
 
 }  // namespace
 
-Recording record(const Model& model, const Tables& tables, const ExportOptions& options, Diagnostics& diagnostics) {
+Recording record(const Model& model, const Tables& tables, const ExportOptions& options, Diagnostics& diagnostics,
+                 Recording* refused) {
   c10::InferenceMode guard;
   at::manual_seed(options.seed);
   const Model::Impl exported = options.module_path.empty() ? model.impl() : model_part(model.impl(), options);
   Plan plan = make_plan(exported, tables, options);
-  if (plan.axes.symbols.empty()) return execute_or_stop(exported, options, plan, {Bindings{}}, diagnostics);
-  return record_dynamic(exported, options, plan, diagnostics);
+  if (plan.axes.symbols.empty()) {
+    return execute_or_stop(exported, options, plan, {Bindings{}}, diagnostics, refused);
+  }
+  return record_dynamic(exported, options, plan, diagnostics, refused);
 }
 
 }  // namespace torch2nnef

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "export/diagnostics.h"
@@ -32,6 +33,14 @@ class Model {
   std::shared_ptr<Impl> impl_;
 };
 
+// A call that was executed and not recorded, since it depends on constants only.
+struct FoldedCall {
+  std::string op;
+  Location where;
+  std::string result;      // "float32[3,4]"
+  std::size_t before = 0;  // the index in Tape::calls of the call that was recorded next
+};
+
 // What came of executing a model: the Tape, and inputs and results with their values at all recorded sizes (in the
 // order of Tape::inputs and Tape::outputs). checked[i] belongs to the sizes checked_sizes[i]; the sample comes first.
 struct Recording {
@@ -46,13 +55,17 @@ struct Recording {
   std::vector<std::vector<std::vector<Fingerprint>>> fingerprints;
   std::string inputs_from;  // a sentence
   std::vector<StateReport> states;
+  // With ExportOptions::model_tree: what is not on the Tape, and the module tree (path and class), parents first.
+  std::vector<FoldedCall> folded;
+  std::vector<std::pair<std::string, std::string>> modules;
 };
 
 // Executes forward on sample inputs: the user's (options), else those that the archive or a file beside it carries;
 // with dynamic axes at other sizes too. Throws ExportError; notes, warnings and errors that did not stop the recording
-// go to `diagnostics`.
-// Modules that a lowering of `tables` claims are one call.
-Recording record(const Model& model, const Tables& tables, const ExportOptions& options, Diagnostics& diagnostics);
+// go to `diagnostics`, and what was recorded until then to `refused` unless it is null. Modules that a lowering of
+// `tables` claims are one call.
+Recording record(const Model& model, const Tables& tables, const ExportOptions& options, Diagnostics& diagnostics,
+                 Recording* refused = nullptr);
 
 std::string torch_version();
 

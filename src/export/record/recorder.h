@@ -18,6 +18,7 @@
 #include "export/fingerprint.h"
 #include "export/ops/lowering.h"
 #include "export/record/cells.h"
+#include "export/record/record.h"
 #include "export/record/region.h"
 #include "export/record/slot.h"
 #include "export/record/tape_writer.h"
@@ -64,6 +65,8 @@ class Recorder {
   // The tape's symbols and worlds are set; `root` is in eval mode. `first_is_sample`: world 0 has the user's inputs.
   Recorder(Tape& tape, Diagnostics& diagnostics, const torch::jit::Module& root, bool first_is_sample,
            RecorderOptions options = {});
+  // Calls that are not recorded, since they depend on constants only, go there.
+  void keep_folded_calls(std::vector<FoldedCall>& calls) { folded_ = &calls; }
 
   // Declares an input of the Tape, one tensor a world.
   Slot input(const std::string& name, const std::vector<at::Tensor>& worlds, nnef::Shape shape);
@@ -245,6 +248,7 @@ class Recorder {
   torch::jit::Module root_;
   bool first_is_sample_;
   std::vector<std::vector<std::vector<Fingerprint>>>* fingerprints_ = nullptr;
+  std::vector<FoldedCall>* folded_ = nullptr;
   std::unordered_map<const void*, std::string> paths_;  // of module objects
   std::unordered_map<const Node*, std::vector<const torch::jit::Value*>> last_uses_;
   std::unordered_map<const Node*, c10::IValue> constants_;  // of prim::Constant nodes
