@@ -3,6 +3,8 @@
 //   ops_test FILE.cases [GOOGLETEST FLAGS]
 //   ops_test --coverage FOLDER     every operator of the table that the linked libtorch has is called by a case of the
 //                                  folder's files, or is listed in its covered_elsewhere.txt
+//   ops_test --support PAGE FOLDER [--rebase]
+//                                  the page that lists the operators is what the table and the cases give
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -15,6 +17,7 @@
 #include "export/record/compat_ops.h"
 #include "op_check.h"
 #include "op_module.h"
+#include "support_page.h"
 
 namespace op_tests {
 namespace {
@@ -49,7 +52,7 @@ std::string test_name(const OpCase& one, std::size_t variant) {
   for (const CaseTensor& tensor : one.tensors) {
     if (tensor.dtypes.size() > 1) return name + "_" + one.dtype(tensor, variant);
   }
-  return name;
+  return one.derived_dtype.empty() ? name : name + "_as_" + one.derived_dtype;
 }
 
 int run_cases(const std::filesystem::path& file) {
@@ -59,7 +62,12 @@ int run_cases(const std::filesystem::path& file) {
     return 1;
   }
   const std::string suite = file.stem().string();
+  std::vector<OpCase> all;
   for (const OpCase& one : read_cases(file)) {
+    all.push_back(one);
+    for (OpCase& other : one.in_other_dtypes()) all.push_back(std::move(other));
+  }
+  for (const OpCase& one : all) {
     for (std::size_t variant = 0; variant < one.variants(); ++variant) {
       testing::RegisterTest(suite.c_str(), test_name(one, variant).c_str(), nullptr, one.expression.c_str(),
                             file.c_str(), one.line,
@@ -150,6 +158,21 @@ int check_coverage(const std::filesystem::path& folder) {
   return problems == 0 ? 0 : 1;
 }
 
+// 0 when the page is what the file holds; writes it when `is_rebased`.
+int check_support(const std::filesystem::path& file, const std::filesystem::path& folder, bool is_rebased) {
+  const std::string page = support_page(folder);
+  std::ifstream stream(file, std::ios::binary);
+  const std::string held{std::istreambuf_iterator<char>(stream), {}};
+  if (is_rebased) {
+    std::ofstream(file, std::ios::binary) << page;
+    return 0;
+  }
+  if (page == held) return 0;
+  std::cerr << fmt::format("{} is not current: ops_test --support {} {} --rebase\n", file.string(), file.string(),
+                           folder.string());
+  return 1;
+}
+
 }  // namespace
 }  // namespace op_tests
 
@@ -158,11 +181,15 @@ int main(int argc, char** argv) {
   torch2nnef::register_missing_operators();  // so that TorchScript's compiler knows them, too
   try {
     if (argc == 3 && std::string(argv[1]) == "--coverage") return op_tests::check_coverage(argv[2]);
+    if (argc >= 4 && std::string(argv[1]) == "--support") {
+      const bool is_rebased = argc == 5 && std::string(argv[4]) == "--rebase";
+      return op_tests::check_support(argv[2], argv[3], is_rebased);
+    }
     if (argc == 2) return op_tests::run_cases(argv[1]);
   } catch (const std::exception& error) {
     std::cerr << "ops_test: " << error.what() << "\n";
     return 1;
   }
-  std::cerr << "usage: ops_test FILE.cases | ops_test --coverage FOLDER\n";
+  std::cerr << "usage: ops_test FILE.cases | --coverage FOLDER | --support PAGE FOLDER [--rebase]\n";
   return 2;
 }

@@ -10,13 +10,14 @@
 namespace torch2nnef {
 namespace {
 
-constexpr std::array<std::pair<char, std::string_view>, 9> kGroups = {{
+constexpr std::array<std::pair<char, std::string_view>, 10> kGroups = {{
     {'B', "Debug bundles"},
     {'C', "The check"},
     {'I', "Defects of torch2nnef"},
     {'L', "Lowering calls, declaring inputs and outputs"},
     {'M', "The model file and its sample inputs"},
     {'O', "Files of operators"},
+    {'P', "Lowerings of the user"},
     {'R', "Recording what the model does"},
     {'U', "The command line"},
     {'W', "Writing"},
