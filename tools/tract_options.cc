@@ -17,7 +17,7 @@ MODEL is a folder, a .tar or a .tgz.
 
 Options
   -O                          optimise before dump (a run is always optimised: the library knows no other)
-  --set SYMBOL=VALUE          give a symbol its value before optimising; may be repeated
+  --set SYMBOL=VALUE          give a symbol its value before optimising (repeatable)
   --timeout SECONDS           give up after that time
   --nnef-tract-core, --nnef-tract-extra, --nnef-tract-transformers, --nnef-tract-onnx, --nnef-tract-pulse, --opl
                               accepted: every operator registry of the library is always on
@@ -30,7 +30,8 @@ Run options
   --input-from-npz FILE       values of the inputs, by name (also --input-from-bundle)
   --allow-float-casts         cast f16, f32 and f64 values to the type of the input
   --save-outputs-npz FILE     write the results, by name; f16 as f32, as the tract command does (also --save-outputs)
-  --assert-output-bundle FILE compare the results with the entries of their names, dtypes included
+  --assert-output-bundle FILE
+                              compare the results with the entries of their names, dtypes included
   --approx LEVEL              exact, close (default), approximate, very, super, ultra
   --allow-missing-outputs     results without an entry are not compared
 A second --input-from-npz begins another run of the same model, which is loaded and optimised once: what it saves and is

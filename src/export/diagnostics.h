@@ -8,7 +8,7 @@
 
 #include "export/tape.h"
 
-namespace torch2nnef {
+namespace torch2nnef TORCH2NNEF_API {
 
 enum class Severity { kNote, kWarning, kError };
 

@@ -32,7 +32,7 @@ namespace c10 {
 struct IValue;
 }
 
-namespace torch2nnef {
+namespace torch2nnef TORCH2NNEF_API {
 
 // --input NAME:DTYPE:DIMS[=FILL]
 struct InputSpec {

@@ -18,7 +18,7 @@
 #include "nnef/dim.h"
 #include "nnef/graph.h"
 
-namespace torch2nnef {
+namespace torch2nnef TORCH2NNEF_API {
 
 // aten's scalar types; the names are those of torch (without "torch.").
 enum class ScalarType : std::uint8_t {

@@ -16,7 +16,7 @@
 #include "nnef/dialect.h"
 #include "nnef/graph.h"
 
-namespace nnef {
+namespace nnef TORCH2NNEF_API {
 
 // An operation that cannot be added. `what()` is a full sentence.
 class BuildError : public std::runtime_error {

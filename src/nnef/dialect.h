@@ -10,7 +10,9 @@
 #include <string_view>
 #include <vector>
 
-namespace nnef {
+#include "nnef/api.h"
+
+namespace nnef TORCH2NNEF_API {
 
 struct Version {
   int major = 0, minor = 0, patch = 0;

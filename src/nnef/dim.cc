@@ -179,16 +179,16 @@ Dim& Dim::operator+=(const Dim& other) { return *this = *this + other; }
 Dim& Dim::operator-=(const Dim& other) { return *this = *this - other; }
 Dim& Dim::operator*=(const Dim& other) { return *this = *this * other; }
 
-Dim operator+(const Dim& a, const Dim& b) {
+TORCH2NNEF_API Dim operator+(const Dim& a, const Dim& b) {
   if (!a.sum_ && !b.sum_) return Dim(checked_add(a.constant_, b.constant_));
   Dim::Sum sum = Dim::Sum::of(a);
   for (const auto& [product, coefficient] : Dim::Sum::of(b).terms) sum.add(product, coefficient);
   return Dim::Sum::make(std::move(sum));
 }
 
-Dim operator-(const Dim& a, const Dim& b) { return a + b * Dim(-1); }
+TORCH2NNEF_API Dim operator-(const Dim& a, const Dim& b) { return a + b * Dim(-1); }
 
-Dim operator*(const Dim& a, const Dim& b) {
+TORCH2NNEF_API Dim operator*(const Dim& a, const Dim& b) {
   if (!a.sum_ && !b.sum_) return Dim(checked_mul(a.constant_, b.constant_));
   Dim::Sum left = Dim::Sum::of(a);
   Dim::Sum right = Dim::Sum::of(b);
@@ -199,7 +199,7 @@ Dim operator*(const Dim& a, const Dim& b) {
   return Dim::Sum::make(std::move(sum));
 }
 
-bool operator==(const Dim& a, const Dim& b) {
+TORCH2NNEF_API bool operator==(const Dim& a, const Dim& b) {
   if (!a.sum_ || !b.sum_) return !a.sum_ && !b.sum_ && a.constant_ == b.constant_;
   if (a.sum_ == b.sum_) return true;
   if (a.sum_->terms.size() != b.sum_->terms.size()) return false;

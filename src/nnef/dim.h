@@ -15,7 +15,9 @@
 #include <string_view>
 #include <vector>
 
-namespace nnef {
+#include "nnef/api.h"
+
+namespace nnef TORCH2NNEF_API {
 
 // Thrown by Dim::value() when the expression contains a symbol.
 class SymbolicDimError : public std::runtime_error {

@@ -278,7 +278,7 @@ bool divides_by_symbols(const Dim& dim) {
   return false;
 }
 
-Dim floor_div(const Dim& a, const Dim& b) {
+TORCH2NNEF_API Dim floor_div(const Dim& a, const Dim& b) {
   if (b.sum_) return divide_by_symbols(a, b);
   if (b.constant_ == 0) throw std::domain_error("the dimension " + a.to_string() + " is divided by zero");
   if (!a.sum_) return Dim(floor_div_numbers(a.constant_, b.constant_));
@@ -287,7 +287,7 @@ Dim floor_div(const Dim& a, const Dim& b) {
 }
 
 // Divisors are positive where they are symbolic.
-Dim ceil_div(const Dim& a, const Dim& b) {
+TORCH2NNEF_API Dim ceil_div(const Dim& a, const Dim& b) {
   if (b.constant().value_or(1) <= 0) return -floor_div(-a, b);
   if (b.sum_) {
     if (std::optional<Dim> exact = exact_div(a, b)) return *exact;
@@ -295,11 +295,11 @@ Dim ceil_div(const Dim& a, const Dim& b) {
   return floor_div(a + b - 1, b);
 }
 
-Dim remainder(const Dim& a, const Dim& b) { return a - floor_div(a, b) * b; }
+TORCH2NNEF_API Dim remainder(const Dim& a, const Dim& b) { return a - floor_div(a, b) * b; }
 
-Dim min(const Dim& a, const Dim& b) { return extremum(Kind::kMin, a, b); }
+TORCH2NNEF_API Dim min(const Dim& a, const Dim& b) { return extremum(Kind::kMin, a, b); }
 
-Dim max(const Dim& a, const Dim& b) { return extremum(Kind::kMax, a, b); }
+TORCH2NNEF_API Dim max(const Dim& a, const Dim& b) { return extremum(Kind::kMax, a, b); }
 
 std::optional<Dim> exact_div(const Dim& a, const Dim& b) {
   const Dim::Sum divisor = Dim::Sum::of(b);

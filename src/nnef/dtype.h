@@ -9,7 +9,9 @@
 #include <optional>
 #include <string_view>
 
-namespace nnef {
+#include "nnef/api.h"
+
+namespace nnef TORCH2NNEF_API {
 
 enum class DType : std::uint8_t {
   kBool,

@@ -18,7 +18,7 @@
 #include "nnef/dim.h"
 #include "nnef/dtype.h"
 
-namespace nnef {
+namespace nnef TORCH2NNEF_API {
 
 // Receives the bytes of a tensor, piece after piece.
 using ByteSink = std::function<void(const void* bytes, std::size_t count)>;

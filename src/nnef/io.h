@@ -12,7 +12,7 @@
 #include "nnef/dialect.h"
 #include "nnef/graph.h"
 
-namespace nnef {
+namespace nnef TORCH2NNEF_API {
 
 // A file that is not what it should be, or cannot be read or written. `what()` names the file and the place in it.
 class FormatError : public std::runtime_error {

@@ -13,7 +13,9 @@
 #include <utility>
 #include <vector>
 
-namespace nnef {
+#include "nnef/api.h"
+
+namespace nnef TORCH2NNEF_API {
 
 // Something in the text is not NNEF. `what()` is "FILE:LINE:COLUMN: what was expected or is wrong".
 class SyntaxError : public std::runtime_error {

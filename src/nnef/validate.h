@@ -7,7 +7,7 @@
 #include "nnef/dialect.h"
 #include "nnef/graph.h"
 
-namespace nnef {
+namespace nnef TORCH2NNEF_API {
 
 // Sentences about what is wrong, empty when the graph is valid: unknown operators or arguments, missing arguments,
 // names that are not identifiers or assigned twice, uses before definition, dtypes or shapes that differ from what

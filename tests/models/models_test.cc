@@ -122,4 +122,25 @@ TEST(SizesInTheGraph, StayExpressions) {
   EXPECT_EQ(made.exit_status, 0) << made.errors;
 }
 
+// PyTorch 2 notes the sizes and dtypes that a model is traced with: the command needs nothing else.
+TEST(TracedByTorch2, NeedsNoSampleInputs) {
+  const torch2nnef::PrivateFolder folder;
+  const auto run = [&](const Arguments& more) {
+    Arguments command = {TORCH2NNEF, kModels / "traced_by_torch_2.pt", "-o", folder.path() / "model.nnef.tgz",
+                         "--check=tract"};
+    command.insert(command.end(), more.begin(), more.end());
+    return torch2nnef::run_process(command, kTimeoutSeconds);
+  };
+  const ProcessResult made = run({});
+  ASSERT_EQ(made.exit_status, 0) << made.errors;
+  for (const char* line : {"input        q f32[2,4,5,8]\n", "input        m bool[5,7]\n",
+                           "samples      of the sizes that the model was traced with, values drawn with seed 0"}) {
+    EXPECT_NE(made.output.find(line), std::string::npos) << line << "is not in\n" << made.output;
+  }
+  const ProcessResult dynamic = run({"--dynamic-axes", "q:0=B", "--dynamic-axes", "k:0=B", "--dynamic-axes", "v:0=B",
+                                     "--dynamic-axes", "k:2=T", "--dynamic-axes", "v:2=T", "--dynamic-axes", "m:1=T"});
+  EXPECT_EQ(dynamic.exit_status, 0) << dynamic.errors;
+  EXPECT_NE(dynamic.output.find("input        m bool[5,T]\n"), std::string::npos) << dynamic.output;
+}
+
 }  // namespace

@@ -32,3 +32,22 @@ function(t2n_embed target basename)
     VERBATIM)
   target_sources(${target} PRIVATE ${generated})
 endfunction()
+
+# t2n_shared_library(TARGET FILE EXPORT_NAME): lib<FILE>.so with its version, installed as torch2nnef::<EXPORT_NAME>.
+# Before 1.0 every minor release may change the ABI.
+function(t2n_shared_library target file export_name)
+  set_target_properties(${target} PROPERTIES OUTPUT_NAME ${file} EXPORT_NAME ${export_name} VERSION ${PROJECT_VERSION}
+    SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR} LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}
+    INTERFACE_COMPILE_FEATURES cxx_std_20)
+  target_link_options(${target} PRIVATE LINKER:--no-undefined)
+endfunction()
+
+# t2n_public_headers(TARGET HEADER...): paths below src. They are installed, and each is compiled by itself
+# (`cmake --build BUILD --target all_verify_interface_header_sets`).
+function(t2n_public_headers target)
+  list(TRANSFORM ARGN PREPEND ${PROJECT_SOURCE_DIR}/src/)
+  target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/src FILES ${ARGN})
+  install(TARGETS ${target} EXPORT torch2nnef LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime
+          NAMELINK_COMPONENT development
+          FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/torch2nnef COMPONENT development)
+endfunction()

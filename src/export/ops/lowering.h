@@ -19,7 +19,7 @@
 #include "export/tape.h"
 #include "nnef/builder.h"
 
-namespace torch2nnef {
+namespace torch2nnef TORCH2NNEF_API {
 
 using nnef::Argument;
 using nnef::Builder;

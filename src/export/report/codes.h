@@ -7,7 +7,7 @@
 
 #include "export/diagnostics.h"
 
-namespace torch2nnef {
+namespace torch2nnef TORCH2NNEF_API {
 
 struct Code {
   std::string_view code;  // "T2N-L001"

@@ -6,7 +6,7 @@
 
 #include "export/export.h"
 
-namespace torch2nnef {
+namespace torch2nnef TORCH2NNEF_API {
 
 // Of an export that was made.
 std::string json_report(const ExportReport& report);

@@ -6,7 +6,7 @@
 #include "export/export.h"
 #include "export/verify/rerun.h"
 
-namespace torch2nnef {
+namespace torch2nnef TORCH2NNEF_API {
 
 // What was exported, where to, and what the check said. Notes and warnings are not in it (text_diagnostics).
 std::string text_report(const ExportReport& report);
