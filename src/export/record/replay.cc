@@ -52,11 +52,27 @@ c10::IValue from_text(const std::string& text, const c10::Argument& formal) {
   return text;
 }
 
+// The functional form of an in-place operator may have another overload's name than that one.
+std::shared_ptr<torch::jit::Operator> operator_of(const TapeCall& call) {
+  if (auto op = torch::jit::findOperatorFor(c10::OperatorName(call.op, call.overload))) return op;
+  for (const auto& op : torch::jit::getAllOperatorsFor(c10::Symbol::fromQualString(call.op))) {
+    const c10::FunctionSchema& schema = op->schema();
+    const bool takes_all = std::all_of(call.arguments.begin(), call.arguments.end(), [&](const auto& given) {
+      return schema.argumentIndexWithName(given.first).has_value();
+    });
+    const bool is_given_all = std::all_of(schema.arguments().begin(), schema.arguments().end(), [&](const auto& formal) {
+      return formal.default_value().has_value() || call.find(formal.name()) != nullptr;
+    });
+    if (takes_all && is_given_all) return op;
+  }
+  throw std::runtime_error("libtorch has no " + call.full_name());
+}
+
 // A number that depends on the inputs stands on the Tape as a tensor of rank 0.
 bool takes_number(const c10::Argument& formal) {
   c10::TypePtr type = formal.real_type();
   if (auto optional = type->cast<c10::OptionalType>()) type = optional->getElementType();
-  return type->isSubtypeOf(*c10::NumberType::get());
+  return type->isSubtypeOf(*c10::NumberType::get()) || type->kind() == c10::TypeKind::SymIntType;
 }
 
 template <class T>
@@ -70,6 +86,7 @@ c10::IValue typed_list(const std::vector<c10::IValue>& items) {
 c10::IValue list_of(const c10::TypePtr& element, const std::vector<c10::IValue>& items) {
   switch (element->kind()) {
     case c10::TypeKind::IntType:
+    case c10::TypeKind::SymIntType:
       return typed_list<std::int64_t>(items);
     case c10::TypeKind::FloatType:
       return typed_list<double>(items);
@@ -138,11 +155,11 @@ c10::IValue Replay::argument(const TapeArgument& argument, const c10::Argument& 
 }
 
 std::vector<at::Tensor> Replay::dispatch(const TapeCall& call) {
-  const auto op = torch::jit::findOperatorFor(c10::OperatorName(call.op, call.overload));
-  if (!op) throw std::runtime_error("libtorch has no " + call.full_name());
+  const auto op = operator_of(call);
   torch::jit::Stack stack;
   for (const c10::Argument& formal : op->schema().arguments()) {
-    stack.push_back(argument(*call.find(formal.name()), formal));
+    const TapeArgument* given = call.find(formal.name());
+    stack.push_back(given ? argument(*given, formal) : formal.default_value().value());
   }
   call_with_wide_fallback(op->getOperation(), stack);
   std::vector<at::Tensor> flat;
