@@ -1,8 +1,6 @@
 """The page in a real browser: opened, searched, filtered, walked by keyboard, in light and dark.
 
     page_test.py TORCH2NNEF SOURCE_FOLDER
-
-Exit status 77 where no chromium is installed.
 """
 import html.parser
 import json
@@ -174,7 +172,4 @@ class Page(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    if not BROWSER:
-        print("no chromium: skipped")
-        sys.exit(77)
     unittest.main(argv=sys.argv[:1])
