@@ -226,11 +226,13 @@ std::vector<OpCase> read_cases(const std::filesystem::path& file) {
   std::ifstream stream(file);
   if (!stream) throw std::runtime_error(fmt::format("{} cannot be read", file.string()));
   std::vector<OpCase> cases;
-  std::string line;
+  std::string line, as_written;
   for (int number = 1; std::getline(stream, line); ++number) {
+    if (line.starts_with("#! as-written ")) as_written = trimmed(std::string_view(line).substr(14));
     if (trimmed(line).empty() || trimmed(line).front() == '#') continue;
     try {
       cases.push_back(parse_case(line, number));
+      if (cases.back().as_written.empty()) cases.back().as_written = as_written;
     } catch (const std::exception& error) {
       throw std::runtime_error(fmt::format("{}:{}: {}", file.filename().string(), number, error.what()));
     }

@@ -27,6 +27,7 @@
 //   ~LEVEL             the tolerance, by tract's names (default: approximate)
 //   error:1e-13        a note of accuracy: in f64, results are off by no more than this part of max(1, |expected|)
 //   as-written TEXT    why the line is not run in other dtypes, see below: the last option
+//                      (a line "#! as-written TEXT" says so for the rest of the file)
 //   refused TEXT       the export is refused with a message that has this text: the last option
 //
 // A line whose tensors have one dtype each, f32 among them, also runs at its own sizes with f16 and with f64 in the
