@@ -17,6 +17,11 @@ constexpr const char* kMakeBundle = "please report it (--debug-bundle FILE.tgz m
   throw ExportError(ExportError::Kind::kUsage, {Severity::kError, "T2N-C001", "", {}, text, kGetEngine});
 }
 
+[[noreturn]] void not_evaluated(const std::string& text) {
+  throw ExportError(ExportError::Kind::kUsage, {Severity::kError, "T2N-C005", "", {}, text,
+                                                "check in tract (--check=tract), or not (--check=none)"});
+}
+
 std::string text_of(const nnef::Bindings& sizes) {
   std::string text;
   for (const auto& [name, size] : sizes) text += (text.empty() ? " at " : ", ") + name + " = " + std::to_string(size);
@@ -64,10 +69,10 @@ void warn_of_values(const CheckSubject& subject, const Recording::Run& run, cons
 }
 
 std::optional<Failure> evaluate_at(const CheckSubject& subject, const Recording::Run& run, const ExportOptions& options,
-                                   ExportReport& report, std::string& not_evaluated) {
+                                   ExportReport& report, std::string& reason) {
   const ReferenceRun result = run_reference(subject, run, options.tolerance);
-  not_evaluated = result.not_evaluated;
-  if (!not_evaluated.empty()) return std::nullopt;
+  reason = result.not_evaluated;
+  if (!reason.empty()) return std::nullopt;
   report.check.outputs.insert(report.check.outputs.end(), result.outputs.begin(), result.outputs.end());
   const bool agrees = std::all_of(result.outputs.begin(), result.outputs.end(), [](const auto& o) { return o.agrees; });
   if (agrees) {
@@ -82,16 +87,13 @@ std::optional<Failure> evaluate_at(const CheckSubject& subject, const Recording:
 std::optional<Failure> evaluate(const CheckSubject& subject, const ExportOptions& options, ExportReport& report) {
   report.check.engine = "reference";
   for (const Recording::Run& run : subject.recording.runs) {
-    std::string not_evaluated;
-    std::optional<Failure> failure = evaluate_at(subject, run, options, report, not_evaluated);
-    if (!not_evaluated.empty()) {
-      if (options.check == Check::kReference) {
-        throw ExportError(ExportError::Kind::kUsage, {Severity::kError, "T2N-C005", "", {}, not_evaluated,
-                                                      "check in tract (--check=tract), or not (--check=none)"});
-      }
+    std::string reason;
+    std::optional<Failure> failure = evaluate_at(subject, run, options, report, reason);
+    if (!reason.empty()) {
+      if (options.check == Check::kReference) not_evaluated(reason);
       report.check.engine.clear();
       report.check.outputs.clear();
-      report.check.not_run_because = not_evaluated;
+      report.check.not_run_because = reason;
       return std::nullopt;
     }
     if (failure) return failure;
@@ -111,11 +113,6 @@ std::optional<Failure> evaluate(const CheckSubject& subject, const ExportOptions
 // The engine to run: nothing when none is found or wanted, and then the report says why.
 std::optional<Engine> engine_for(const ExportOptions& options, ExportReport& report) {
   if (options.check == Check::kReference) return std::nullopt;
-  if (options.target.kind == nnef::Target::Kind::kKhronos) {
-    if (options.check == Check::kTract) no_engine("tract reads its own dialect, and the target is khronos");
-    report.check.not_run_because = "the target is not tract";
-    return std::nullopt;
-  }
   std::optional<Engine> engine;
   try {
     engine = find_engine(options.tract);
@@ -184,6 +181,12 @@ void check_archive(const std::filesystem::path& archive, const CheckSubject& sub
                    ExportReport& report) {
   if (options.check == Check::kNone) {
     report.check.not_run_because = "--check=none";
+    return;
+  }
+  if (options.target.kind == nnef::Target::Kind::kKhronos) {
+    if (options.check == Check::kTract) no_engine("tract reads its own dialect, and the target is khronos");
+    if (options.check == Check::kReference) not_evaluated("the evaluator follows tract, and the target is khronos");
+    report.check.not_run_because = "the target is not tract";
     return;
   }
   const std::optional<Engine> engine = engine_for(options, report);
