@@ -222,6 +222,10 @@ nnef::Target target_name(std::string_view text) {
   if (target->kind == nnef::Target::Kind::kTract && target->version > newest) {
     refuse(text, "is newer than what this program knows", "tract@VERSION up to " + newest.to_string());
   }
+  constexpr nnef::Version kOldest{0, 21, 19};  // that exports are tested with
+  if (target->kind == nnef::Target::Kind::kTract && target->version < kOldest) {
+    refuse(text, "is older than what this program knows", "tract@VERSION from " + kOldest.to_string() + " on");
+  }
   return *target;
 }
 

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "nnef/builder_state.h"
+#include "nnef/target_rules.h"
 
 namespace nnef {
 namespace {
@@ -29,14 +30,15 @@ bool gives_sizes(std::string_view op) { return op == "tract_core_range" || op ==
   throw BuildError(std::string(op) + ": " + message + ".");
 }
 
+[[noreturn]] void refuse_for_target(const std::string& op, const std::string& reason, const Dialect& dialect) {
+  throw TargetError("The operator " + op + " " + reason + " (target " + dialect.target().to_string() + ").");
+}
+
 const OperatorDeclaration& declaration_of(const Dialect& dialect, std::string_view op) {
   const OperatorDeclaration* declaration = dialect.find(op);
   if (declaration == nullptr) throw BuildError("There is no operator '" + std::string(op) + "'.");
   const std::string reason = dialect.why_not(*declaration);
-  if (!reason.empty()) {
-    throw TargetError("The operator " + declaration->name + " " + reason + " (target " + dialect.target().to_string() +
-                      ").");
-  }
+  if (!reason.empty()) refuse_for_target(declaration->name, reason, dialect);
   return *declaration;
 }
 
@@ -92,6 +94,28 @@ std::string number_label(double value) {
   std::replace(text.begin(), text.end(), '-', 'm');
   std::replace(text.begin(), text.end(), '+', 'p');
   return text;
+}
+
+// What older releases compute wrongly, in operations that they compute right; nothing when the target needs none.
+//   div of integers by a constant power of two rounds down before 0.23.9, and so it is done with sizes
+//   sign of an integer fails or gives 1 for 0 before 0.23.5
+std::optional<Value> older_form(Builder& b, std::string_view op, const std::vector<Argument>& tensors) {
+  const Target& target = b.dialect().target();
+  if (target.kind != Target::Kind::kTract || tensors.empty() || !tensors[0].value()) return std::nullopt;
+  const Value x = *tensors[0].value();
+  const DType dtype = b.dtype(x);
+  if (!is_integer(dtype) || !is_signed(dtype)) return std::nullopt;
+  const auto than_zero = [&](std::string_view comparison) {
+    return b.binary(comparison, x, b.literal(std::int64_t{0}, dtype));
+  };
+  if (op == "div" && target.version < Version{0, 23, 9}) {
+    const Value quotient = b.add("div", {b.unary("abs", x), tensors[1]});
+    return b.select(than_zero("lt"), b.unary("neg", quotient), quotient);
+  }
+  if (op == "sign" && target.version < Version{0, 23, 5}) {
+    return b.binary("sub", b.cast(than_zero("gt"), dtype), b.cast(than_zero("lt"), dtype));
+  }
+  return std::nullopt;
 }
 
 Value append_value(Graph& graph, ValueInfo info) {
@@ -172,7 +196,14 @@ Value Builder::variable(std::string_view label, TensorDataPtr data) {
 std::vector<Value> Builder::add_multi(std::string_view op, std::vector<Argument> tensors,
                                       std::vector<NamedArgument> attributes) {
   const OperatorDeclaration& declaration = declaration_of(dialect_, op);
+  if (!state_->is_older_form) {
+    const auto end = [](bool* flag) { *flag = false; };
+    const std::unique_ptr<bool, decltype(end)> inside(&(state_->is_older_form = true), end);
+    if (const std::optional<Value> form = older_form(*this, op, tensors)) return {*form};
+  }
   Operation operation = bind(declaration, std::move(tensors), std::move(attributes));
+  const std::string reason = why_wrong(graph_, operation, dialect_.target());
+  if (!reason.empty()) refuse_for_target(declaration.name, reason, dialect_);
   std::string key;
   if (is_shareable(op)) {
     key = operation_key(operation);

@@ -17,17 +17,6 @@ void append(std::vector<unsigned char>* out, const void* bytes, std::size_t coun
   out->insert(out->end(), begin, begin + count);
 }
 
-// zlib's own level 0 copies twice and writes blocks of its window's size; this is a copy and the block headers.
-void store(const std::vector<unsigned char>& input, std::vector<unsigned char>* output) {
-  for (std::size_t at = 0; at < input.size(); at += kStoredSize) {
-    const std::size_t count = std::min(kStoredSize, input.size() - at);
-    const auto low = static_cast<unsigned char>(count & 255), high = static_cast<unsigned char>(count >> 8);
-    const unsigned char header[5] = {0, low, high, static_cast<unsigned char>(~low), static_cast<unsigned char>(~high)};
-    append(output, header, sizeof header);
-    append(output, input.data() + at, count);
-  }
-}
-
 // Ends on a byte boundary and not as the last block, so that pieces can be joined.
 void deflate_piece(int level, const std::vector<unsigned char>& input, std::vector<unsigned char>* output) {
   z_stream stream{};
@@ -48,9 +37,13 @@ void deflate_piece(int level, const std::vector<unsigned char>& input, std::vect
 
 GzipWriter::GzipWriter(int level, ByteSink sink)
     : level_(std::clamp(level, 0, 9)), sink_(std::move(sink)), crc_(static_cast<std::uint32_t>(crc32(0, nullptr, 0))) {
-  start_workers();
-  filling_ = std::make_unique<Piece>();
-  filling_->input.reserve(kPieceSize);
+  if (level_ == 0) {
+    block_.reserve(kStoredSize);
+  } else {
+    start_workers();
+    filling_ = std::make_unique<Piece>();
+    filling_->input.reserve(kPieceSize);
+  }
   // No name, no time, unknown system: nothing that differs from run to run.
   const unsigned char header[10] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255};
   sink_(header, sizeof header);
@@ -78,10 +71,34 @@ void GzipWriter::compress(Piece* piece) const {
   piece->output.clear();
   piece->crc = static_cast<std::uint32_t>(
       crc32(crc32(0, nullptr, 0), piece->input.data(), static_cast<uInt>(piece->input.size())));
-  if (level_ == 0) {
-    store(piece->input, &piece->output);
-  } else {
-    deflate_piece(level_, piece->input, &piece->output);
+  deflate_piece(level_, piece->input, &piece->output);
+}
+
+// zlib's own level 0 copies twice and writes blocks of its window's size; this is the sum and the block headers.
+void GzipWriter::store_block(const unsigned char* bytes, std::size_t count) {
+  const auto low = static_cast<unsigned char>(count & 255), high = static_cast<unsigned char>(count >> 8);
+  const unsigned char header[5] = {0, low, high, static_cast<unsigned char>(~low), static_cast<unsigned char>(~high)};
+  crc_ = static_cast<std::uint32_t>(crc32(crc_, bytes, static_cast<uInt>(count)));
+  sink_(header, sizeof header);
+  sink_(bytes, count);
+}
+
+// Blocks are full whatever the sizes of the writes.
+void GzipWriter::store(const unsigned char* bytes, std::size_t count) {
+  while (count > 0) {
+    if (block_.empty() && count >= kStoredSize) {
+      store_block(bytes, kStoredSize);
+      bytes += kStoredSize;
+      count -= kStoredSize;
+      continue;
+    }
+    const std::size_t part = std::min(count, kStoredSize - block_.size());
+    append(&block_, bytes, part);
+    bytes += part;
+    count -= part;
+    if (block_.size() < kStoredSize) continue;
+    store_block(block_.data(), block_.size());
+    block_.clear();
   }
 }
 
@@ -146,6 +163,7 @@ void GzipWriter::emit_oldest() {
 void GzipWriter::write(const void* bytes, std::size_t count) {
   const auto* begin = static_cast<const unsigned char*>(bytes);
   size_ += count;
+  if (level_ == 0) return store(begin, count);
   while (count > 0) {
     const std::size_t part = std::min(count, kPieceSize - filling_->input.size());
     append(&filling_->input, begin, part);
@@ -156,7 +174,8 @@ void GzipWriter::write(const void* bytes, std::size_t count) {
 }
 
 void GzipWriter::finish() {
-  if (!filling_->input.empty()) submit();
+  if (!block_.empty()) store_block(block_.data(), block_.size());
+  if (filling_ && !filling_->input.empty()) submit();
   while (!pieces_.empty()) emit_oldest();
   const auto size = static_cast<std::uint32_t>(size_);  // modulo 2^32 by definition
   unsigned char trailer[13] = {1, 0, 0, 0xff, 0xff};    // an empty stored block, the last one

@@ -15,7 +15,8 @@
 namespace nnef {
 
 // One gzip member whose deflate blocks are made from independent pieces of 1 MiB, so that the bytes depend on the input
-// and the level alone. Level 0 stores. The output is given to the sink in order, on the caller's thread.
+// and the level alone. Level 0 stores, at once: large writes are passed on without a copy. The output is given to the
+// sink in order, on the caller's thread.
 class GzipWriter {
  public:
   GzipWriter(int level, ByteSink sink);
@@ -35,6 +36,8 @@ class GzipWriter {
     std::exception_ptr error;
   };
 
+  void store(const unsigned char* bytes, std::size_t count);
+  void store_block(const unsigned char* bytes, std::size_t count);
   void start_workers();
   void work();
   void compress(Piece* piece) const;
@@ -45,6 +48,7 @@ class GzipWriter {
   const ByteSink sink_;
   std::uint32_t crc_;
   std::uint64_t size_ = 0;
+  std::vector<unsigned char> block_;  // level 0: the beginning of a stored block
   std::unique_ptr<Piece> filling_;
   std::deque<std::unique_ptr<Piece>> pieces_;  // in order, oldest first; workers take at next_
   std::size_t next_ = 0;

@@ -8,6 +8,7 @@
 #include "nnef/builder.h"
 #include "nnef/names.h"
 #include "nnef/quant_rules.h"
+#include "nnef/target_rules.h"
 
 namespace nnef {
 namespace {
@@ -147,6 +148,9 @@ class BodyCheck {
     } else if (const std::string reason = dialect_.why_not(*declaration); !reason.empty()) {
       say("the operator " + operation.op + " " + reason);
     } else if (check_arguments(operation, *declaration, what)) {
+      if (const std::string wrong = why_wrong(body_, operation, dialect_.target()); !wrong.empty()) {
+        say("the operator " + operation.op + " " + wrong);
+      }
       check_results(operation, *declaration, what);
     }
     check_source(operation);

@@ -63,7 +63,7 @@ Slot Recorder::merged_tensors(const Slot& condition, const Slot& yes, const Slot
     Cell& root = Cells::root(*side);
     bool is_shared = root.made_at < first_value || !memory.insert(storage_of(tensor)).second;
     if (!is_shared) continue;
-    cell->not_writable = "it is one of two tensors, as the data decides";
+    cell->not_writable = "it is one of two tensors, as the data decides at " + place();
     if (root.owner.empty()) root.not_writable = cell->not_writable;
   }
   return result;

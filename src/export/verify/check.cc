@@ -115,7 +115,7 @@ std::optional<Engine> engine_for(const ExportOptions& options, ExportReport& rep
   if (options.check == Check::kReference) return std::nullopt;
   std::optional<Engine> engine;
   try {
-    engine = find_engine(options.tract);
+    engine = find_engine(options.tract, options.target.version);
   } catch (const std::exception& error) {
     no_engine(error.what());
   }

@@ -32,9 +32,16 @@ std::string version_in(const std::string& text) {
   return !version.empty() && std::isdigit(static_cast<unsigned char>(version[0])) ? version : "";
 }
 
+std::vector<std::string> with_own(std::vector<std::string> environment) {
+  environment.insert(environment.end(), kEnvironment.begin(), kEnvironment.end());
+  return environment;
+}
+
 // The engine behind a program, or why it is none.
-std::optional<Engine> probe(const fs::path& program, std::string& why_not) {
-  const ProcessResult result = run_process({program.string(), "--version"}, kVersionTimeout, kEnvironment);
+std::optional<Engine> probe(const fs::path& program, std::string& why_not,
+                            const std::vector<std::string>& environment = {}) {
+  const ProcessResult result =
+      run_process({program.string(), "--version"}, kVersionTimeout, with_own(environment));
   if (!result.started) {
     why_not = result.why_not;
   } else if (result.timed_out) {
@@ -42,20 +49,28 @@ std::optional<Engine> probe(const fs::path& program, std::string& why_not) {
   } else if (result.exit_status != 0) {
     why_not = engine_message(result.exit_status, result.errors);
   } else if (const std::string version = version_in(result.output); !version.empty()) {
-    return Engine{program, version};
+    return Engine{program, version, environment};
   } else {
     why_not = "its --version does not begin with 'tract' and end with a version";
   }
   return std::nullopt;
 }
 
-std::vector<fs::path> candidates() {
+// What makes tract-run use the library that tools/get-tract has fetched; empty when it has not.
+std::vector<std::string> library_of(const std::string& version) {
+  const fs::path place = tract_place(version);
+  std::error_code error;
+  if (place.empty() || !fs::is_regular_file(place / "libtract.so", error)) return {};
+  return {"TRACT_LIBRARY=" + (place / "libtract.so").string()};
+}
+
+std::vector<fs::path> candidates(const std::string& version) {
   std::vector<fs::path> programs = {"tract", "tract-run"};  // on PATH
   if (const fs::path folder = program_folder(); !folder.empty()) {
     programs.push_back(folder / "tract");
     programs.push_back(folder / "tract-run");
   }
-  if (const fs::path place = tract_place(); !place.empty()) programs.push_back(place / "bin" / "tract");
+  if (const fs::path place = tract_place(version); !place.empty()) programs.push_back(place / "bin" / "tract");
   return programs;
 }
 
@@ -74,7 +89,8 @@ bool write_inputs(const std::vector<NamedTensor>& inputs, const fs::path& file) 
 
 }  // namespace
 
-std::optional<Engine> find_engine(const fs::path& explicit_path) {
+std::optional<Engine> find_engine(const fs::path& explicit_path, const nnef::Version& wanted_version) {
+  const std::string version = wanted_version.to_string();
   fs::path wanted = explicit_path;
   if (const char* variable = std::getenv("TRACT"); wanted.empty() && variable && *variable) wanted = variable;
   std::string why_not;
@@ -82,10 +98,15 @@ std::optional<Engine> find_engine(const fs::path& explicit_path) {
     if (auto engine = probe(wanted, why_not)) return engine;
     throw std::runtime_error(fmt::format("{} does not work as tract: {}", wanted.string(), why_not));
   }
-  std::optional<Engine> other;  // of another version than the one that we know best
-  for (const fs::path& program : candidates()) {
+  std::optional<Engine> other;  // of another version
+  for (const fs::path& program : candidates(version)) {
     std::optional<Engine> engine = probe(program, why_not);
-    if (engine && engine->version == kTractVersion) return engine;
+    if (engine && engine->version != version && program.filename() == "tract-run") {
+      if (const std::vector<std::string> library = library_of(version); !library.empty()) {
+        engine = probe(program, why_not, library);
+      }
+    }
+    if (engine && engine->version == version) return engine;
     if (!other) other = std::move(engine);
   }
   return other;
@@ -109,7 +130,7 @@ EngineRun run_engine(const Engine& engine, const fs::path& archive, const std::v
   run.command = engine_arguments(archive, inputs.empty() ? fs::path() : input_file, widened);
   run.command.insert(run.command.begin(), engine.program.string());
   run.command.insert(run.command.end(), {"--save-outputs-npz", output_file.string()});
-  const ProcessResult process = run_process(run.command, timeout_seconds, kEnvironment);
+  const ProcessResult process = run_process(run.command, timeout_seconds, with_own(engine.environment));
   run.log = process.output + process.errors;
   run.exit_status = process.timed_out ? -1 : process.exit_status;
   if (!process.started) {

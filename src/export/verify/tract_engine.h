@@ -6,20 +6,24 @@
 #include <string>
 #include <vector>
 
+#include "nnef/dialect.h"
 #include "nnef/io.h"
 
-namespace torch2nnef {
+namespace torch2nnef TORCH2NNEF_API {
 
 struct Engine {
   std::filesystem::path program;  // the tract command, or tract-run
   std::string version;            // "0.23.9"
+  std::vector<std::string> environment = {};  // NAME=VALUE that it needs beside ours
 };
 
 // --tract PATH, else $TRACT, else `tract` then `tract-run` on PATH, else beside this program, else where
-// tools/get-tract puts it; among these the first of the release that we test with, else the first of any. A path that
+// tools/get-tract puts it; among these the first of the wanted release (tract-run with the library of that release, when
+// tools/get-tract has fetched it), else the first of any. A path that
 // was given (by the argument or $TRACT) and does not work throws std::runtime_error with the reason; nothing found is
 // nullopt.
-std::optional<Engine> find_engine(const std::filesystem::path& explicit_path);
+std::optional<Engine> find_engine(const std::filesystem::path& explicit_path,
+                                  const nnef::Version& wanted = nnef::Target{}.version);
 
 struct EngineRun {
   bool ran = false;

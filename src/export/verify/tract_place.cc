@@ -1,7 +1,6 @@
 #include "export/verify/tract_place.h"
 
 #include <cstdlib>
-#include <string>
 
 namespace torch2nnef {
 
@@ -14,14 +13,14 @@ std::filesystem::path from_environment(const char* variable) {
 
 }  // namespace
 
-std::filesystem::path tract_place() {
+std::filesystem::path tract_place(const std::string& version) {
   std::filesystem::path cache = from_environment("XDG_CACHE_HOME");
   if (cache.empty()) {
     const std::filesystem::path home = from_environment("HOME");
     if (home.empty()) return {};
     cache = home / ".cache";
   }
-  return cache / "torch2nnef" / (std::string("tract-") + kTractVersion);
+  return cache / "torch2nnef" / ("tract-" + version);
 }
 
 std::filesystem::path program_folder() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 namespace torch2nnef {
 
@@ -10,7 +11,7 @@ inline constexpr const char* kTractVersion = "0.23.9";
 
 // ${XDG_CACHE_HOME:-$HOME/.cache}/torch2nnef/tract-VERSION, whether it exists or not; empty without either variable.
 // Holds libtract.so, or bin/tract, or both.
-std::filesystem::path tract_place();
+std::filesystem::path tract_place(const std::string& version = kTractVersion);
 
 // The folder that holds the running program; empty when the system does not say.
 std::filesystem::path program_folder();
