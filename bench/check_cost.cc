@@ -38,7 +38,7 @@ Recording recorded(const torch2nnef::Model& model, torch2nnef::Check check) {
   torch2nnef::ExportOptions options;
   options.check = check;
   torch2nnef::Diagnostics diagnostics;
-  return torch2nnef::record(model, options, diagnostics);
+  return torch2nnef::record(model, torch2nnef::builtin_tables(), options, diagnostics);
 }
 
 // True when what is added is within the bound.
@@ -51,7 +51,7 @@ bool measure(const std::string& name, torch::jit::Module module, const at::Tenso
   nnef::Graph graph, archive;
   torch2nnef::Diagnostics diagnostics;
   const torch2nnef::Lineage lineage =
-      torch2nnef::lower_tape(recording.tape, graph, dialect, torch2nnef::builtin_registry(), {}, diagnostics);
+      torch2nnef::lower_tape(recording.tape, graph, dialect, torch2nnef::builtin_tables(), {}, diagnostics);
   torch2nnef::simplify(graph);
   nnef::set_registries(graph, dialect);
   const torch2nnef::PrivateFolder folder;

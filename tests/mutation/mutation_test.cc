@@ -45,8 +45,8 @@ struct Exported {
 
   Exported(const torch2nnef::Model& model, const torch2nnef::ExportOptions& options) {
     torch2nnef::Diagnostics diagnostics;
-    recording = torch2nnef::record(model, options, diagnostics);
-    lineage = torch2nnef::lower_tape(recording.tape, graph, dialect, torch2nnef::builtin_registry(), {}, diagnostics);
+    recording = torch2nnef::record(model, torch2nnef::builtin_tables(), options, diagnostics);
+    lineage = torch2nnef::lower_tape(recording.tape, graph, dialect, torch2nnef::builtin_tables(), {}, diagnostics);
     is_exportable = !diagnostics.has_errors();
     torch2nnef::simplify(graph);
     nnef::set_registries(graph, dialect);
