@@ -83,7 +83,11 @@ const std::vector<Group>& groups() {
       {"tolerance", 0, "LEVEL", false, [](Line& line, Text v) { line.options.tolerance = tolerance_level(v); },
        "exact, close, approximate (default), very, super or ultra"},
       {"debug-bundle", 0, "PLACE", false, [](Line& line, Text v) { line.options.debug_bundle = file_to_write(v, {}); },
-       "where a failed check leaves what is needed to repeat it:\na folder or FILE.tgz"}}},
+       "where a failed check leaves what is needed to repeat it:\na folder or FILE.tgz"},
+      {"rerun-bundle", 0, "BUNDLE", false, [](Line& line, Text v) {
+         line.action = Line::Action::kRerun;
+         line.bundle = existing(v);
+       }, "say whether what a debug bundle shows still happens\n(exit status 3 if so)"}}},
     {"Report", {
       {"report", 0, "FILE", false, [](Line& line, Text v) {
          if (v.ends_with(".html")) throw UsageError("a report as HTML is not there yet; accepted: FILE.json, FILE.txt");
@@ -109,7 +113,7 @@ const std::vector<Group>& groups() {
 // clang-format on
 
 // Names that are kept for what is not there yet.
-const std::set<std::string> kLater = {"plugin", "module", "method", "state", "max-iterations", "rerun-bundle"};
+const std::set<std::string> kLater = {"plugin", "module", "method", "state", "max-iterations"};
 
 const Flag* find_flag(const std::function<bool(const Flag&)>& matches) {
   for (const Group& group : groups()) {
@@ -250,11 +254,12 @@ void check_together(const CommandLine& line, const std::set<std::string>& given)
   if (line.action != CommandLine::Action::kExport) {
     const std::string_view name = line.action == CommandLine::Action::kListOps   ? "list-ops"
                                   : line.action == CommandLine::Action::kExplain ? "explain"
+                                  : line.action == CommandLine::Action::kRerun   ? "rerun-bundle"
                                                                                  : "version";
+    const bool asks_engine = line.action == CommandLine::Action::kVersion || line.action == CommandLine::Action::kRerun;
     for (const std::string& flag : given) {
-      if (flag != name && !(name == "version" && flag == "tract")) {
-        refuse(flag, fmt::format("with --{}", name), "it only prints and exports nothing");
-      }
+      if (flag == name || (asks_engine && flag == "tract")) continue;
+      refuse(flag, fmt::format("with --{}", name), "it only prints and exports nothing");
     }
     if (!line.model.empty()) throw UsageError(fmt::format("--{} takes no MODEL", name));
     return;

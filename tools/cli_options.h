@@ -18,10 +18,11 @@ class UsageError : public std::runtime_error {
 };
 
 struct CommandLine {
-  enum class Action { kExport, kHelp, kVersion, kListOps, kExplain };
+  enum class Action { kExport, kRerun, kHelp, kVersion, kListOps, kExplain };
   Action action = Action::kExport;
   std::string subject;  // --explain
   std::filesystem::path model, output;
+  std::filesystem::path bundle;  // --rerun-bundle
   std::filesystem::path report;  // --report; empty: none
   bool json = false, verbose = false, quiet = false;
   ExportOptions options;

@@ -232,9 +232,14 @@ std::string step_name(std::string_view text) {
   return one_of<std::string>(text, "step", {{"record", "record"}, {"lower", "lower"}, {"simplify", "simplify"}});
 }
 
-fs::path file_to_read(std::string_view text, const std::vector<std::string_view>& endings) {
+fs::path existing(std::string_view text) {
   const fs::path path(text);
   if (!fs::exists(path)) refuse(text, "does not exist", "");
+  return path;
+}
+
+fs::path file_to_read(std::string_view text, const std::vector<std::string_view>& endings) {
+  const fs::path path = existing(text);
   if (fs::is_directory(path)) refuse(text, "is a folder", "a file");
   if (!ends_with_any(text, endings)) {
     refuse(text, "is not of a kind that can be read here", fmt::format("FILE{}", fmt::join(endings, ", FILE")));

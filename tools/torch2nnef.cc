@@ -22,6 +22,7 @@
 #include "export/export.h"
 #include "export/report/json_report.h"
 #include "export/report/text_report.h"
+#include "export/verify/rerun.h"
 
 namespace torch2nnef::cli {
 namespace {
@@ -85,6 +86,17 @@ int export_model(CommandLine& line) {
   }
 }
 
+int rerun(const CommandLine& line) {
+  try {
+    const RerunResult result = rerun_bundle(line.bundle, line.options.tract, line.options.check_timeout_seconds);
+    print(text_rerun(result, line.bundle.string()));
+    return result.agrees() ? 0 : static_cast<int>(ExportError::Kind::kCheckFailed);
+  } catch (const ExportError& error) {
+    fmt::print(stderr, "torch2nnef: {} was not run\n\n{}", line.bundle.string(), text_diagnostics(error.diagnostics()));
+    return static_cast<int>(error.kind());
+  }
+}
+
 int run(const std::vector<std::string>& arguments) {
   CommandLine line = parse_command_line(arguments);
   switch (line.action) {
@@ -100,6 +112,8 @@ int run(const std::vector<std::string>& arguments) {
     case CommandLine::Action::kExplain:
       print(explanation(line.subject));
       break;
+    case CommandLine::Action::kRerun:
+      return rerun(line);
     case CommandLine::Action::kExport:
       return export_model(line);
   }

@@ -84,6 +84,12 @@ std::string name_hint(const std::string& op) {
   return name;
 }
 
+// The folders of a file are those of the machine that made the model: nothing for an archive.
+std::string text_without_folders(Location where) {
+  for (SourceLine& line : where.stack) line.file.erase(0, line.file.find_last_of("/\\") + 1);
+  return where.to_string();
+}
+
 class Lowerer {
  public:
   Lowerer(const Tape& tape, nnef::Graph& graph, const nnef::Dialect& dialect, const Registry& registry,
@@ -185,7 +191,7 @@ class Lowerer {
 
   std::string comment_of(const TapeCall& call) const {
     if (options_.call_numbers) return std::to_string(&call - tape_.calls.data());
-    return options_.comments ? call.where.to_string() : "";
+    return options_.comments ? text_without_folders(call.where) : "";
   }
 
   bool lower_by(const TapeCall& call, const std::vector<const Lowering*>& lowerings) {

@@ -77,6 +77,53 @@ def legacy(value):
     return b"".join(parts) + struct.pack("<q", 4) + VALUES
 
 
+def altered(name, source, alter):
+    """An archive of make_models with other contents."""
+    with zipfile.ZipFile(FILES / source) as archive:
+        write_zip(name, {entry: alter(entry, archive.read(entry)) for entry in archive.namelist()})
+
+
+def npz(name, **arrays):
+    """f32 arrays of two axes."""
+    entries = {}
+    for key, rows in arrays.items():
+        shape = (len(rows), len(rows[0]))
+        text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}".encode()
+        text += b" " * (-(len(text) + 11) % 64) + b"\n"
+        values = [value for row in rows for value in row]
+        entries[key + ".npy"] = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
+        entries[key + ".npy"] += struct.pack(f"<{len(values)}f", *values)
+    write_zip(name, entries)
+
+
+# Stand-ins for the tract command: they say their version and do one thing.
+ENGINE = """#!/bin/sh
+[ "$1" = --version ] && { echo "tract 0.23.9"; exit 0; }
+"""
+FAILS = ENGINE + """echo "Error: at line 3, in Tag" >&2
+exit 1
+"""
+IS_WRONG = ENGINE + """while [ "$1" != --save-outputs-npz ]; do shift; done
+cp codes/wrong.npz "$2"
+"""
+
+
+# Loses an axis that the operator keeps.
+WRONG_ROW = """extension torch2nnef_rows 1;
+
+fragment aten__mul(self: tensor<?>, other: tensor<?>) -> (result: tensor<?>)
+{
+    result = squeeze(max_reduce(self, axes = [0]), axes = [0]);
+}
+"""
+
+
+def programs():
+    for name, text in (("codes/engine_that_fails", FAILS), ("codes/engine_that_is_wrong", IS_WRONG)):
+        (FILES / name).write_text(text)
+        (FILES / name).chmod(0o755)
+
+
 def main():
     FILES.mkdir(exist_ok=True)
     weights = collections.OrderedDict([("0.weight", Tensor()), ("0.bias", Tensor())])
@@ -92,6 +139,12 @@ def main():
     (FILES / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + VALUES)
     (FILES / "text.pt").write_text("import torch\n")
     (FILES / "empty.pt").write_bytes(b"")
+    altered("codes/unknown_operator.pt", "codes/double.pt", lambda _, content: content.replace(b"torch.mul", b"torch.frobnicate"))
+    altered("codes/newer_format.pt", "codes/double.pt", lambda name, content: b"99\n" if name.endswith("version") else content)
+    npz("codes/wrong.npz", output=[[2.0, 2.0, 2.0], [2.0, 2.5, 2.0]])
+    programs()
+    (FILES / "codes/bad_row.nnef").write_text("extension torch2nnef_rows 1;\nfragment aten__mul(\n")
+    (FILES / "codes/wrong_row.nnef").write_text(WRONG_ROW)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,25 @@ const std::vector<std::pair<std::string, std::string>> kModels = {
      "  return y\n"},
     {"baked.pt", "def forward(self, x):\n  return x.view([2, 12])\n"},
     {"no_tensor.pt", "def forward(self, x):\n  return None\n"},
+    {"codes/double.pt", "def forward(self, x):\n  return x * 2\n"},
+    {"codes/without_lowering.pt", "def forward(self, x):\n  return torch.segment_reduce(x, \"sum\", lengths=torch.full([2], 1, dtype=4))\n"},
+    {"codes/complex.pt", "def forward(self, x):\n  return torch.complex(x, x)\n"},
+    {"codes/topk.pt", "def forward(self, x):\n  values, indices = torch.topk(x, 2)\n  return values\n"},
+    {"codes/nine_axes.pt", "def forward(self, x):\n  return x + torch.arange(512).view([2, 2, 2, 2, 2, 2, 2, 2, 2])\n"},
+    {"codes/branch_on_size.pt",
+     "def forward(self, x):\n"
+     "  if x.size(0) > 7:\n"
+     "    y = x * 2\n"
+     "  else:\n"
+     "    y = x - 1\n"
+     "  return y\n"},
+    {"codes/roll_by_value.pt", "def forward(self, x):\n  return torch.roll(x, [int(torch.max(x))], [0])\n"},
+    {"codes/root_of_size.pt", "def forward(self, x):\n  return x[:int(float(x.size(0)) ** 0.5)] + 1\n"},
+    {"codes/notes.pt",
+     "def forward(self, x):\n"
+     "  assert bool(torch.sum(x) < 1000)\n"
+     "  y = torch.batch_norm(x, None, None, None, None, True, 0.1, 1e-5, False)\n"
+     "  return y, None\n"},
 };
 
 }  // namespace

@@ -36,6 +36,7 @@ std::vector<std::int64_t> sizes_of(const InputSpec& spec) {
 
 at::ScalarType type_of(const InputSpec& spec) {
   if (auto dtype = nnef::dtype_from_string(spec.dtype)) return to_torch(from_nnef(*dtype));
+  if (spec.dtype == "bf16") return at::kBFloat16;  // which the format does not have
   for (ScalarType type :
        {ScalarType::kBool, ScalarType::kUInt8, ScalarType::kInt8, ScalarType::kInt16, ScalarType::kInt32,
         ScalarType::kInt64, ScalarType::kFloat16, ScalarType::kFloat32, ScalarType::kFloat64, ScalarType::kBFloat16}) {

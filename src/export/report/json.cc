@@ -7,19 +7,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "export/report/utf8.h"
+
 namespace torch2nnef {
 namespace {
-
-// Bytes of the UTF-8 sequence of more than one byte that `text` begins with; 0 when it is none.
-std::size_t utf8_length(std::string_view text) {
-  const unsigned char lead = static_cast<unsigned char>(text[0]);
-  const std::size_t length = lead < 0xc2 || lead > 0xf4 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-  if (length > text.size()) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) return 0;
-  }
-  return length;
-}
 
 // The text as a JSON string. Bytes that are no UTF-8 (file names may hold them) become question marks.
 std::string quoted(std::string_view text) {

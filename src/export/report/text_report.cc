@@ -144,12 +144,13 @@ std::string how_to_go_on(const ExportError& error) {
   const std::vector<Diagnostic>& list = error.diagnostics();
   const auto found = std::find_if(list.begin(), list.end(), is_about_operator);
   if (found != list.end()) {
+    const bool is_known = found->code != "T2N-L001";
     return fmt::format(
         "How to go on:\n"
-        "  torch2nnef --explain {}    what is supported of an operator\n"
+        "{}"
         "  torch2nnef --list-ops    what can stand in its place\n"
         "  --fragments FILE.nnef    a definition of your own, as an expression\n",
-        found->op);
+        is_known ? fmt::format("  torch2nnef --explain {}    what is supported of an operator\n", found->op) : "");
   }
   return list.empty() ? "" : fmt::format("How to go on:\n  torch2nnef --explain {}\n", list.front().code);
 }
@@ -201,16 +202,27 @@ std::string text_diagnostics(const Diagnostics& diagnostics) {
   return text;
 }
 
+std::string text_diagnostics(const std::vector<Diagnostic>& list) {
+  std::string text;
+  for (const Diagnostic& one : list) text += diagnostic_text(one);
+  return text;
+}
+
+std::string text_rerun(const RerunResult& result, const std::string& bundle) {
+  if (!result.failure.empty()) {
+    return fmt::format("{}: still fails: {} does not run the archive: {}\n", bundle, result.check.engine, result.failure);
+  }
+  return fmt::format("{}: {}\n{}", bundle, result.agrees() ? "does not fail any more" : "still fails",
+                     check_text(result.check));
+}
+
 std::string text_report(const ExportError& error, const std::string& model) {
   std::string text = failure_title(error, model) + "\n\n";
   std::vector<Diagnostic> list = error.diagnostics();
   std::stable_sort(list.begin(), list.end(), [](const Diagnostic& a, const Diagnostic& b) {
     return static_cast<int>(a.severity) > static_cast<int>(b.severity);
   });
-  for (const Diagnostic& one : list) {
-    text += diagnostic_text(one);
-  }
-  return text + "\n" + how_to_go_on(error);
+  return text + text_diagnostics(list) + "\n" + how_to_go_on(error);
 }
 
 }  // namespace torch2nnef

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "export/export.h"
+#include "export/verify/rerun.h"
 
 namespace torch2nnef {
 
@@ -11,6 +12,10 @@ namespace torch2nnef {
 std::string text_report(const ExportReport& report);
 // Notes and warnings, "" when there are none.
 std::string text_diagnostics(const Diagnostics& diagnostics);
+// All of them, as they stand in the report of a failure.
+std::string text_diagnostics(const std::vector<Diagnostic>& list);
+// Whether `bundle` (as the user wrote it) still shows what it was made for.
+std::string text_rerun(const RerunResult& result, const std::string& bundle);
 // Why `model` (as the user wrote it) was not exported: everything at once, with how to go on.
 std::string text_report(const ExportError& error, const std::string& model);
 // "1.4 MiB"

@@ -29,7 +29,7 @@ constexpr const char* kScript = R"sh(#!/bin/sh
 # Runs the archive in tract on the inputs of io.npz and compares with the results in it, as PyTorch computed them.
 # $TRACT is the engine's command: tract (0.23 or newer; `cargo install tract-cli`), or torch2nnef's tract-run.
 cd "$(dirname "$0")" || exit 1
-exec "${{TRACT:-tract}}" {} --assert-output-bundle io.npz --approx {}
+exec "${{TRACT:-tract}}" {}
 )sh";
 
 void write_text_file(const fs::path& path, const std::string& text) {
@@ -40,16 +40,25 @@ void write_text_file(const fs::path& path, const std::string& text) {
 
 bool is_half(const NamedTensor& tensor) { return tensor.data->dtype() == nnef::DType::kF16; }
 
-// Inputs and results in one file; true when there were f16 inputs, which tract then has to cast.
-bool write_io(const DebugBundle& bundle, const fs::path& path) {
-  std::vector<NamedTensor> tensors = bundle.inputs;
-  const bool casts = std::any_of(tensors.begin(), tensors.end(), is_half);
-  tensors.insert(tensors.end(), bundle.expected.begin(), bundle.expected.end());
+// io.npz, inputs and results in one file, and run.sh beside the archive of that name.
+void write_run(const fs::path& folder, const std::string& archive, const std::vector<NamedTensor>& inputs,
+               const std::vector<NamedTensor>& expected, Tolerance tolerance) {
+  std::vector<NamedTensor> tensors = inputs;
+  const bool casts = std::any_of(tensors.begin(), tensors.end(), is_half);  // f16 is given as f32
+  tensors.insert(tensors.end(), expected.begin(), expected.end());
   for (NamedTensor& tensor : tensors) {
     if (is_half(tensor)) tensor.data = cast_float(*tensor.data, nnef::DType::kF32);
   }
-  nnef::write_npz(path, tensors);
-  return casts;
+  nnef::write_npz(folder / "io.npz", tensors);
+  std::vector<std::string> arguments = engine_arguments(archive, inputs.empty() ? "" : "io.npz", casts);
+  if (!expected.empty()) {
+    arguments.insert(arguments.end(),
+                     {"--assert-output-bundle", "io.npz", "--approx", std::string(to_string(tolerance))});
+  }
+  const fs::path script = folder / "run.sh";
+  write_text_file(script, fmt::format(kScript, fmt::join(arguments, " ")));
+  fs::permissions(script, fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec |
+                              fs::perms::others_read | fs::perms::others_exec);
 }
 
 std::string archive_name(const fs::path& archive) {
@@ -67,12 +76,13 @@ std::string archive_name(const fs::path& archive) {
 void fill_folder(const fs::path& folder, const DebugBundle& bundle) {
   const std::string archive = archive_name(bundle.archive);
   fs::copy(bundle.archive, folder / archive, fs::copy_options::recursive);
-  const bool casts = write_io(bundle, folder / "io.npz");
-  const auto arguments = engine_arguments(archive, bundle.inputs.empty() ? "" : "io.npz", casts);
-  write_text_file(folder / "run.sh",
-                  fmt::format(kScript, fmt::join(arguments, " "), std::string(to_string(bundle.tolerance))));
-  fs::permissions(folder / "run.sh", fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec |
-                                         fs::perms::others_read | fs::perms::others_exec);
+  write_run(folder, archive, bundle.inputs, bundle.expected, bundle.tolerance);
+  if (const auto& smallest = bundle.smallest) {
+    const fs::path place = folder / "smallest";
+    fs::create_directory(place);
+    nnef::write_archive(smallest->graph, smallest->dialect, place / "model.nnef.tgz");
+    write_run(place, "model.nnef.tgz", smallest->inputs, smallest->expected, bundle.tolerance);
+  }
   write_text_file(folder / "versions.txt", without_places(bundle.versions));
   write_text_file(folder / "log.txt", without_places(bundle.log));
   write_text_file(folder / "report.json", without_places(bundle.report_json));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,14 @@
 #include "nnef/io.h"
 
 namespace torch2nnef {
+
+// A part of the graph that fails as the whole does (verify/tract_diagnosis.h).
+struct SmallestPart {
+  nnef::Graph graph;
+  nnef::Dialect dialect;
+  std::vector<nnef::NamedTensor> inputs;
+  std::vector<nnef::NamedTensor> expected;  // empty when tract does not run it
+};
 
 struct DebugBundle {
   std::filesystem::path archive;            // the exported archive; copied as model.nnef.tgz, .tar or a folder
@@ -18,6 +27,7 @@ struct DebugBundle {
   std::string versions;     // versions.txt
   std::string log;          // log.txt: what the engine printed, what differs
   std::string report_json;  // report.json
+  std::optional<SmallestPart> smallest;  // smallest/: model.nnef.tgz, io.npz and run.sh
 };
 
 // Writes the bundle as a folder, or as one file when `place` ends in .tgz or .tar.gz: the archive, io.npz, run.sh (runs
