@@ -13,7 +13,7 @@ namespace nnef {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::size_t kReadStep = std::size_t{1} << 24;
+constexpr std::size_t kReadStep = std::size_t{1} << 20;
 
 // The name as the engine sees it, "" for what it passes over.
 std::string clean_name(const fs::path& archive, std::string name) {

@@ -17,7 +17,7 @@ namespace {
 
 using Severity = Finding::Severity;
 
-constexpr std::size_t kPiece = std::size_t{1} << 18;
+constexpr std::size_t kPiece = std::size_t{1} << 16;
 constexpr std::size_t kMaxText = std::size_t{1} << 28;
 constexpr std::size_t kMaxFindings = 1000;
 
@@ -161,8 +161,7 @@ void Checker::check_graph(const ReadLog& log) {
     if (problem.operation < 0) return Place{};
     const auto at = static_cast<std::size_t>(problem.operation);
     if (problem.fragment < 0) return at < log.operations.size() ? log.operations[at] : Place{};
-    const auto body =
-        log.in_fragments.find(graph.fragments[static_cast<std::size_t>(problem.fragment)].body.name);
+    const auto body = log.in_fragments.find(graph.fragments[static_cast<std::size_t>(problem.fragment)].body.name);
     return body != log.in_fragments.end() && at < body->second.size() ? body->second[at] : Place{};
   };
   std::vector<Problem> problems = find_problems(graph, dialect_);

@@ -52,7 +52,19 @@ std::string GraphReader::result_name(const Scope& scope, const std::string& name
   return scope.prefix.empty() ? name : wish(scope.prefix + "_" + name);
 }
 
+bool GraphReader::depends_on_input(const Argument& argument) const {
+  if (const Value* value = argument.value()) return constants_.count(*value) == 0;
+  const Argument::Array* array = argument.array();
+  return array && std::any_of(array->items.begin(), array->items.end(),
+                              [&](const Argument& item) { return depends_on_input(item); });
+}
+
 void GraphReader::add_operation(Operation operation, Place place) {
+  const bool is_input = operation.op == "external" || operation.op == "tract_core_external";
+  const auto is_constant = [&](const NamedArgument& named) { return !depends_on_input(named.argument); };
+  if (!is_input && std::all_of(operation.arguments.begin(), operation.arguments.end(), is_constant)) {
+    constants_.insert(operation.results.begin(), operation.results.end());
+  }
   graph_.operations.push_back(std::move(operation));
   places_.push_back(place);
 }
@@ -156,6 +168,7 @@ bool GraphReader::repeats(const AssignmentSyntax& statement, const Scope& scope,
   };
   if (std::none_of(graph_.operations.begin(), graph_.operations.end(), same)) return false;
   sizes_.erase(*again.value());
+  constants_.erase(*again.value());
   graph_.operations.pop_back();
   places_.pop_back();
   graph_.values.pop_back();

@@ -29,10 +29,10 @@ struct Place {
 
 // For a reader that goes on after an error: what was wrong, and where the operations that were read stand.
 struct ReadLog {
-  std::vector<SyntaxError> errors;                        // in the text
-  std::vector<SyntaxError> quant_errors;                  // in graph.quant
-  std::vector<SyntaxError> warnings;                      // in the text
-  std::vector<Place> operations;                          // of the graph
+  std::vector<SyntaxError> errors;                         // in the text
+  std::vector<SyntaxError> quant_errors;                   // in graph.quant
+  std::vector<SyntaxError> warnings;                       // in the text
+  std::vector<Place> operations;                           // of the graph
   std::map<std::string, std::vector<Place>> in_fragments;  // of the bodies of scans, by name
 };
 
@@ -89,6 +89,7 @@ class GraphReader {
   void run_all(const std::vector<AssignmentSyntax>& body, Scope& scope);
   void run(const AssignmentSyntax& statement, Scope& scope);
   void add_operation(Operation operation, Place place);
+  bool depends_on_input(const Argument& argument) const;
   void define(Scope& scope, const std::string& name, Argument value, int line);
   std::string result_name(const Scope& scope, const std::string& name);
 
@@ -129,9 +130,10 @@ class GraphReader {
   Graph& graph_;
   std::set<std::string> taken_;
   std::map<std::string, int> next_suffix_;
-  std::set<std::string> inputs_;  // whose externals have not been met yet
+  std::set<std::string> inputs_;     // whose externals have not been met yet
   std::map<Value, Argument> sizes_;  // what values hold, where it is known: sizes and arrays of them
   std::vector<Place> places_;        // of the operations
+  std::set<Value> constants_;        // values that depend on no input
 };
 
 }  // namespace nnef

@@ -35,8 +35,8 @@ void set_argument(Operation& operation, const OperatorDeclaration& declaration, 
 // Operators whose operands are of one type.
 bool takes_equal_types(std::string_view op) {
   constexpr std::array<std::string_view, 20> kOperators = {
-      "add", "sub", "mul", "div", "pow", "min", "max", "eq", "ne", "lt", "gt", "le", "ge", "select", "clamp",
-      "matmul", "linear", "conv", "deconv", "batch_normalization"};
+      "add", "sub", "mul", "div",    "pow",   "min",    "max",    "eq",   "ne",     "lt",
+      "gt",  "le",  "ge",  "select", "clamp", "matmul", "linear", "conv", "deconv", "batch_normalization"};
   return std::find(kOperators.begin(), kOperators.end(), op) != kOperators.end();
 }
 
@@ -220,16 +220,22 @@ Value GraphReader::cast(const Expression& e, const Argument& argument, DType to)
   return result;
 }
 
-// tract widens the narrower of two operands, and takes integers beside a tensor of integers: the flat graph says it.
+// tract widens the narrower of two operands, gives constants the type of what they stand beside, and takes integers
+// beside a tensor of integers: the flat graph says it.
 void GraphReader::unify(const Expression& e, Operation& operation, const OperatorDeclaration& op) {
   if (context_.dialect.target().kind == Target::Kind::kKhronos || !takes_equal_types(operation.op)) return;
-  std::optional<DType> widest;
-  for (const NamedArgument& named : operation.arguments) {
-    const Value* value = named.argument.value();
-    if (!value || !takes_part(op, named.name)) continue;
-    const DType dtype = graph_.info(*value).dtype;
-    if (!widest || rank_of(dtype) > rank_of(*widest)) widest = dtype;
-  }
+  const auto widest_of = [&](bool constants_too) {
+    std::optional<DType> widest;
+    for (const NamedArgument& named : operation.arguments) {
+      const Value* value = named.argument.value();
+      if (!value || !takes_part(op, named.name) || (!constants_too && constants_.count(*value) != 0)) continue;
+      const DType dtype = graph_.info(*value).dtype;
+      if (!widest || rank_of(dtype) > rank_of(*widest)) widest = dtype;
+    }
+    return widest;
+  };
+  std::optional<DType> widest = widest_of(false);
+  if (!widest) widest = widest_of(true);
   if (!widest) return;
   for (NamedArgument& named : operation.arguments) {
     if (!takes_part(op, named.name)) continue;
@@ -328,8 +334,8 @@ std::vector<ValueInfo> GraphReader::infer_results(const Expression& e, const Ope
   }
 }
 
-// In Khronos NNEF a variable says what its items are, by class: f32, i64 and bool stand for scalar, integer and logical of
-// any width. Quantised integers are scalars.
+// In Khronos NNEF a variable says what its items are, by class: f32, i64 and bool stand for scalar, integer and logical
+// of any width. Quantised integers are scalars.
 DType GraphReader::stated_dtype(const Expression& e, const TensorData& data) const {
   const std::string stated = e.type.empty() ? "scalar" : e.type;
   const ItemType type = item_type_of(data);
