@@ -88,7 +88,7 @@ std::string name_hint(const std::string& op) {
 }
 
 // The folders of a file are those of the machine that made the model: nothing for an archive.
-std::string comment_of(Location where) {
+std::string text_without_folders(Location where) {
   for (SourceLine& line : where.stack) line.file.erase(0, line.file.find_last_of("/\\") + 1);
   return where.to_string();
 }
@@ -200,7 +200,7 @@ class Lowerer {
 
   std::string comment_of(const TapeCall& call) const {
     if (options_.call_numbers) return std::to_string(&call - tape_.calls.data());
-    return options_.comments ? torch2nnef::comment_of(call.where) : "";
+    return options_.comments ? text_without_folders(call.where) : "";
   }
 
   bool lower_by(const TapeCall& call, const std::vector<const Lowering*>& lowerings) {

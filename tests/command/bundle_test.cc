@@ -50,12 +50,19 @@ class Bundle : public testing::Test {
     write_wrong_engine(home_ / "engine", home_ / "wrong.npz");
   }
 
+  // Where the real engine's library lies.
+  static std::string cache() {
+    const char* variable = getenv("XDG_CACHE_HOME");
+    return variable ? variable : std::string(getenv("HOME")) + "/.cache";
+  }
+
   ProcessResult fail(const std::string& bundle) {
     return torch2nnef::run_process(
         {"env", "-C", home_.string(), TORCH2NNEF, (home_ / "work/digits.pt").string(), "-o",
          (home_ / "work/out.nnef.tgz").string(), "--comments", "--tract", (home_ / "engine").string(), "--debug-bundle",
          (elsewhere_ / bundle).string()},
-        kTimeoutSeconds, {"HOME=" + home_.string(), "USER=janedoe", "LOGNAME=janedoe"});
+        kTimeoutSeconds,
+        {"HOME=" + home_.string(), "XDG_CACHE_HOME=" + cache(), "USER=janedoe", "LOGNAME=janedoe"});
   }
 
   torch2nnef::PrivateFolder folder_;
