@@ -6,6 +6,8 @@
 #include <set>
 #include <utility>
 
+#include "export/ops/quantised.h"
+
 namespace torch2nnef {
 namespace {
 
@@ -197,6 +199,7 @@ class Lowerer {
   bool lower_by(const TapeCall& call, const std::vector<const Lowering*>& lowerings) {
     builder_.set_scope(call.where.module_path, name_hint(call.op), comment_of(call));
     std::string code = "T2N-L002", reason, hint;
+    values_.set_moving(only_moves_codes(call, tape_));
     for (const Lowering* lowering : lowerings) {
       Call view(call, values_, builder_);
       try {
@@ -245,6 +248,7 @@ class Lowerer {
   std::string difference_of(TapeValue result) {
     const TapeValueInfo& seen = tape_.info(result);
     if (!values_.has(result)) return "the lowering sets no value for a result that is used";
+    if (is_quantised(seen.type)) return difference_of(values_.codes(result), seen);
     if (!is_complex(seen.type)) return difference_of(values_.get(result), seen);
     ComplexParts parts = values_.parts(result);
     std::string difference = difference_of(parts.re, seen);
@@ -253,7 +257,8 @@ class Lowerer {
 
   std::string difference_of(Value value, const TapeValueInfo& seen) {
     const Shape& shape = builder_.shape(value);
-    bool same = to_nnef(part_type(seen.type)) == builder_.dtype(value) && shape.size() == seen.shape.size();
+    std::optional<DType> dtype = is_quantised(seen.type) ? DType::kF32 : to_nnef(part_type(seen.type));
+    bool same = dtype == builder_.dtype(value) && shape.size() == seen.shape.size();
     for (std::size_t axis = 0; same && axis < shape.size(); ++axis) {
       same = same_dim(shape[axis], seen.shape[axis], probes_);
     }
@@ -264,10 +269,11 @@ class Lowerer {
 
   void name_outputs() {
     for (const auto& [name, value] : tape_.outputs) {
-      if (is_complex(tape_.info(value).type)) {
-        std::string type(to_string(tape_.info(value).type));
+      const ScalarType dtype = tape_.info(value).type;
+      if (is_complex(dtype) || is_quantised(dtype)) {
+        std::string type(to_string(dtype));
         problem("T2N-L003", "", {}, "output " + name + " is " + type + ", which the format cannot hold",
-                "return torch.view_as_real() of it");
+                is_complex(dtype) ? "return torch.view_as_real() of it" : "return dequantize() or int_repr() of it");
         continue;
       }
       try {

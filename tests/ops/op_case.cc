@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <regex>
 #include <set>
 #include <sstream>
 #include <stdexcept>
@@ -88,6 +89,8 @@ void parse_option(OpCase& result, const std::string& word) {
   if (word.starts_with("at:") || word.starts_with("only:")) {
     result.other_sizes.push_back(parse_bindings(word.substr(colon + 1)));
     result.only_these_sizes |= word[0] == 'o';
+  } else if (word.starts_with("error:")) {
+    result.largest_error = std::stod(word.substr(colon + 1));
   } else if (word[0] == '~') {
     const auto level = torch2nnef::tolerance_from_string(word.substr(1));
     if (!level) throw std::runtime_error(fmt::format("'{}' is no tolerance", word));
@@ -107,6 +110,12 @@ void parse_options(OpCase& result, std::string_view text) {
     result.is_refused = true;
     result.refusal = trimmed(text.substr(refused + 7));
     text = text.substr(0, refused);
+  }
+  const std::size_t as_written = text.find("as-written");
+  if (as_written != std::string_view::npos) {
+    result.as_written = trimmed(text.substr(as_written + 10));
+    if (result.as_written.empty()) throw std::runtime_error("as-written wants a reason");
+    text = text.substr(0, as_written);
   }
   for (const std::string& word : split(text, ' ')) parse_option(result, word);
 }
@@ -128,6 +137,26 @@ void check_names(const OpCase& one) {
 }
 
 }  // namespace
+
+std::vector<OpCase> OpCase::in_other_dtypes() const {
+  static const std::regex named(R"(\b(b?f16|f32|f64|quantized)\b|\.(float|half|double)\()");
+  const auto is_single = [](const CaseTensor& tensor) { return tensor.dtypes == std::vector<std::string>{"f32"}; };
+  if (is_refused || !as_written.empty() || largest_error > 0 || variants() > 1 ||
+      std::none_of(tensors.begin(), tensors.end(), is_single) || std::regex_search(expression, named)) {
+    return {};
+  }
+  std::vector<OpCase> others;
+  for (const char* dtype : {"f16", "f64"}) {
+    OpCase& other = others.emplace_back(*this);
+    other.derived_dtype = dtype;
+    other.other_sizes.clear();
+    other.only_these_sizes = true;
+    for (CaseTensor& tensor : other.tensors) {
+      if (is_single(tensor)) tensor.dtypes = {dtype};
+    }
+  }
+  return others;
+}
 
 std::size_t OpCase::variants() const {
   std::size_t most = 1;
@@ -197,11 +226,13 @@ std::vector<OpCase> read_cases(const std::filesystem::path& file) {
   std::ifstream stream(file);
   if (!stream) throw std::runtime_error(fmt::format("{} cannot be read", file.string()));
   std::vector<OpCase> cases;
-  std::string line;
+  std::string line, as_written;
   for (int number = 1; std::getline(stream, line); ++number) {
+    if (line.starts_with("#! as-written ")) as_written = trimmed(std::string_view(line).substr(14));
     if (trimmed(line).empty() || trimmed(line).front() == '#') continue;
     try {
       cases.push_back(parse_case(line, number));
+      if (cases.back().as_written.empty()) cases.back().as_written = as_written;
     } catch (const std::exception& error) {
       throw std::runtime_error(fmt::format("{}:{}: {}", file.filename().string(), number, error.what()));
     }

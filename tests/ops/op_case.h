@@ -7,7 +7,8 @@
 //   y = x * 2; aten::relu_(y)   | x:f32[2,3]
 //   aten::dropout(x, 0.5, True) | x:f32[2] | refused training
 //
-// EXPRESSION is TorchScript, `aten::name(...)` being any operator of that name (arguments choose the overload); several
+// EXPRESSION is TorchScript, `aten::name(...)` being any operator of that name (arguments choose the overload),
+// `quantized::name(...)` one of the quantised library (12 13 14 stand for qint8 quint8 qint32); several
 // statements are separated by `;`, the last one is the result. The words f16 f32 f64 bf16 u8 i8 i16 i32 i64 b8 stand
 // for torch's numbers of these dtypes.
 //
@@ -24,7 +25,13 @@
 //   at:S=7,T=3         one more set of sizes to check (there are two others without it)
 //   only:S=7,T=3       the same, in place of those two
 //   ~LEVEL             the tolerance, by tract's names (default: approximate)
+//   error:1e-13        a note of accuracy: in f64, results are off by no more than this part of max(1, |expected|)
+//   as-written TEXT    why the line is not run in other dtypes, see below: the last option
+//                      (a line "#! as-written TEXT" says so for the rest of the file)
 //   refused TEXT       the export is refused with a message that has this text: the last option
+//
+// A line whose tensors have one dtype each, f32 among them, also runs at its own sizes with f16 and with f64 in the
+// place of f32, where libtorch computes that; unless its expression names a floating dtype.
 #pragma once
 
 #include <filesystem>
@@ -55,7 +62,12 @@ struct OpCase {
   torch2nnef::Tolerance tolerance = torch2nnef::Tolerance::kApproximate;
   bool is_refused = false;
   std::string refusal;
+  double largest_error = 0;   // of a note of accuracy; 0: none
+  std::string as_written;     // why there are no other dtypes; "" when there are
+  std::string derived_dtype;  // "f16" or "f64" in a copy that stands for the line in that dtype
 
+  // The line in the dtypes that it does not name.
+  std::vector<OpCase> in_other_dtypes() const;
   std::size_t variants() const;  // number of dtype combinations
   const std::string& dtype(const CaseTensor& tensor, std::size_t variant) const;
   // The sizes of the symbols in the sample inputs.

@@ -1,6 +1,8 @@
 #include "op_module.h"
 
 #include <fmt/format.h>
+#include <torch/csrc/jit/frontend/resolver.h>
+#include <torch/csrc/jit/frontend/sugared_value.h>
 #include <torch/script.h>
 
 #include <cmath>
@@ -48,9 +50,19 @@ nnef::TensorDataPtr tensor_data(const at::Tensor& tensor) {
                                              std::vector<std::byte>(begin, begin + flat.nbytes()));
 }
 
+// What an expression names: torch's operators, and those of the quantised library.
+struct Names : torch::jit::NativeResolver {
+  std::shared_ptr<torch::jit::SugaredValue> resolveValue(const std::string& name, torch::jit::GraphFunction& method,
+                                                         const torch::jit::SourceRange& place) override {
+    if (name == "quantized") return std::make_shared<torch::jit::BuiltinModule>("quantized");
+    return NativeResolver::resolveValue(name, method, place);
+  }
+};
+
 // forward's source: `aten::name` is `torch.name`, dtypes become numbers, parameters attributes.
 std::string source_of(const OpCase& one) {
   std::string text = std::regex_replace(one.expression, std::regex("aten::"), "torch.");
+  text = std::regex_replace(text, std::regex("quantized::"), "quantized.");
   for (const auto& [name, type] : kScalarTypes) {
     text = std::regex_replace(text, std::regex("\\b" + name + "\\b"), std::to_string(static_cast<int>(type)));
   }
@@ -162,7 +174,7 @@ OpModule::OpModule(const OpCase& op_case, std::size_t variant)
     const c10::ScalarType type = kScalarTypes.at(case_.dtype(tensor, variant));
     torch_->module.register_buffer(tensor.name, Values(tensor.fill, seed).tensor(type, tensor.sizes));
   }
-  torch_->module.define(source_of(case_));
+  torch_->module.define(source_of(case_), std::make_shared<Names>());
   torch_->module.eval();
 }
 

@@ -49,7 +49,7 @@ std::string test_name(const OpCase& one, std::size_t variant) {
   for (const CaseTensor& tensor : one.tensors) {
     if (tensor.dtypes.size() > 1) return name + "_" + one.dtype(tensor, variant);
   }
-  return name;
+  return one.derived_dtype.empty() ? name : name + "_as_" + one.derived_dtype;
 }
 
 int run_cases(const std::filesystem::path& file) {
@@ -59,7 +59,12 @@ int run_cases(const std::filesystem::path& file) {
     return 1;
   }
   const std::string suite = file.stem().string();
+  std::vector<OpCase> all;
   for (const OpCase& one : read_cases(file)) {
+    all.push_back(one);
+    for (OpCase& other : one.in_other_dtypes()) all.push_back(std::move(other));
+  }
+  for (const OpCase& one : all) {
     for (std::size_t variant = 0; variant < one.variants(); ++variant) {
       testing::RegisterTest(suite.c_str(), test_name(one, variant).c_str(), nullptr, one.expression.c_str(),
                             file.c_str(), one.line,
@@ -163,6 +168,6 @@ int main(int argc, char** argv) {
     std::cerr << "ops_test: " << error.what() << "\n";
     return 1;
   }
-  std::cerr << "usage: ops_test FILE.cases | ops_test --coverage FOLDER\n";
+  std::cerr << "usage: ops_test FILE.cases | --coverage FOLDER\n";
   return 2;
 }

@@ -181,7 +181,7 @@ void lower_adaptive_average(Call& call, std::size_t spatial) {
   Builder& b = call.builder();
   if (is_empty(call.result_shape())) return call.result(zeros(call, call.result_dtype(), call.result_shape()));
   const Shape sizes = last_axes(call.shape("self"), spatial), results = last_axes(call.result_shape(), spatial);
-  if (!is_floating(call.result_type())) throw Unsupported("an adaptive average of integers");
+  if (!nnef::is_float(call.result_dtype())) throw Unsupported("an adaptive average of integers");
   Value x = call.tensor_as("self", window_dtype(call.result_dtype()));
   const std::optional<Pool> pool = sizes == results ? std::nullopt : as_pool(sizes, results);
   if (is_one_item(results)) {

@@ -50,6 +50,17 @@ void lower_cast(Call& call) {
   call.result(lower_on_parts(call, {Part::kReal}, false).at(0));
 }
 
+// Of any tensor; a real one has an imaginary part of 0.
+void lower_as_complex(Call& call) {
+  Builder& b = call.builder();
+  DType dtype = call.part_dtype();
+  if (!call.is_complex("self")) {
+    return call.result_parts({call.tensor_as("self", dtype), zeros(call, dtype, call.result_shape())});
+  }
+  ComplexParts x = call.parts("self");
+  call.result_parts({b.cast(x.re, dtype), b.cast(x.im, dtype)});
+}
+
 Value squared_length(Builder& b, ComplexParts x) {
   return b.binary("add", b.binary("mul", x.re, x.re), b.binary("mul", x.im, x.im));
 }
@@ -170,6 +181,7 @@ void register_complex(Registry& registry) {
       lower_identity);
   add("aten::mH aten::matrix_H aten::adjoint", lower_adjoint);
   add("aten::to aten::_to_copy aten::type_as aten::_cast_Float aten::_cast_Double", lower_cast);
+  add("aten::chalf aten::cfloat aten::cdouble", lower_as_complex);
   add("aten::abs aten::absolute", lower_abs);
   add("aten::angle", lower_angle);
   add("aten::sgn", lower_sgn);

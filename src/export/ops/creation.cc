@@ -75,7 +75,7 @@ void register_creation(Registry& registry) {
   registry.add("aten::ones aten::new_ones aten::ones_like", lower_ones);
   registry.add("aten::full aten::new_full aten::full_like aten::fill", lower_full);
   registry.add("aten::scalar_tensor", lower_scalar_tensor);
-  registry.add("aten::arange", lower_arange);
+  registry.add("aten::arange aten::range", lower_arange);
   registry.add("aten::linspace", lower_linspace);
   registry.add("aten::eye", lower_eye);
 }

@@ -93,7 +93,7 @@ void register_extremum(Registry& registry) {
   registry.add("aten::min", lower_min, kLimits);
   registry.add("aten::amax", lower_amax);
   registry.add("aten::amin", lower_amin);
-  registry.add("aten::aminmax", lower_aminmax);
+  registry.add("aten::aminmax aten::_aminmax", lower_aminmax);
   registry.add("aten::argmax", lower_argmax, kLimits);
   registry.add("aten::argmin", lower_argmin, kLimits);
   registry.add("aten::any", lower_any);

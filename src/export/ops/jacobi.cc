@@ -1,8 +1,10 @@
 #include "export/ops/jacobi.h"
 
+#include <algorithm>
 #include <numeric>
 #include <string>
 
+#include "export/ops/iteration.h"
 #include "export/ops/linalg_steps.h"
 #include "export/ops/product.h"
 #include "export/ops/shape_util.h"
@@ -40,17 +42,13 @@ std::vector<std::int64_t> last_seats(std::int64_t half) {
   return seats;
 }
 
-// A number in the body of a scan, which has no tensor files.
-Value number(Builder& b, std::int64_t value) { return b.cast(b.constant(value, DType::kI64), DType::kF64); }
-
 struct Rotation {
   Value cosine, sine;
 };
 
-// The smaller of the two angles that make [[alpha, gamma], [gamma, beta]] diagonal. `one` is what the scan walks over:
-// the engine refuses one that reads nothing.
+// The smaller of the two angles that make [[alpha, gamma], [gamma, beta]] diagonal.
 Rotation rotation(Builder& b, Value one, Value alpha, Value beta, Value gamma) {
-  Value zero = number(b, 0);
+  Value zero = body_number(b, 0, DType::kF64);
   Value is_diagonal = b.binary("eq", gamma, zero);
   Value divisor = b.select(is_diagonal, one, b.binary("add", gamma, gamma));
   Value zeta = b.binary("div", b.binary("sub", beta, alpha), divisor);
@@ -107,62 +105,25 @@ void two_sided_round(Builder& b, Value one, Value& a, Value& v, Value identity) 
   a = rotated(b, a, row_axis, {matrix_transposed(b, turn.cosine), matrix_transposed(b, turn.sine)});
 }
 
-nnef::Graph round_body(const Builder& outer, Value matrix, Value vectors, std::optional<Value> identity) {
-  nnef::Graph graph;
-  graph.name = identity ? "eigen_round" : "singular_round";
-  Builder b(graph, outer.dialect());
-  b.set_scope("", "round", "");
-  Value one = b.parameter("one", DType::kF64, {Dim(1)});
-  Value a = b.parameter("matrix", DType::kF64, outer.shape(matrix));
-  Value v = b.parameter("vectors", DType::kF64, outer.shape(vectors));
-  if (identity) {
-    two_sided_round(b, one, a, v, b.parameter("identity", DType::kF64, outer.shape(*identity)));
-  } else {
-    one_sided_round(b, one, a, v);
-  }
-  b.name_output(a, "next_matrix");
-  b.name_output(v, "next_vectors");
-  return graph;
-}
-
-// The name under which the body stands among the graph's fragments; other sizes have other bodies.
-std::string add_body(Builder& b, nnef::Graph body) {
-  int count = 0;
-  for (const nnef::Fragment& fragment : b.graph().fragments) {
-    if (fragment.body.name.starts_with(body.name)) ++count;
-  }
-  if (count > 0) body.name += "_" + std::to_string(count);
-  b.graph().fragments.push_back({body});
-  return body.name;
-}
-
 struct Rotated {
   Value matrix, vectors;
 };
 
-// A one for each round, made of the matrix: the engine confuses the items of a constant that is scanned.
-Value ones(Call& call, Value matrix, std::int64_t rounds) {
-  Builder& b = call.builder();
-  std::vector<int> axes;
-  for (int axis = 0; axis < b.rank(matrix); ++axis) axes.push_back(axis);
-  Value largest = b.reduce("max_reduce", b.unary("abs", matrix), axes, false);
-  Value one = b.cast(b.binary("ge", largest, b.literal(0.0, DType::kF64)), DType::kF64);
-  return filled(call, one, {rounds});
-}
-
 Rotated run_rounds(Call& call, Value matrix, Value vectors, std::optional<Value> identity) {
-  Builder& b = call.builder();
-  std::int64_t rounds = kSweeps * (b.shape(matrix).back().value() - 1);
-  std::string body = add_body(b, round_body(b, matrix, vectors, identity));
-  Argument::Array scan, full, state, output;
-  scan.items.push_back(Argument::tuple({"one", ones(call, matrix, rounds), 0, 1}));
-  if (identity) full.items.push_back(Argument::tuple({"identity", *identity}));
-  state.items.push_back(Argument::tuple({"matrix", matrix, "next_matrix"}));
-  state.items.push_back(Argument::tuple({"vectors", vectors, "next_vectors"}));
-  output.items.push_back(Argument::tuple({"next_matrix", "last", 0, 1}));
-  output.items.push_back(Argument::tuple({"next_vectors", "last", 0, 1}));
-  std::vector<Value> results = b.add_multi(
-      "tract_core_scan", {}, {{"body", body}, {"scan", scan}, {"full", full}, {"state", state}, {"output", output}});
+  Iteration iteration;
+  iteration.name = identity ? "eigen_round" : "singular_round";
+  iteration.rounds = kSweeps * (call.builder().shape(matrix).back().value() - 1);
+  if (identity) iteration.fixed.emplace_back("identity", *identity);
+  iteration.states = {{"matrix", matrix}, {"vectors", vectors}};
+  auto round = [](Builder& b, Value one, std::vector<Value> fixed, std::vector<Value> states) {
+    if (fixed.empty()) {
+      one_sided_round(b, one, states[0], states[1]);
+    } else {
+      two_sided_round(b, one, states[0], states[1], fixed[0]);
+    }
+    return states;
+  };
+  std::vector<Value> results = iterate(call, iteration, matrix, round);
   return {results.at(0), results.at(1)};
 }
 

@@ -7,6 +7,8 @@
 #include <limits>
 #include <set>
 
+#include "export/ops/quantised.h"
+
 namespace torch2nnef {
 namespace {
 
@@ -199,6 +201,7 @@ bool Call::wanted(std::size_t index) const {
 const TapeValueInfo& Call::result_info(std::size_t index) const { return values_.tape().info(call_.results.at(index)); }
 
 DType Call::result_dtype(std::size_t index) const {
+  if (is_quantised(result_type(index))) return DType::kF32;
   if (std::optional<DType> dtype = to_nnef(result_type(index))) return *dtype;
   throw Unsupported("the format has no item type for a result of " + std::string(to_string(result_type(index))));
 }
@@ -208,7 +211,11 @@ void Call::result(std::size_t index, Value value) {
     throw std::logic_error("the lowering gives " + std::string(nnef::to_string(b_.dtype(value))) + ", torch gave " +
                            std::string(nnef::to_string(result_dtype(index))));
   }
-  values_.set(call_.results.at(index), value);
+  const TapeValueInfo& info = result_info(index);
+  if (!is_quantised(info.type)) return values_.set(call_.results.at(index), value);
+  if (info.q_scale == 0) throw Unsupported("a result that is quantised by channel");
+  if (!values_.is_moving()) value = quantised_codes(b_, value, info.q_scale, info.q_zero_point, info.type);
+  values_.set_codes(call_.results.at(index), value, std::nullopt);
 }
 
 DType Call::part_dtype(std::size_t index) const { return to_nnef(part_type(result_type(index))).value(); }

@@ -26,6 +26,9 @@ using nnef::DType;
 using nnef::Shape;
 using nnef::Value;
 
+// qint8, quint8, qint32.
+bool is_quantised(ScalarType type);
+
 // A complex value in the graph, which has real items only: two tensors of the value's shape.
 struct ComplexParts {
   Value re, im;
@@ -33,7 +36,7 @@ struct ComplexParts {
 
 // Maps the values of a Tape to those of the graph while it is lowered. A complex value stands there in one of two
 // forms, each made from the other when it is asked for: its parts, or packed, one real tensor of shape [.., 2] as
-// torch.view_as_real gives it.
+// torch.view_as_real gives it. A quantised value stands there by its codes (quantised.h).
 class ValueMap {
  public:
   ValueMap(const Tape& tape, Builder& builder) : tape_(tape), builder_(builder), values_(tape.values.size()) {}
@@ -46,6 +49,12 @@ class ValueMap {
   void set_parts(TapeValue value, ComplexParts parts);
   void set_packed(TapeValue value, Value graph_value);
   bool has(TapeValue value) const;
+  // Of a quantised value; get() is the number that it means.
+  Value codes(TapeValue value);
+  void set_codes(TapeValue value, Value codes, std::optional<Value> scale);
+  // While it is on, get() and set() of quantised values are codes.
+  void set_moving(bool is_moving) { is_moving_ = is_moving; }
+  bool is_moving() const { return is_moving_; }
   const Tape& tape() const { return tape_; }
 
  private:
@@ -53,6 +62,10 @@ class ValueMap {
   Builder& builder_;
   std::vector<Value> values_;  // complex ones packed
   std::map<TapeValue, ComplexParts> parts_;
+  std::map<TapeValue, Value> scales_;   // of quantised values whose scale is no number
+  std::map<TapeValue, Value> meanings_;  // code * scale
+  bool is_moving_ = false;
+  Value meaning(TapeValue value);
 };
 
 // A complex constant taken apart, the conjugation that torch may still have to do included.
@@ -80,6 +93,8 @@ class Call {
   ComplexParts parts(std::string_view name) { return values_.parts(tape_value(name)); }  // of a complex tensor
   Value packed(std::string_view name) { return values_.packed(tape_value(name)); }
   ComplexParts parts(TapeValue value) { return values_.parts(value); }
+  Value codes(std::string_view name) { return values_.codes(tape_value(name)); }  // of a quantised tensor
+  Value codes(TapeValue value) { return values_.codes(value); }
   ConstantPtr constant(std::string_view name) const;  // null when the tensor is not a constant
   TapeValue tape_value(std::string_view name) const;
   Value value(TapeValue value) { return values_.get(value); }  // an item of a list that was read from the call
@@ -107,10 +122,15 @@ class Call {
   bool wanted(std::size_t index = 0) const;
   const TapeValueInfo& result_info(std::size_t index = 0) const;
   ScalarType result_type(std::size_t index = 0) const { return result_info(index).type; }
-  DType result_dtype(std::size_t index = 0) const;  // Unsupported for dtypes that the format lacks
+  DType result_dtype(std::size_t index = 0) const;  // f32 of quantised ones; Unsupported for what the format lacks
   const Shape& result_shape(std::size_t index = 0) const { return result_info(index).shape; }
   void result(Value value) { result(0, value); }
-  void result(std::size_t index, Value value);  // must have result_dtype(index) and result_shape(index)
+  // Must have result_dtype(index) and result_shape(index). Numbers for a quantised result become its codes.
+  void result(std::size_t index, Value value);
+  // Of a quantised result whose scale is a tensor.
+  void result_codes(std::size_t index, Value codes, Value scale) {
+    values_.set_codes(call_.results.at(index), codes, scale);
+  }
   // A complex result: real tensors of part_dtype(index) and result_shape(index), or that shape and a last axis of 2.
   DType part_dtype(std::size_t index = 0) const;
   void result_parts(std::size_t index, ComplexParts parts);

@@ -94,7 +94,8 @@ void lower_cdist(Call& call) {
   x1 = b.unsqueeze(x1, {b.rank(x1) - 1});
   x2 = b.unsqueeze(x2, {b.rank(x2) - 2});
   Value difference = b.binary("sub", x1, x2);
-  set_result(call, vector_norm(b, difference, call.number("p"), {{b.rank(difference) - 1}, false}));
+  double order = call.tape_call().find("p") ? call.number("p") : 2;
+  set_result(call, vector_norm(b, difference, order, {{b.rank(difference) - 1}, false}));
 }
 
 void lower_pairwise_distance(Call& call) {
@@ -150,7 +151,7 @@ void register_norms(Registry& registry) {
   registry.add("aten::linalg_matrix_norm", lower_matrix_norm, kLimits);
   registry.add("aten::linalg_norm", lower_linalg_norm, kLimits);
   registry.add("aten::dist", lower_dist);
-  registry.add("aten::cdist aten::_cdist_forward", lower_cdist);
+  registry.add("aten::cdist aten::_cdist_forward aten::_euclidean_dist", lower_cdist);
   registry.add("aten::pairwise_distance", lower_pairwise_distance);
   registry.add("aten::cosine_similarity", lower_cosine_similarity);
   registry.add("aten::renorm", lower_renorm);

@@ -121,7 +121,7 @@ Value sum_over(Call& call, const Pool& pool, Value x, const std::vector<std::int
 
 void lower_average_pool(Call& call, std::size_t spatial) {
   Builder& b = call.builder();
-  if (!is_floating(call.result_type())) throw Unsupported("an average pool of integers");
+  if (!nnef::is_float(call.result_dtype())) throw Unsupported("an average pool of integers");
   if (is_empty(call.result_shape())) throw Unsupported("a pool of nothing");
   const Pool pool = read_pool(call, spatial);
   const Shape sizes = last_axes(call.shape("self"), spatial);
@@ -139,8 +139,9 @@ void register_pool(Registry& registry);
 void register_pool(Registry& registry) {
   for (std::size_t spatial = 1; spatial <= 3; ++spatial) {
     const std::string d = std::to_string(spatial) + "d";
+    const std::string quantised = spatial < 3 ? " aten::quantized_max_pool" + d : "";
     registry.add(
-        "aten::max_pool" + d + " aten::max_pool" + d + "_with_indices aten::mkldnn_max_pool" + d,
+        "aten::max_pool" + d + " aten::max_pool" + d + "_with_indices aten::mkldnn_max_pool" + d + quantised,
         [spatial](Call& call) { lower_max_pool(call, spatial); },
         "NaN is dropped, and a window of -inf alone gives the least finite number: the engine's maximum");
     registry.add("aten::avg_pool" + d, [spatial](Call& call) { lower_average_pool(call, spatial); });

@@ -3,6 +3,8 @@
 #include <optional>
 #include <stdexcept>
 
+#include "export/ops/lowering.h"
+
 namespace torch2nnef {
 namespace {
 
@@ -49,6 +51,8 @@ ScalarType promote_types(ScalarType a, ScalarType b) {
 }
 
 Promotable Promotable::of(const TapeValueInfo& info) {
+  // Computed on the numbers that it means.
+  if (is_quantised(info.type)) return {ScalarType::kFloat32, info.shape.empty() ? Strength::kRank0 : Strength::kTensor};
   if (!info.is_number) return {info.type, info.shape.empty() ? Strength::kRank0 : Strength::kTensor};
   return {is_floating(info.type) ? ScalarType::kFloat32 : info.type, Strength::kNumber};
 }

@@ -3,6 +3,7 @@
 // The engine's topk is stable and drops no item, but its order is undefined where NaN stand; torch puts them last.
 
 #include <limits>
+#include <tuple>
 
 #include "export/ops/shape_util.h"
 
@@ -177,23 +178,58 @@ void lower_diff(Call& call) {
   call.result(x);
 }
 
-// How many boundaries stand before each value: those below it, or not above it when `right`. NaN stand behind all.
-void count_boundaries(Call& call, Value boundaries, Value values) {
+// The steps of a binary search, written out: `begin` and `end` close in on the first boundary that is not below the
+// value, or above it when `right`. As in torch, NaN are behind all, and boundaries out of order give what the search
+// meets. boundaries [.., N], values [.., M], N static.
+Value search(Call& call, Value boundaries, Value values, bool is_right) {
   Builder& b = call.builder();
-  bool is_right = call.flag("right") || (call.has("side") && call.text("side") == "right");
-  if (b.dtype(boundaries) != b.dtype(values)) {
-    DType wide = nnef::is_float(b.dtype(boundaries)) || nnef::is_float(b.dtype(values)) ? DType::kF64 : DType::kI64;
-    std::tie(boundaries, values) = std::pair(b.cast(boundaries, wide), b.cast(values, wide));
+  int axis = b.rank(values) - 1;
+  std::int64_t count = b.shape(boundaries).back().value();
+  Value one = b.constant(std::int64_t{1}, DType::kI64), last = b.constant(count - 1, DType::kI64);
+  Value begin = zeros(call, DType::kI64, b.shape(values));
+  Value end = filled(call, b.constant(count, DType::kI64), b.shape(values));
+  for (std::int64_t left = count; left > 0; left /= 2) {
+    Value middle = b.binary("div", b.binary("add", begin, end), b.constant(std::int64_t{2}, DType::kI64));
+    Value place = b.binary("min", middle, last);
+    Value item = b.rank(boundaries) == 1 ? b.add("tract_core_gather", {boundaries, place}, {{"axis", 0}})
+                                         : b.add("tract_core_gather_elements", {boundaries, place}, {{"axis", axis}});
+    Value is_reached = b.binary(is_right ? "gt" : "ge", item, values);
+    Value is_open = b.binary("lt", begin, end);
+    end = b.select(b.binary("and", is_open, is_reached), middle, end);
+    Value is_behind = b.binary("and", is_open, b.unary("not", is_reached));
+    begin = b.select(is_behind, b.binary("add", middle, one), begin);
   }
-  int values_rank = b.rank(values);
-  Value column = b.unsqueeze(values, {values_rank});
+  return begin;
+}
+
+// How many boundaries stand before each value, for an axis of symbolic length: those in order only.
+Value count_before(Builder& b, Value boundaries, Value values, bool is_right) {
+  Value column = b.unsqueeze(values, {b.rank(values)});
   if (b.rank(boundaries) > 1) boundaries = b.unsqueeze(boundaries, {b.rank(boundaries) - 1});
   Value is_before = b.binary(is_right ? "le" : "lt", boundaries, column);
   if (nnef::is_float(b.dtype(values))) {
     Value is_nan = b.binary("ne", column, column);
     is_before = b.binary("or", is_before, b.align_rank(is_nan, b.rank(is_before)));
   }
-  Value count = b.reduce("sum_reduce", b.cast(is_before, DType::kI64), {b.rank(is_before) - 1}, false);
+  return b.reduce("sum_reduce", b.cast(is_before, DType::kI64), {b.rank(is_before) - 1}, false);
+}
+
+void place_values(Call& call, Value boundaries, Value values) {
+  Builder& b = call.builder();
+  bool is_right = call.flag("right") || (call.has("side") && call.text("side") == "right");
+  if (b.dtype(boundaries) != b.dtype(values)) {
+    DType wide = nnef::is_float(b.dtype(boundaries)) || nnef::is_float(b.dtype(values)) ? DType::kF64 : DType::kI64;
+    std::tie(boundaries, values) = std::pair(b.cast(boundaries, wide), b.cast(values, wide));
+  }
+  Value count;
+  if (is_empty(b.shape(boundaries)) || is_empty(b.shape(values))) {
+    count = zeros(call, DType::kI64, call.result_shape());
+  } else if (b.shape(boundaries).back().is_constant()) {
+    if (b.rank(values) == 0) values = b.unsqueeze(values, {0});
+    count = search(call, boundaries, values, is_right);
+  } else {
+    count = count_before(b, boundaries, values, is_right);
+  }
   call.result(b.cast(reshape_to(call, count, call.result_shape()), call.result_dtype()));
 }
 
@@ -204,7 +240,7 @@ Value values_to_place(Call& call, Value boundaries) {
 
 void lower_bucketize(Call& call) {
   Value boundaries = call.tensor("boundaries");
-  count_boundaries(call, boundaries, values_to_place(call, boundaries));
+  place_values(call, boundaries, values_to_place(call, boundaries));
 }
 
 void lower_searchsorted(Call& call) {
@@ -214,7 +250,7 @@ void lower_searchsorted(Call& call) {
     boundaries = b.add("tract_core_gather_elements", {boundaries, call.tensor_as("sorter", DType::kI64)},
                        {{"axis", b.rank(boundaries) - 1}});
   }
-  count_boundaries(call, boundaries, values_to_place(call, boundaries));
+  place_values(call, boundaries, values_to_place(call, boundaries));
 }
 
 }  // namespace
@@ -231,8 +267,9 @@ void register_sort(Registry& registry) {
   registry.add("aten::median", lower_median, "the axis must be static");
   registry.add("aten::nanmedian", lower_nanmedian, "the axis must be static");
   registry.add("aten::diff", lower_diff);
-  registry.add("aten::bucketize", lower_bucketize);
-  registry.add("aten::searchsorted", lower_searchsorted);
+  static constexpr char kOrder[] = "boundaries of symbolic number must be in order";
+  registry.add("aten::bucketize", lower_bucketize, kOrder);
+  registry.add("aten::searchsorted", lower_searchsorted, kOrder);
 }
 
 }  // namespace torch2nnef

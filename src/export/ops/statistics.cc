@@ -78,6 +78,50 @@ void lower_quantile(Call& call) {
   call.result(reshape_to(call, b.concat(rows, 0), call.result_shape()));
 }
 
+// Item `place` ([.., 1, ..], a number) of a sorted axis.
+Value item_at(Builder& b, Value sorted, int axis, Value place) {
+  Value index = b.binary("max", b.cast(place, DType::kI64), b.constant(std::int64_t{0}, DType::kI64));
+  return b.add("tract_core_gather_elements", {sorted, index}, {{"axis", axis}});
+}
+
+// The same as `between` at a place that depends on how many items count.
+Value between_counted(Call& call, Value sorted, int axis, Value place) {
+  Builder& b = call.builder();
+  std::string how = call.has("interpolation") ? call.text("interpolation") : "linear";
+  Value below = b.unary("floor", place), above = b.unary("ceil", place);
+  if (how == "nearest") return item_at(b, sorted, axis, b.unary("tract_core_round_even", place));
+  if (how == "lower") return item_at(b, sorted, axis, below);
+  if (how == "higher") return item_at(b, sorted, axis, above);
+  Value weight = b.cast(b.binary("sub", place, below), b.dtype(sorted));
+  Value low = item_at(b, sorted, axis, below);
+  Value step = b.binary("sub", item_at(b, sorted, axis, above), low);
+  if (how == "midpoint") return b.binary("add", low, b.binary("mul", step, b.literal(0.5, b.dtype(sorted))));
+  Value moved = b.binary("add", low, b.binary("mul", step, weight));
+  return b.select(b.binary("eq", weight, b.literal(0.0, b.dtype(sorted))), low, moved);
+}
+
+// NaN are sorted behind everything and not counted.
+void lower_nanquantile(Call& call) {
+  Builder& b = call.builder();
+  QuantileInput input = quantile_input(call);
+  DType dtype = b.dtype(input.x);
+  Value is_number = b.binary("eq", input.x, input.x);
+  Value count = b.reduce("sum_reduce", b.cast(is_number, DType::kI64), {input.axis}, true);
+  Value known = b.select(is_number, input.x, b.literal(std::numeric_limits<double>::infinity(), dtype));
+  Value sorted =
+      b.add_multi("tract_core_topk", {known, Argument(Dim(input.size))}, {{"axis", input.axis}, {"largest", false}})
+          .at(0);
+  Value last = b.cast(b.binary("sub", count, b.constant(std::int64_t{1}, DType::kI64)), DType::kF32);
+  Value is_nothing = b.binary("eq", count, b.constant(std::int64_t{0}, DType::kI64));
+  std::vector<Value> rows;
+  for (double fraction : fractions_of(call)) {
+    Value place = b.binary("mul", last, b.literal(fraction, DType::kF32));
+    Value row = between_counted(call, sorted, input.axis, place);
+    rows.push_back(b.unsqueeze(b.select(is_nothing, b.literal(kNan, dtype), row), {0}));
+  }
+  call.result(reshape_to(call, b.concat(rows, 0), call.result_shape()));
+}
+
 // --- counts ---
 
 // How often each of `bins` places occurs in a flat list of places; what lies outside is not counted.
@@ -180,6 +224,7 @@ void register_statistics(Registry& registry);
 
 void register_statistics(Registry& registry) {
   registry.add("aten::quantile", lower_quantile, "the axis must be static, q a constant");
+  registry.add("aten::nanquantile", lower_nanquantile, "the axis must be static, q a constant");
   registry.add("aten::histc", lower_histc);
   registry.add("aten::mode", lower_mode);
   registry.add("aten::cov", lower_cov, "without weights");

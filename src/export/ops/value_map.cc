@@ -1,6 +1,6 @@
 // ValueMap: values of the Tape to values of the graph.
 
-#include "export/ops/lowering.h"
+#include "export/ops/quantised.h"
 
 namespace torch2nnef {
 namespace {
@@ -32,6 +32,7 @@ Value ValueMap::get(TapeValue value) {
   Value& slot = values_.at(static_cast<std::size_t>(value.id));
   const TapeValueInfo& info = tape_.info(value);
   if (is_complex(info.type)) throw Unsupported("a complex tensor where a real one is needed");
+  if (is_quantised(info.type)) return is_moving_ ? codes(value) : meaning(value);
   if (slot) return slot;
   if (info.kind != TapeValueInfo::Kind::kConstant) used_before_it_is_made(value);
   std::optional<DType> dtype = to_nnef(info.type);
@@ -45,6 +46,29 @@ Value ValueMap::get(TapeValue value) {
     slot = builder_.variable(label_of(value, info), info.constant);
   }
   return slot;
+}
+
+Value ValueMap::codes(TapeValue value) {
+  Value& slot = values_.at(static_cast<std::size_t>(value.id));
+  if (slot) return slot;
+  const TapeValueInfo& info = tape_.info(value);
+  if (info.kind != TapeValueInfo::Kind::kConstant) used_before_it_is_made(value);
+  slot = constant_codes(builder_, label_of(value, info), *info.constant);
+  return slot;
+}
+
+void ValueMap::set_codes(TapeValue value, Value codes, std::optional<Value> scale) {
+  values_.at(static_cast<std::size_t>(value.id)) = codes;
+  if (scale) scales_[value] = *scale;
+}
+
+Value ValueMap::meaning(TapeValue value) {
+  if (auto found = meanings_.find(value); found != meanings_.end()) return found->second;
+  const TapeValueInfo& info = tape_.info(value);
+  auto scale = scales_.find(value);
+  if (scale == scales_.end() && info.q_scale == 0) throw Unsupported("a constant that is quantised by channel");
+  Argument factor = scale == scales_.end() ? builder_.literal(info.q_scale, DType::kF32) : Argument(scale->second);
+  return meanings_[value] = builder_.binary("mul", codes(value), factor);
 }
 
 ComplexParts ValueMap::parts(TapeValue value) {

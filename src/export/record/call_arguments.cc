@@ -1,5 +1,7 @@
 // Arguments of a call for the Tape: tensors as their present values, numbers with the expressions that they carry.
 
+#include <ATen/native/quantized/PackedParams.h>
+
 #include "export/record/recorder.h"
 #include "export/record/shape_rules.h"
 #include "export/record/size_math.h"
@@ -40,10 +42,64 @@ TapeArgument Recorder::number_argument(const c10::IValue& value, const Note& not
   return plain_argument(value, formal);
 }
 
+namespace {
+
+template <class Params>
+c10::intrusive_ptr<Params> custom(const c10::IValue& value, const std::string& name, const char* wanted) {
+  if (!name.ends_with(wanted)) return {};
+  return value.toCustomClass<Params>();
+}
+
+template <int axes>
+void append_convolution(const ConvPackedParamsBase<axes>& params, TapeList& list) {
+  auto numbers = [](const torch::List<std::int64_t>& values) {
+    TapeList items;
+    for (std::int64_t value : values) items.push_back({nnef::Dim(value)});
+    return TapeArgument{std::move(items)};
+  };
+  for (const auto& values : {params.stride(), params.padding(), params.output_padding(), params.dilation()}) {
+    list.push_back(numbers(values));
+  }
+  list.push_back({nnef::Dim(params.groups())});
+  list.push_back({params.transpose()});
+}
+
+}  // namespace
+
+// Packed parameters of quantised operators as the tensors and numbers that they hold: the weight, the bias or None; of
+// a convolution also stride, padding, output padding, dilation, groups and whether it is transposed.
+std::optional<TapeArgument> Recorder::packed_argument(const c10::IValue& value) {
+  if (!value.isCustomClass()) return std::nullopt;
+  const void* object = value.toObject().get();
+  if (auto found = packed_.find(object); found != packed_.end()) return found->second.second;
+  std::string name = value.toObjectRef().type()->name()->qualifiedName();
+  std::tuple<at::Tensor, c10::optional<at::Tensor>> held;
+  TapeList numbers;
+  if (auto linear = custom<LinearPackedParamsBase>(value, name, ".LinearPackedParamsBase")) {
+    held = linear->unpack();
+  } else if (auto flat = custom<ConvPackedParamsBase<2>>(value, name, ".Conv2dPackedParamsBase")) {
+    held = flat->unpack();
+    append_convolution(*flat, numbers);
+  } else if (auto deep = custom<ConvPackedParamsBase<3>>(value, name, ".Conv3dPackedParamsBase")) {
+    held = deep->unpack();
+    append_convolution(*deep, numbers);
+  } else {
+    return std::nullopt;
+  }
+  TapeList list{{read(std::get<0>(held))}};
+  const auto& bias = std::get<1>(held);
+  list.push_back(bias && bias->defined() ? TapeArgument{read(*bias)} : TapeArgument{});
+  list.insert(list.end(), numbers.begin(), numbers.end());
+  TapeArgument argument{std::move(list)};
+  packed_.emplace(object, std::pair(value, argument));
+  return argument;
+}
+
 TapeArgument Recorder::tape_argument(const Slot& slot, const c10::Argument& formal, const std::string& op) {
   const c10::IValue& value = slot.sample();
   if (value.isTensor()) return value.toTensor().defined() ? TapeArgument{read(value.toTensor())} : TapeArgument{};
   if (value.isNone()) return {};
+  if (std::optional<TapeArgument> packed = packed_argument(value)) return *packed;
   std::string type = formal_type(formal);
   if (is_number(value)) return number_argument(value, slot.note, type, op);
   if (value.isList() || value.isTuple()) {

@@ -148,11 +148,13 @@ void Recorder::execute_world(const Node* node, jit::Stack& stack) {
   }
   // A kernel that this CPU build lacks for 16 bits: computed in float32 and rounded.
   at::ScalarType narrow = at::kFloat;
+  std::vector<std::pair<at::Tensor, at::Tensor>> widened;  // each tensor and its copy
   auto widen = [&](const at::Tensor& tensor) {
     if (!tensor.defined() || (tensor.scalar_type() != at::kHalf && tensor.scalar_type() != at::kBFloat16))
       return tensor;
     narrow = tensor.scalar_type();
-    return tensor.to(at::kFloat);
+    widened.emplace_back(tensor, tensor.to(at::kFloat));
+    return widened.back().second;
   };
   for (c10::IValue& argument : arguments) {
     if (argument.isTensor()) argument = widen(argument.toTensor());
@@ -164,9 +166,11 @@ void Recorder::execute_world(const Node* node, jit::Stack& stack) {
   }
   node->getOperation()(arguments);
   for (c10::IValue& result : arguments) {
-    if (result.isTensor() && result.toTensor().defined() && result.toTensor().scalar_type() == at::kFloat) {
-      result = result.toTensor().to(narrow);
-    }
+    if (!result.isTensor() || !result.toTensor().defined() || result.toTensor().scalar_type() != at::kFloat) continue;
+    auto written = std::find_if(widened.begin(), widened.end(),
+                                [&](const auto& pair) { return pair.second.is_same(result.toTensor()); });
+    // What an in-place operator returns is the tensor that it wrote.
+    result = written == widened.end() ? result.toTensor().to(narrow) : written->first.copy_(written->second);
   }
   stack = std::move(arguments);
 }

@@ -125,6 +125,7 @@ class Recorder {
                       bool recorded);
   std::vector<std::pair<std::string, TapeArgument>> tape_arguments(const c10::FunctionSchema& schema,
                                                                    const std::vector<Slot>& inputs, bool with_tensors);
+  std::optional<TapeArgument> packed_argument(const c10::IValue& value);
   TapeArgument tape_argument(const Slot& slot, const c10::Argument& formal, const std::string& op);
   TapeArgument number_argument(const c10::IValue& value, const Note& note, const std::string& formal,
                                const std::string& op);
@@ -186,6 +187,7 @@ class Recorder {
   std::unordered_map<const Node*, std::vector<const torch::jit::Value*>> last_uses_;
   std::unordered_map<const Node*, c10::IValue> constants_;  // of prim::Constant nodes
   std::unordered_map<const void*, at::Tensor> numbers_;     // see mark_number
+  std::unordered_map<const void*, std::pair<c10::IValue, TapeArgument>> packed_;  // by object, which is kept alive
   std::set<const torch::jit::Graph*> analysed_;
   std::unordered_map<const void*, FilledList> filled_;
   std::size_t round_first_value_ = 0;  // while one round of such a loop is recorded: Tape values from there on are its
