@@ -147,6 +147,15 @@ TEST(Examples, StateGoesFromCallToCall) {
   EXPECT_SAYS(refused("smoother", flags), "(--state=io)");
 }
 
+TEST(Examples, StateThatGrowsIsRefused) {
+  const torch2nnef::PrivateFolder folder;
+  const ProcessResult made = export_model(fs::path(EXTEND) / "growing.pt", folder.path() / "model.nnef.tgz",
+                                          {"--input", "x:f32:1,4", "--state=io"});
+  EXPECT_EQ(made.exit_status, 1) << made.output;
+  EXPECT_SAYS(made.errors, "T2N-R015: the attribute cache is float32[1,4] after a first call and float32[2,4] after a second");
+  EXPECT_TRUE(fs::is_empty(folder.path()));
+}
+
 struct Wrong {
   const char* plugin;
   int status;
