@@ -113,17 +113,6 @@ int rerun(const CommandLine& line) {
   }
 }
 
-int rerun(const CommandLine& line) {
-  try {
-    const RerunResult result = rerun_bundle(line.bundle, line.options.tract, line.options.check_timeout_seconds);
-    print(text_rerun(result, line.bundle.string()));
-    return result.agrees() ? 0 : static_cast<int>(ExportError::Kind::kCheckFailed);
-  } catch (const ExportError& error) {
-    fmt::print(stderr, "torch2nnef: {} was not run\n\n{}", line.bundle.string(), text_diagnostics(error.diagnostics()));
-    return static_cast<int>(error.kind());
-  }
-}
-
 int run(const std::vector<std::string>& arguments) {
   CommandLine line = parse_command_line(arguments);
   switch (line.action) {

