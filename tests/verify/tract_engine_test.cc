@@ -54,6 +54,21 @@ TEST_F(TractEngineTest, RunsAtTheSizesOfTheInputs) {
   for (const auto& output : outputs) EXPECT_TRUE(output.agrees) << output.name << " " << output.detail;
 }
 
+TEST_F(TractEngineTest, RunsOnEachOfSeveralInputs) {
+  const auto engine = find_engine(TRACT_RUN);
+  ASSERT_TRUE(engine);
+  write_graph(folder_.path() / "model", kF32, "y = x * 2.0;", "y");
+  const std::vector<EngineRun> runs = run_engine_on_each(
+      *engine, folder_.path() / "model",
+      {{{"x", f32({1, 3}, {0, 1, 2})}}, {{"x", f32({1, 2}, {0, 1})}}, {{"x", f32({2, 3}, {0, 1, 2, 3, 4, 5})}}}, 30);
+  ASSERT_EQ(runs.size(), 3u);
+  ASSERT_TRUE(runs[0].ran && runs[2].ran) << runs[0].message << runs[2].message;
+  EXPECT_FALSE(runs[1].ran);
+  EXPECT_NE(runs[1].message, "");
+  EXPECT_EQ(bytes_of(*runs[0].outputs.at(0).data), bytes_of(*f32({1, 3}, {0, 2, 4})));
+  EXPECT_EQ(bytes_of(*runs[2].outputs.at(0).data), bytes_of(*f32({2, 3}, {0, 2, 4, 6, 8, 10})));
+}
+
 TEST_F(TractEngineTest, HalfInputsAndResults) {
   const EngineRun result = run("shape = [2], datum_type = \"f16\"", "y = x + 0.1;", {{"x", f16({2}, {1, 2})}});
   ASSERT_TRUE(result.ran) << result.message;

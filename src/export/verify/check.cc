@@ -126,9 +126,8 @@ std::optional<Engine> engine_for(const ExportOptions& options, ExportReport& rep
 }
 
 // What one run of the engine shows; nothing when all outputs agree.
-std::optional<Failure> run_once(const Engine& engine, const std::filesystem::path& archive, const Recording::Run& run,
-                                const ExportOptions& options, ExportReport& report) {
-  EngineRun result = run_engine(engine, archive, run.inputs, options.check_timeout_seconds);
+std::optional<Failure> judge(const Engine& engine, const Recording::Run& run, const EngineRun& result,
+                             const ExportOptions& options, ExportReport& report) {
   if (!result.ran) {
     return Failure{&run,
                    {{Severity::kError,
@@ -154,8 +153,12 @@ std::optional<Failure> run_once(const Engine& engine, const std::filesystem::pat
 std::optional<Failure> run_in_tract(const Engine& engine, const std::filesystem::path& archive,
                                     const CheckSubject& subject, const ExportOptions& options, ExportReport& report) {
   report.check.engine += (report.check.engine.empty() ? "tract " : " and tract ") + engine.version;
-  for (const Recording::Run& run : subject.recording.runs) {
-    if (std::optional<Failure> failure = run_once(engine, archive, run, options, report)) return failure;
+  const std::vector<Recording::Run>& runs = subject.recording.runs;
+  std::vector<std::vector<nnef::NamedTensor>> inputs;
+  for (const Recording::Run& run : runs) inputs.push_back(run.inputs);
+  const std::vector<EngineRun> results = run_engine_on_each(engine, archive, inputs, options.check_timeout_seconds);
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    if (std::optional<Failure> failure = judge(engine, runs[i], results[i], options, report)) return failure;
   }
   return std::nullopt;
 }

@@ -149,4 +149,47 @@ EngineRun run_engine(const Engine& engine, const fs::path& archive, const std::v
   return run;
 }
 
+namespace {
+
+// What tract-run gives in one process; only the runs before the first that fails.
+std::vector<EngineRun> run_at_once(const Engine& engine, const fs::path& archive,
+                                   const std::vector<std::vector<NamedTensor>>& inputs, double timeout_seconds) {
+  const PrivateFolder folder;
+  const auto file = [&](const char* kind, std::size_t i) { return folder.path() / fmt::format("{}_{}.npz", kind, i); };
+  bool widened = false;
+  for (std::size_t i = 0; i < inputs.size(); ++i) widened = write_inputs(inputs[i], file("inputs", i)) || widened;
+  std::vector<std::string> command = engine_arguments(archive, {}, widened);
+  command.insert(command.begin(), engine.program.string());
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    command.insert(command.end(), {"--input-from-npz", file("inputs", i).string(), "--save-outputs-npz",
+                                   file("outputs", i).string()});
+  }
+  const ProcessResult process = run_process(command, timeout_seconds, with_own(engine.environment));
+  std::vector<EngineRun> runs;
+  for (std::size_t i = 0; i < inputs.size() && fs::exists(file("outputs", i)); ++i) {
+    EngineRun run;
+    run.ran = true;
+    run.log = process.output + process.errors;
+    run.command = command;
+    run.outputs = nnef::read_npz(file("outputs", i));
+    runs.push_back(std::move(run));
+  }
+  if (process.exit_status != 0 && runs.size() == inputs.size()) runs.pop_back();
+  return runs;
+}
+
+}  // namespace
+
+std::vector<EngineRun> run_engine_on_each(const Engine& engine, const fs::path& archive,
+                                          const std::vector<std::vector<NamedTensor>>& inputs, double timeout_seconds) {
+  std::vector<EngineRun> runs;
+  if (inputs.size() > 1 && !inputs.front().empty() && engine.program.filename() == "tract-run") {
+    runs = run_at_once(engine, archive, inputs, timeout_seconds * static_cast<double>(inputs.size()));
+  }
+  while (runs.size() < inputs.size()) {
+    runs.push_back(run_engine(engine, archive, inputs[runs.size()], timeout_seconds));
+  }
+  return runs;
+}
+
 }  // namespace torch2nnef

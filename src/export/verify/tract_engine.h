@@ -39,6 +39,12 @@ struct EngineRun {
 EngineRun run_engine(const Engine& engine, const std::filesystem::path& archive,
                      const std::vector<nnef::NamedTensor>& inputs, double timeout_seconds);
 
+// The same at several inputs. tract-run loads and optimises the archive for all of them once; where one of them fails, it
+// and those after it are run by themselves.
+std::vector<EngineRun> run_engine_on_each(const Engine& engine, const std::filesystem::path& archive,
+                                          const std::vector<std::vector<nnef::NamedTensor>>& inputs,
+                                          double timeout_seconds);
+
 // The arguments of both programs that run an archive: for run_engine() and for the script of a debug bundle. `inputs`
 // may be empty. Float casts are needed when f16 inputs are given as f32, which is all that tract reads from an .npz.
 std::vector<std::string> engine_arguments(const std::filesystem::path& archive, const std::filesystem::path& inputs,
