@@ -77,12 +77,13 @@ void say_failed(const CommandLine& line, const ExportError& error, const ExportR
   const std::string text = text_report(error, line.model.string());
   if (!line.report.empty()) {
     const std::string kind = line.report.extension().string();
-    write_file(line.report, kind == ".json"   ? json_report(error)
+    write_file(line.report, kind == ".json"   ? json_report(error, known)
                             : kind == ".html" ? html_report(error, known, line.model.filename().string())
                                               : text);
   }
   fmt::print(stderr, "torch2nnef: {}", text);
-  if (line.json) print(json_report(error));
+  if (line.json) return print(json_report(error, known));
+  if (known) print(known->dump);  // of a step that was passed
 }
 
 int export_model(CommandLine& line) {

@@ -35,6 +35,15 @@ void write_wrong_engine(const fs::path& program, const fs::path& wrong_inputs) {
   fs::permissions(program, fs::perms::owner_all);
 }
 
+// An engine that lacks an operator, wherever it stands in an archive.
+void write_lacking_engine(const fs::path& program, const std::string& operation) {
+  std::ofstream(program) << "#!/bin/sh\n"
+                         << "[ -e \"$1\" ] && { cat \"$1\"; zcat \"$1\" 2>/dev/null; } | grep -qa ' " << operation
+                         << "(' && { echo 'Error: no such operator' >&2; exit 1; }\n"
+                         << "exec '" << TRACT_RUN << "' \"$@\"\n";
+  fs::permissions(program, fs::perms::owner_all);
+}
+
 class Bundle : public testing::Test {
  protected:
   // A model, its inputs and an engine in a folder of a telling name; the failed export's bundle.
@@ -121,6 +130,37 @@ TEST_F(Bundle, StillFailsWhileTheEngineIsWrong) {
       kTimeoutSeconds);
   EXPECT_EQ(rerun.exit_status, 3);
   EXPECT_NE(rerun.output.find("output: DIFFERS"), std::string::npos) << rerun.output;
+}
+
+TEST_F(Bundle, HoldsTheSmallestPartThatFails) {
+  write_lacking_engine(home_ / "engine", "matmul");
+  const ProcessResult exported = fail("bug.tgz");
+  ASSERT_EQ(exported.exit_status, 3) << exported.errors;
+  // The operation is named, the call that it was made for, and its place in the model.
+  EXPECT_NE(exported.errors.find("aten::linear: tract does not run the archive: Error: no such operator; the operation "
+                                 "at which tract fails is linear = matmul("),
+            std::string::npos)
+      << exported.errors;
+  EXPECT_NE(exported.errors.find("(in classifier.2)"), std::string::npos) << exported.errors;
+  const auto texts = all_files(elsewhere_ / "bug.tgz", folder_.path());
+  ASSERT_TRUE(texts.count("bundle/smallest/model.nnef.tgz/graph.nnef"));
+  const std::string& graph = texts.at("bundle/smallest/model.nnef.tgz/graph.nnef");
+  EXPECT_NE(graph.find(" matmul("), std::string::npos) << graph;
+  EXPECT_EQ(graph.find(" conv("), std::string::npos) << graph;
+  const std::string& report = texts.at("bundle/report.json");
+  for (const char* part : {"\"divergence\"", "\"operation\": \"matmul\"", "\"was not computed\""}) {
+    EXPECT_NE(report.find(part), std::string::npos) << part << " in " << report;
+  }
+  // It fails by itself, and does what PyTorch did in an engine that has the operator.
+  ASSERT_EQ(torch2nnef::run_process({"tar", "xzf", (elsewhere_ / "bug.tgz").string(), "-C", elsewhere_.string()}, 60)
+                .exit_status,
+            0);
+  const auto run_in = [&](const std::string& engine) {
+    return torch2nnef::run_process({"env", "TRACT=" + engine, "sh", (elsewhere_ / "bundle/smallest/run.sh").string()}, 60)
+        .exit_status;
+  };
+  EXPECT_NE(run_in((home_ / "engine").string()), 0);
+  EXPECT_EQ(run_in(TRACT_RUN), 0);
 }
 
 TEST_F(Bundle, SaysNothingOfWhereItWasMade) {

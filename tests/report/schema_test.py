@@ -80,6 +80,8 @@ class Schema(unittest.TestCase):
         for engine in ("engine_that_fails", "engine_that_is_wrong"):
             made = self.check(3, "codes/double.pt", "--input", "x:f32:2,3=ones", "--tract", f"codes/{engine}")
             self.assertTrue(made["diagnostics"])
+            self.assertFalse(made["check"]["agrees"])
+            self.assertIn("divergence", made["check"])
 
     def test_wrong_reports_are_found(self):
         made = report("codes/double.pt", "--input", "x:f32:2,3", "--check=none")

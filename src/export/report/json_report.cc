@@ -31,18 +31,23 @@ void write_head(JsonWriter& json, std::string_view status, int exit_status) {
   json.member("status", status).member("exit_status", exit_status);
 }
 
+void write_place(JsonWriter& json, const Location& where) {
+  json.member("module_path", where.module_path).member("module_class", where.module_class);
+  json.key("source").begin_array();
+  for (const SourceLine& line : where.stack) {
+    json.begin_object().member("file", line.file).member("line", line.line);
+    json.member("function", line.function).member("text", line.text).end_object();
+  }
+  json.end_array();
+}
+
 void write_diagnostics(JsonWriter& json, const std::vector<Diagnostic>& list) {
   json.key("diagnostics").begin_array();
   for (const Diagnostic& one : list) {
     json.begin_object().member("severity", to_string(one.severity)).member("code", one.code);
     json.member("operator", one.op).member("count", one.count).member("text", one.text).member("hint", one.hint);
-    json.member("module_path", one.where.module_path).member("module_class", one.where.module_class);
-    json.key("source").begin_array();
-    for (const SourceLine& line : one.where.stack) {
-      json.begin_object().member("file", line.file).member("line", line.line);
-      json.member("function", line.function).member("text", line.text).end_object();
-    }
-    json.end_array().end_object();
+    write_place(json, one.where);
+    json.end_object();
   }
   json.end_array();
 }
@@ -103,6 +108,19 @@ void write_states(JsonWriter& json, const std::vector<StateReport>& states) {
   json.end_array();
 }
 
+// Where it began; how the error grew from there is on the page (--report FILE.html).
+void write_divergence(JsonWriter& json, const Divergence& first) {
+  json.key("divergence").begin_object().member("engine", first.engine);
+  write_map(json, "sizes", first.sizes);
+  json.member("name", first.name).member("operation", first.operation).member("operator", first.aten);
+  json.member("detail", first.detail).member("expected", first.expected).member("actual", first.actual);
+  json.key("at").begin_array();
+  for (std::int64_t place : first.at) json.value(place);
+  json.end_array();
+  write_place(json, first.where);
+  json.end_object();
+}
+
 void write_check(JsonWriter& json, const CheckReport& check) {
   json.key("check").begin_object().member("engine", check.engine).member("agrees", check.agrees());
   json.member("not_run_because", check.not_run_because).key("outputs").begin_array();
@@ -112,7 +130,9 @@ void write_check(JsonWriter& json, const CheckReport& check) {
     json.member("max_abs", output.max_abs).member("max_rel", output.max_rel).member("agrees", output.agrees);
     json.member("detail", output.detail).end_object();
   }
-  json.end_array().end_object();
+  json.end_array();
+  if (check.divergence) write_divergence(json, *check.divergence);
+  json.end_object();
 }
 
 }  // namespace
@@ -136,10 +156,12 @@ std::string json_report(const ExportReport& report) {
   return json.end_object().text();
 }
 
-std::string json_report(const ExportError& error) {
+std::string json_report(const ExportError& error, const ExportReport* known) {
   JsonWriter json;
   write_head(json, name_of(error.kind()), static_cast<int>(error.kind()));
   write_diagnostics(json, error.diagnostics());
+  if (known && error.kind() == ExportError::Kind::kCheckFailed) write_check(json, known->check);
+  if (known && !known->dump.empty()) json.member("dump", known->dump);
   return json.end_object().text();
 }
 

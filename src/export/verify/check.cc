@@ -6,6 +6,7 @@
 #include "export/verify/bundle.h"
 #include "export/verify/compare.h"
 #include "export/verify/tract_engine.h"
+#include "export/verify/tract_failure.h"
 
 namespace torch2nnef {
 namespace {
@@ -33,6 +34,7 @@ struct Failure {
   const Recording::Run* run;
   std::vector<Diagnostic> problems;
   std::string log;
+  std::optional<SmallestPart> smallest = {};
 };
 
 // An error about each output that differs. `first` is the call where the values part, if that is known.
@@ -129,6 +131,9 @@ std::optional<Engine> engine_for(const ExportOptions& options, ExportReport& rep
 std::optional<Failure> judge(const Engine& engine, const Recording::Run& run, const EngineRun& result,
                              const ExportOptions& options, ExportReport& report) {
   if (!result.ran) {
+    for (const nnef::NamedTensor& output : run.outputs) {
+      report.check.outputs.push_back({"tract " + engine.version, output.name, run.sizes, 0, 0, false, "was not computed"});
+    }
     return Failure{&run,
                    {{Severity::kError,
                      "T2N-C002",
@@ -150,6 +155,20 @@ std::optional<Failure> judge(const Engine& engine, const Recording::Run& run, co
   return failure;
 }
 
+// Names the operation that is to blame, where it can be found.
+void explain(const Engine& engine, const CheckSubject& subject, const EngineRun& result, const ExportOptions& options,
+             ExportReport& report, Failure& failure) {
+  std::optional<ExplainedFailure> explained = explain_tract_failure(engine, subject, *failure.run, result, options);
+  if (!explained) return;
+  for (Diagnostic& problem : failure.problems) {
+    problem.op = explained->first.aten;
+    problem.where = explained->first.where;
+    problem.text += "; " + explained->first.detail;
+  }
+  failure.smallest = std::move(explained->smallest);
+  report.check.divergence = std::move(explained->first);
+}
+
 std::optional<Failure> run_in_tract(const Engine& engine, const std::filesystem::path& archive,
                                     const CheckSubject& subject, const ExportOptions& options, ExportReport& report) {
   report.check.engine += (report.check.engine.empty() ? "tract " : " and tract ") + engine.version;
@@ -158,12 +177,18 @@ std::optional<Failure> run_in_tract(const Engine& engine, const std::filesystem:
   for (const Recording::Run& run : runs) inputs.push_back(run.inputs);
   const std::vector<EngineRun> results = run_engine_on_each(engine, archive, inputs, options.check_timeout_seconds);
   for (std::size_t i = 0; i < runs.size(); ++i) {
-    if (std::optional<Failure> failure = judge(engine, runs[i], results[i], options, report)) return failure;
+    std::optional<Failure> failure = judge(engine, runs[i], results[i], options, report);
+    if (!failure) continue;
+    // What differs in the evaluator, too, is in the archive and already found.
+    if (results[i].ran && report.check.divergence) return failure;
+    if (options.progress) options.progress("find the operation");
+    explain(engine, subject, results[i], options, report, *failure);
+    return failure;
   }
   return std::nullopt;
 }
 
-void write_bundle(const std::filesystem::path& archive, const Failure& failure, const ExportOptions& options,
+void write_bundle(const std::filesystem::path& archive, Failure& failure, const ExportOptions& options,
                   const ExportReport& report, const ExportError& error) {
   DebugBundle bundle;
   bundle.archive = archive;
@@ -174,7 +199,8 @@ void write_bundle(const std::filesystem::path& archive, const Failure& failure, 
   bundle.versions = versions.torch2nnef + "\nlibtorch " + versions.torch + "\n" + report.check.engine + "\n";
   bundle.log = failure.log;
   for (const Diagnostic& problem : failure.problems) bundle.log += "\n" + problem.text + "\n";
-  bundle.report_json = json_report(error);
+  bundle.report_json = json_report(error, &report);
+  bundle.smallest = std::move(failure.smallest);
   write_debug_bundle(options.debug_bundle, bundle);
 }
 
