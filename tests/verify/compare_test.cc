@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "nnef/builder.h"
 #include "tensors.h"
 
 namespace torch2nnef {
@@ -97,6 +98,29 @@ TEST(CompareTensors, SomeLevelsForgiveAFewOutliers) {
   EXPECT_TRUE(compare_tensors(*expected, *f32({20000}, two_off), Tolerance::kSuper).agrees);
   EXPECT_FALSE(compare_tensors(*expected, *f32({20000}, three_off), Tolerance::kSuper).agrees);
   EXPECT_FALSE(compare_tensors(*expected, *f32({20000}, two_off), Tolerance::kVery).agrees);
+}
+
+// A cast to f32 does not take the rounding errors of f16 away that two right kernels differ by.
+TEST(CompareOutputs, WhatWasComputedInHalfIsHeldToItsBounds) {
+  nnef::Graph graph;
+  const nnef::Dialect dialect{nnef::Target{}};
+  nnef::Builder builder(graph, dialect);
+  const nnef::Value x = builder.external("x", DType::kF32, nnef::make_shape({1}));
+  const nnef::Value stored = builder.variable("w", f16({1}, {0.5f}));
+  const nnef::Value half = builder.add("tanh", {builder.cast(x, DType::kF16)});
+  builder.name_output(builder.cast(half, DType::kF32), "through_half");
+  builder.name_output(builder.add("mul", {x, builder.cast(stored, DType::kF32)}), "weights_in_half");
+  builder.name_output(builder.add("tanh", {x}), "in_f32");
+  builder.finish();
+  const std::set<std::string> half_outputs = outputs_through_half(graph);
+  EXPECT_EQ(half_outputs, std::set<std::string>{"through_half"});
+  const std::vector<nnef::NamedTensor> expected = {{"through_half", f32({1}, {1})}, {"in_f32", f32({1}, {1})}};
+  const std::vector<nnef::NamedTensor> near = {{"through_half", f32({1}, {1.001f})}, {"in_f32", f32({1}, {1.001f})}};
+  const auto outputs = compare_outputs(expected, near, Tolerance::kApproximate, half_outputs);
+  EXPECT_TRUE(outputs[0].agrees) << outputs[0].detail;
+  EXPECT_FALSE(outputs[1].agrees);
+  const std::vector<nnef::NamedTensor> far = {{"through_half", f32({1}, {1.1f})}};
+  EXPECT_FALSE(compare_outputs({expected[0]}, far, Tolerance::kApproximate, half_outputs)[0].agrees);
 }
 
 TEST(CompareTensors, SaysHowFarApart) {

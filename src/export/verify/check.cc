@@ -128,8 +128,8 @@ std::optional<Engine> engine_for(const ExportOptions& options, ExportReport& rep
 }
 
 // What one run of the engine shows; nothing when all outputs agree.
-std::optional<Failure> judge(const Engine& engine, const Recording::Run& run, const EngineRun& result,
-                             const ExportOptions& options, ExportReport& report) {
+std::optional<Failure> judge(const Engine& engine, const CheckSubject& subject, const Recording::Run& run,
+                             const EngineRun& result, const ExportOptions& options, ExportReport& report) {
   if (!result.ran) {
     for (const nnef::NamedTensor& output : run.outputs) {
       report.check.outputs.push_back({"tract " + engine.version, output.name, run.sizes, 0, 0, false, "was not computed"});
@@ -143,7 +143,8 @@ std::optional<Failure> judge(const Engine& engine, const Recording::Run& run, co
                      std::string("this is a defect of torch2nnef; ") + kMakeBundle}},
                    result.log};
   }
-  std::vector<CheckReport::Output> outputs = compare_outputs(run.outputs, result.outputs, options.tolerance);
+  std::vector<CheckReport::Output> outputs = compare_outputs(run.outputs, result.outputs, options.tolerance,
+                                                             outputs_through_half(subject.archive));
   for (CheckReport::Output& output : outputs) {
     output.engine = "tract " + engine.version;
     output.sizes = run.sizes;
@@ -177,7 +178,7 @@ std::optional<Failure> run_in_tract(const Engine& engine, const std::filesystem:
   for (const Recording::Run& run : runs) inputs.push_back(run.inputs);
   const std::vector<EngineRun> results = run_engine_on_each(engine, archive, inputs, options.check_timeout_seconds);
   for (std::size_t i = 0; i < runs.size(); ++i) {
-    std::optional<Failure> failure = judge(engine, runs[i], results[i], options, report);
+    std::optional<Failure> failure = judge(engine, subject, runs[i], results[i], options, report);
     if (!failure) continue;
     // What differs in the evaluator, too, is in the archive and already found.
     if (results[i].ran && report.check.divergence) return failure;

@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "export/verify/float_cast.h"
+#include "nnef/sub_graph.h"
 
 namespace torch2nnef {
 
@@ -174,7 +175,8 @@ double spread(const Items& items) {
 
 }  // namespace
 
-Comparison compare_tensors(const nnef::TensorData& expected, const nnef::TensorData& actual, Tolerance tolerance) {
+Comparison compare_tensors(const nnef::TensorData& expected, const nnef::TensorData& actual, Tolerance tolerance,
+                           bool computed_in_half) {
   Comparison result;
   const Items wanted(expected), got(actual);
   result.detail = kind_difference(expected, actual, got);
@@ -183,7 +185,7 @@ Comparison compare_tensors(const nnef::TensorData& expected, const nnef::TensorD
     return result;
   }
   const bool floats = nnef::is_float(expected.dtype());
-  ToleranceBounds bounds = tolerance_bounds(tolerance, expected.dtype());
+  ToleranceBounds bounds = tolerance_bounds(tolerance, floats && computed_in_half ? DType::kF16 : expected.dtype());
   if (floats) bounds.absolute *= std::max(1.0, spread(wanted));
   std::int64_t worst_at = -1;
   double worst = -1;
@@ -213,7 +215,8 @@ Comparison compare_tensors(const nnef::TensorData& expected, const nnef::TensorD
 }
 
 std::vector<CheckReport::Output> compare_outputs(const std::vector<nnef::NamedTensor>& expected,
-                                                 const std::vector<nnef::NamedTensor>& actual, Tolerance tolerance) {
+                                                 const std::vector<nnef::NamedTensor>& actual, Tolerance tolerance,
+                                                 const std::set<std::string>& computed_in_half) {
   std::vector<CheckReport::Output> outputs;
   for (const nnef::NamedTensor& wanted : expected) {
     CheckReport::Output& output = outputs.emplace_back();
@@ -224,13 +227,27 @@ std::vector<CheckReport::Output> compare_outputs(const std::vector<nnef::NamedTe
       output.detail = "is not among the engine's results";
       continue;
     }
-    const Comparison comparison = compare_tensors(*wanted.data, *found->data, tolerance);
+    const Comparison comparison = compare_tensors(*wanted.data, *found->data, tolerance, computed_in_half.count(wanted.name) > 0);
     output.max_abs = comparison.max_abs;
     output.max_rel = comparison.max_rel;
     output.agrees = comparison.agrees;
     output.detail = comparison.detail;
   }
   return outputs;
+}
+
+std::set<std::string> outputs_through_half(const nnef::Graph& graph) {
+  const auto makes_half = [&](std::size_t i) {
+    const std::vector<nnef::Value>& results = graph.operations[i].results;
+    return std::any_of(results.begin(), results.end(),
+                       [&](nnef::Value result) { return graph.info(result).dtype == DType::kF16; });
+  };
+  std::set<std::string> names;
+  for (nnef::Value output : graph.outputs) {
+    const std::vector<std::size_t> needed = nnef::needed_operations(graph, {output});
+    if (std::any_of(needed.begin(), needed.end(), makes_half)) names.insert(graph.info(output).name);
+  }
+  return names;
 }
 
 }  // namespace torch2nnef

@@ -85,7 +85,7 @@ ReferenceRun run_reference(const CheckSubject& subject, const Recording::Run& ru
     result.failure = message_of(error);
   }
   if (!result.not_evaluated.empty()) return result;
-  result.outputs = compare_outputs(run.outputs, outputs, tolerance);
+  result.outputs = compare_outputs(run.outputs, outputs, tolerance, outputs_through_half(subject.archive));
   for (CheckReport::Output& output : result.outputs) {
     output.engine = "reference";
     output.sizes = run.sizes;
