@@ -166,7 +166,7 @@ void export_model(const Model& model, const Tables& tables, const std::filesyste
   lower.comments = options.comments;
   lower.call_numbers = khronos;
   const Lineage lineage = lower_tape(recording.tape, graph, dialect, tables, lower, report.diagnostics);
-  if (report.diagnostics.has_errors()) keep_tree(recording, {&graph, {}, {}}, report.diagnostics.list(), options, report);
+  if (report.diagnostics.has_errors()) keep_tree(recording, {&graph, &lineage}, report.diagnostics.list(), options, report);
   stop_on_errors(report.diagnostics, options);
   const nnef::TextOptions text = write_options(options).text;
   check_dump(
@@ -184,7 +184,7 @@ void export_model(const Model& model, const Tables& tables, const std::filesyste
     set_assertions(recording.tape, options, graph);
   }
   describe_graph(graph, report);
-  keep_tree(recording, {&graph, {}, {}}, {}, options, report);
+  keep_tree(recording, {&graph, &lineage}, {}, options, report);
   check_dump(
       options, "simplify", [&] { return nnef::write_text(graph, dialect, text); }, report);
 

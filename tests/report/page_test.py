@@ -137,7 +137,8 @@ class Page(unittest.TestCase):
     def test_an_export(self):
         text, words = self.export(0, MODELS / "digits.pt", "--inputs", MODELS / "digits.inputs.npz", "-o", "d.nnef.tgz",
                                   "--dynamic-axes", "image:0=N")
-        for word in ("features", "batch_norm", "float32[N,16,8,8]", "make_demo.py:41", "torch.nn.modules.conv.Conv2d"):
+        for word in ("features", "batch_norm", "float32[N,16,8,8]", "make_demo.py:41", "torch.nn.modules.conv.Conv2d",
+                     "in graph.nnef", "linear = matmul"):
             self.assertIn(word, words)
         result = self.drive(text, "Relu features")
         self.assertIn("exported", result["states"])
@@ -159,6 +160,7 @@ class Page(unittest.TestCase):
     def test_a_failed_check(self):
         _, words = self.export(3, "codes/double.pt", "--input", "x:f32:2,3=ones", "--tract", "codes/engine_that_is_wrong")
         self.assertIn("2.5 instead of 2", words)
+        self.assertIn("first to differ", words)
 
     def test_what_is_no_model(self):
         _, words = self.export(1, "text.pt")

@@ -33,9 +33,6 @@ class TreeMaker {
  public:
   TreeMaker(const Recording& recording, const Lowered& lowered, const std::vector<Diagnostic>& diagnostics)
       : recording_(recording), tape_(recording.tape), lowered_(lowered), diagnostics_(diagnostics) {
-    for (const Diagnostic& one : diagnostics) {
-      if (one.severity == Severity::kError && one.code == "T2N-L001") unknown_.insert(one.op);
-    }
     if (lowered.graph) note_operations(*lowered.graph);
   }
 
@@ -59,8 +56,9 @@ class TreeMaker {
     for (const nnef::Operation& operation : graph.operations) {
       if (operation.results.empty()) continue;
       const auto id = static_cast<std::size_t>(operation.results.front().id);
-      if (id >= lowered_.call_of.size() || lowered_.call_of[id] < 0) continue;
-      operations_[static_cast<std::size_t>(lowered_.call_of[id])].push_back(
+      const std::vector<std::int32_t>& call_of = lowered_.lineage->call_of;
+      if (id >= call_of.size() || call_of[id] < 0) continue;  // to_standard() adds operations
+      operations_[static_cast<std::size_t>(call_of[id])].push_back(
           fmt::format("{} = {}", graph.info(operation.results.front()).name, operation.op));
     }
   }
@@ -101,8 +99,8 @@ class TreeMaker {
   }
   bool is_wanted(TapeValue value) const { return tape_.info(value).wanted; }
   bool stands(TapeValue value) const {
-    return static_cast<std::size_t>(value.id) < lowered_.stands.size() &&
-           lowered_.stands[static_cast<std::size_t>(value.id)];
+    const Lineage::Standing& standing = lowered_.lineage->standing.at(static_cast<std::size_t>(value.id));
+    return standing.value || standing.re;
   }
   // Something that a call cannot be lowered without.
   bool is_missing(TapeValue value) const {
@@ -115,11 +113,6 @@ class TreeMaker {
     if (!has_result_that(call, &TreeMaker::is_wanted)) return State::kUnused;
     if (!lowered_.graph) return State::kNotTried;
     if (operations_.count(index) > 0 || has_result_that(call, &TreeMaker::stands)) return State::kExported;
-    if (unknown_.count(call.full_name()) > 0) return State::kUnsupported;
-    if (lowered_.stands.empty()) {
-      if (diagnostics_.empty()) return State::kExported;
-      return find_message(call.full_name(), call.where) ? State::kUnsupported : State::kNotTried;
-    }
     const std::vector<TapeValue> read = values_read_by(call);
     const bool waits = std::any_of(read.begin(), read.end(), [&](TapeValue value) { return is_missing(value); });
     return waits ? State::kNotTried : State::kUnsupported;
@@ -203,7 +196,6 @@ class TreeMaker {
   const Tape& tape_;
   const Lowered& lowered_;
   const std::vector<Diagnostic>& diagnostics_;
-  std::set<std::string> unknown_;  // operators without any lowering
   std::map<std::size_t, std::vector<std::string>> operations_;  // by call
   std::set<TapeValue> seen_;
   std::set<const Diagnostic*> told_;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "export/diagnostics.h"
+#include "export/lower.h"
 #include "export/record/record.h"
 #include "nnef/graph.h"
 
@@ -43,11 +44,10 @@ struct ModelTree {
 };
 std::string_view to_string(ModelCall::State state);
 
-// What is known after lowering; all empty when the export ended while recording.
+// What is known after lowering, be it that some calls were refused; null when the export ended while recording.
 struct Lowered {
-  const nnef::Graph* graph = nullptr;   // null: there is none
-  std::vector<std::int32_t> call_of;    // by nnef::Value::id: the index in Tape::calls, -1 for none
-  std::vector<bool> stands;             // by TapeValue::id: something in the graph stands for it; empty: not known
+  const nnef::Graph* graph = nullptr;
+  const Lineage* lineage = nullptr;
 };
 
 ModelTree make_model_tree(const Recording& recording, const Lowered& lowered,
