@@ -286,7 +286,9 @@ Value Builder::constant(std::int64_t value, DType dtype) {
     if (value < 0) digits.front() = 'm';
     return variable("literal/" + std::string(to_string(dtype)) + "_" + digits, std::move(data));
   }
-  return add("tract_core_cast", {Dim(value)}, {{"to", std::string(to_string(dtype))}});
+  const Value made = add("tract_core_cast", {Dim(value)}, {{"to", std::string(to_string(dtype))}});
+  state_->integers.insert(made.id);
+  return made;
 }
 
 Value Builder::identity(Value x) {

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "nnef/builder.h"
+#include "nnef/builder_state.h"
 
 namespace nnef {
 namespace {
@@ -28,7 +29,9 @@ bool is_equality(std::string_view op) { return op == "eq" || op == "ne"; }
 
 Value Builder::cast(Value x, DType to) {
   if (dtype(x) == to) return x;
-  return add("tract_core_cast", {x}, {{"to", std::string(to_string(to))}});
+  const Value made = add("tract_core_cast", {x}, {{"to", std::string(to_string(to))}});
+  if (state_->integers.contains(x.id) && !is_float(to)) state_->integers.insert(made.id);
+  return made;
 }
 
 Value Builder::reshape(Value x, const Shape& wanted) {
@@ -108,7 +111,16 @@ Value Builder::tile(Value x, const Shape& repeats) {
 
 Value Builder::broadcast_to(Value x, const Shape& wanted) {
   if (shape(x) == wanted) return x;
-  if (dialect_.has("tract_core_broadcast")) return add("tract_core_broadcast", {x}, {{"shape", Argument(wanted)}});
+  if (dialect_.has("tract_core_broadcast")) {
+    // tract takes a tensor of symbolic shape that is full of one number for a mask, and replaces the products, selections
+    // and conjunctions with it by an operand, be that of another shape. It does not look through this (unfolded_range).
+    const bool is_symbolic = std::any_of(wanted.begin(), wanted.end(), [](const Dim& dim) { return !dim.is_constant(); });
+    if (is_symbolic && state_->integers.contains(x.id) && dialect_.has("tract_core_bitand")) {
+      const Value filled = add("tract_core_broadcast", {cast(x, DType::kI64)}, {{"shape", Argument(wanted)}});
+      return cast(add("tract_core_bitand", {filled, constant(std::int64_t{-1}, DType::kI64)}), dtype(x));
+    }
+    return add("tract_core_broadcast", {x}, {{"shape", Argument(wanted)}});
+  }
   const Value aligned = align_rank(x, static_cast<int>(wanted.size()));
   Shape repeats;
   for (std::size_t i = 0; i < wanted.size(); ++i) {

@@ -126,6 +126,23 @@ TEST_F(BuilderInTract, SymbolicWidening) {
   run();
 }
 
+// tract would take the narrow operand for the result.
+TEST_F(BuilderInTract, FillsOfSymbolicShapeBesideNarrowOperands) {
+  graph.symbols = {"S"};
+  const Value x = input("x", i64({2, 1}, {3, 0}), {S, 1});
+  const Value positive = b.binary("gt", x, 0);
+  const auto filled = [&](std::int64_t number, DType dtype) { return b.broadcast_to(b.constant(number, dtype), {S, 2}); };
+  const Value ones = filled(1, DType::kI64), zeros = filled(0, DType::kI64);
+  output("one_times_number", b.binary("mul", ones, 7), i64({2, 2}, {7, 7, 7, 7}));
+  output("one_times", b.binary("mul", ones, x), i64({2, 2}, {3, 3, 0, 0}));
+  output("zero_times", b.binary("mul", x, zeros), i64({2, 2}, {0, 0, 0, 0}));
+  output("and_true", b.binary("and", filled(1, DType::kBool), positive), bools({2, 2}, {1, 1, 0, 0}));
+  output("or_false", b.binary("or", filled(0, DType::kBool), positive), bools({2, 2}, {1, 1, 0, 0}));
+  output("chosen", b.select(filled(1, DType::kBool), x, b.binary("add", x, 1)), i64({2, 2}, {3, 3, 0, 0}));
+  output("compared", b.select(b.binary("gt", ones, 0), x, b.binary("add", x, 1)), i64({2, 2}, {3, 3, 0, 0}));
+  run();
+}
+
 TEST_F(BuilderInTract, LiteralsOfEachType) {
   const Value h = input("h", f16({2}, {1, 2}));
   output("f16_tenth", b.binary("add", h, 0.25), f16({2}, {1.25F, 2.25F}));
