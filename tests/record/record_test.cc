@@ -183,6 +183,28 @@ TEST(Sizes, AreExpressions) {
                {sample({3, 6})}, dynamic({axis(1, "S")}));
 }
 
+// The number of blocks is 1 at all sizes that are recorded: it must stay an expression in all that is made of it.
+TEST(Sizes, EqualAtAllRecordedSizesByChance) {
+  std::string blocks =
+      "def forward(self, x):\n"
+      "  s = x.size(1)\n"
+      "  y = torch.constant_pad_nd(x, [0, (128 - s % 128) % 128]).reshape(x.size(0), -1, 128)\n"
+      "  n = y.size(1)\n"
+      "  wide = torch.constant_pad_nd(y, [0, 0, 1, 1])\n"
+      "  three = torch.cat([wide[:, 0:n], wide[:, 1:1 + n], wide[:, 2:2 + n]], 2)\n";
+  for (const char* result : {"three", "torch.cat([three, three], 1)", "torch.stack([three, three], 2)",
+                             "torch.einsum('bni,bnj->bij', [y, y])", "torch.einsum('bni,bmi->bnm', [y, y])",
+                             "torch.narrow(three, 1, 0, n)", "torch.index_select(y, 1, torch.arange(n))"}) {
+    SCOPED_TRACE(result);
+    torch::jit::Module module = script(blocks + "  return " + result + "\n");
+    ExportOptions options = dynamic({axis(1, "S")});
+    Outcome outcome = run(module, {sample({2, 20})}, options);
+    EXPECT_EQ(outcome.code, "") << outcome.text;
+    const nnef::Shape& shape = outcome.report.outputs.at(0).shape;
+    EXPECT_EQ(result == std::string("torch.einsum('bni,bnj->bij', [y, y])"), shape == nnef::make_shape({2, 128, 128}));
+  }
+}
+
 TEST(Sizes, ASampleOfSizeOneDoesNotBroadcast) {
   expect_right("def forward(self, x):\n  return x + torch.ones([x.size(0), 4])\n", {sample({1, 4})},
                dynamic({axis(0, "B")}));

@@ -78,6 +78,41 @@ std::optional<Shape> reduced(const Arguments& arguments, const Shape& self) {
   return shape;
 }
 
+// A bound of a slice; one that counts from the end is taken to be a number.
+std::optional<nnef::Dim> bound(const Arguments& arguments, const std::string& name, const nnef::Dim& size,
+                               const nnef::Dim& missing) {
+  constexpr std::int64_t kUnbounded = std::int64_t{1} << 62;  // Python's default end arrives as the largest int64
+  const TapeArgument* argument = find(arguments, name);
+  if (!argument || argument->is_none()) return missing;
+  const nnef::Dim* dim = std::get_if<nnef::Dim>(&argument->is);
+  if (!dim) return std::nullopt;
+  if (!dim->is_constant()) return *dim;
+  if (dim->value() >= kUnbounded) return size;
+  return dim->value() < 0 ? size + *dim : *dim;
+}
+
+// As long as no bound lies outside, which the caller finds out.
+std::optional<Shape> sliced(const Arguments& arguments, Shape shape) {
+  const auto axis = axis_of(arguments, "dim", shape.size());
+  const TapeArgument* argument = find(arguments, "step");
+  const nnef::Dim* step = argument ? std::get_if<nnef::Dim>(&argument->is) : nullptr;
+  if (!axis || !step || !step->is_constant()) return std::nullopt;
+  const nnef::Dim size = shape[*axis];
+  const auto begin = bound(arguments, "start", size, 0), end = bound(arguments, "end", size, size);
+  if (!begin || !end) return std::nullopt;
+  shape[*axis] = ceil_div(*end - *begin, *step);
+  return shape;
+}
+
+std::optional<Shape> narrowed(const Arguments& arguments, Shape shape) {
+  const auto axis = axis_of(arguments, "dim", shape.size());
+  const TapeArgument* argument = find(arguments, "length");
+  const nnef::Dim* length = argument ? std::get_if<nnef::Dim>(&argument->is) : nullptr;
+  if (!axis || !length) return std::nullopt;
+  shape[*axis] = *length;
+  return shape;
+}
+
 }  // namespace
 
 std::optional<Shape> moved_axes(const std::string& op, const Arguments& arguments, const Shape& self) {
@@ -89,6 +124,8 @@ std::optional<Shape> moved_axes(const std::string& op, const Arguments& argument
   }
   if (op == "aten::t" && rank == 2) return swapped(0, 1, self);
   if (op == "aten::flatten" && rank > 0) return flattened(arguments, self);
+  if (op == "aten::slice") return sliced(arguments, self);
+  if (op == "aten::narrow") return narrowed(arguments, self);
   if (op == "aten::unsqueeze") {
     const auto axis = axis_of(arguments, "dim", rank + 1);
     if (!axis) return std::nullopt;

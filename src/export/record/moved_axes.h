@@ -1,4 +1,4 @@
-// Shapes of operators that only move, add and drop axes.
+// Shapes of operators that only move, add, drop and shorten axes.
 #pragma once
 
 #include <optional>
@@ -10,8 +10,9 @@
 
 namespace torch2nnef {
 
-// The result's shape of permute, transpose, t, unsqueeze, select, flatten and of reductions (what has a `keepdim`), from
-// the shape of `self`, exact at all sizes; nullopt for other operators. Axes may be negative, as in the operators' schemas.
+// The result's shape of permute, transpose, t, unsqueeze, select, flatten, slice, narrow and of reductions (what has a
+// `keepdim`), from the shape of `self`, exact at all sizes (of a slice: at those where no bound lies outside); nullopt for
+// other operators. Axes may be negative, as in the operators' schemas.
 std::optional<nnef::Shape> moved_axes(const std::string& op,
                                       const std::vector<std::pair<std::string, TapeArgument>>& arguments,
                                       const nnef::Shape& self);

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "export/diagnostics.h"
+#include "export/record/combined_shapes.h"
 #include "export/record/fourier_sizes.h"
 #include "export/record/moved_axes.h"
 
@@ -59,7 +60,8 @@ class Explainer {
   std::optional<Dim> explain() const {
     // Rules of operators come first: what they say is exact.
     if (auto dim = by_target()) return dim;
-    if (auto dim = by_move()) return dim;
+    if (auto dim = exact(moved())) return dim;
+    if (auto dim = exact(combined_shape(tape_, op_, arguments_))) return dim;
     if (auto dim = by_window()) return dim;
     if (auto dim = by_unfold()) return dim;
     if (auto dim = fourier_size(tape_, op_, arguments_, axis_); dim && fits(*dim)) return dim;
@@ -78,9 +80,10 @@ class Explainer {
     return by_fit();
   }
 
-  std::optional<Dim> by_move() const {
-    if (shapes_.size() != 1) return std::nullopt;
-    std::optional<Shape> shape = moved_axes(op_, arguments_, shapes_.front());
+  std::optional<Shape> moved() const {
+    return shapes_.size() == 1 ? moved_axes(op_, arguments_, shapes_.front()) : std::nullopt;
+  }
+  std::optional<Dim> exact(const std::optional<Shape>& shape) const {
     return shape && shape->size() == rank_ && fits((*shape)[axis_]) ? std::optional<Dim>((*shape)[axis_]) : std::nullopt;
   }
 
