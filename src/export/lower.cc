@@ -176,19 +176,19 @@ class Lowerer {
 
   void lower(const TapeCall& call) {
     std::vector<const Lowering*> lowerings = tables_.find(call);
-    bool done = false, is_known = !lowerings.empty(), is_complex = is_complex_call(call, tape_);
+    const bool is_complex = is_complex_call(call, tape_), is_for_others = !lowerings.empty();
+    bool done = false;
     lowerings.erase(std::remove_if(lowerings.begin(), lowerings.end(),
                                    [&](const Lowering* lowering) { return !covers(lowering->domain, is_complex); }),
                     lowerings.end());
     if (call.refused) {
       // Said already, with its place.
-    } else if (!is_known) {
+    } else if (is_complex && is_for_others && lowerings.empty()) {
+      problem("T2N-L002", call.full_name(), call.where, "complex tensors are not supported here",
+              "compute with the real and imaginary parts (torch.view_as_real)");
+    } else if (lowerings.empty()) {
       problem("T2N-L001", call.full_name(), call.where, "no lowering is known for this operator",
               "a fragment file can add one (--fragments)");
-    } else if (lowerings.empty()) {
-      problem("T2N-L002", call.full_name(), call.where,
-              is_complex ? "complex tensors are not supported here" : "only complex tensors are supported here",
-              "compute with the real and imaginary parts (torch.view_as_real)");
     } else if (!is_poisoned(call)) {
       done = lower_by(call, lowerings);
     }

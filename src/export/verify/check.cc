@@ -1,6 +1,8 @@
 #include "export/verify/check.h"
 
 #include <algorithm>
+#include <functional>
+#include <future>
 
 #include "export/report/json_report.h"
 #include "export/verify/bundle.h"
@@ -170,15 +172,19 @@ void explain(const Engine& engine, const CheckSubject& subject, const EngineRun&
   report.check.divergence = std::move(explained->first);
 }
 
-std::optional<Failure> run_in_tract(const Engine& engine, const std::filesystem::path& archive,
-                                    const CheckSubject& subject, const ExportOptions& options, ExportReport& report) {
-  report.check.engine += (report.check.engine.empty() ? "tract " : " and tract ") + engine.version;
-  const std::vector<Recording::Run>& runs = subject.recording.runs;
+std::vector<EngineRun> run_in_tract(const Engine& engine, const std::filesystem::path& archive,
+                                    const std::vector<Recording::Run>& runs, double timeout_seconds) {
   std::vector<std::vector<nnef::NamedTensor>> inputs;
   for (const Recording::Run& run : runs) inputs.push_back(run.inputs);
-  const std::vector<EngineRun> results = run_engine_on_each(engine, archive, inputs, options.check_timeout_seconds);
-  for (std::size_t i = 0; i < runs.size(); ++i) {
-    std::optional<Failure> failure = judge(engine, subject, runs[i], results[i], options, report);
+  return run_engine_on_each(engine, archive, inputs, timeout_seconds);
+}
+
+std::optional<Failure> judge_all(const Engine& engine, const CheckSubject& subject,
+                                 const std::vector<EngineRun>& results, const ExportOptions& options,
+                                 ExportReport& report) {
+  report.check.engine += (report.check.engine.empty() ? "tract " : " and tract ") + engine.version;
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    std::optional<Failure> failure = judge(engine, subject, subject.recording.runs[i], results[i], options, report);
     if (!failure) continue;
     // What differs in the evaluator, too, is in the archive and already found.
     if (results[i].ran && report.check.divergence) return failure;
@@ -220,10 +226,15 @@ void check_archive(const std::filesystem::path& archive, const CheckSubject& sub
     return;
   }
   const std::optional<Engine> engine = engine_for(options, report);
+  std::future<std::vector<EngineRun>> in_tract;  // a process of its own, at work while the evaluator is
+  if (engine) {
+    in_tract = std::async(std::launch::async, run_in_tract, *engine, archive, std::cref(subject.recording.runs),
+                          options.check_timeout_seconds);
+  }
   std::optional<Failure> failure = evaluate(subject, options, report);
   if (engine) {
     const std::optional<Failure> reference = std::move(failure);
-    failure = run_in_tract(*engine, archive, subject, options, report);
+    failure = judge_all(*engine, subject, in_tract.get(), options, report);
     if (reference && !failure) {
       const Diagnostic& problem = reference->problems.front();
       report.diagnostics.warning("T2N-C006", "in the reference evaluator, " + problem.text + "; tract agrees",
