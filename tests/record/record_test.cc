@@ -323,6 +323,32 @@ TEST(ScanLoops, RefusedWhereRoundsAreNotAlike) {
   expect_refused("T2N-R009", kFilter + std::string("  return outs[-1]\n"), {sample({6, 3})}, options);
 }
 
+TEST(ScanLoops, LongOnesOfAKnownLength) {
+  expect_scan(kFilter + std::string("  return torch.stack(outs), s\n"), {sample({80, 3})}, {});
+  expect_scan(kFilter + std::string("  return torch.stack(outs), s\n"), {sample({80, 3})}, dynamic({axis(1, "C")}));
+  const std::string loop = "def forward(self, x):\n  s = torch.zeros([3])\n  for i in range(x.size(0)):\n";
+  expect_scan(loop + "    if float(s.sum()) > 3.0:\n      s = s * 0.5\n    s = s + x[i]\n  return s\n",
+              {sample({80, 3})}, {});
+  // These are written out: each is as right as before.
+  for (const std::string& body : {
+           std::string(kFilter) + "  return outs[-1] + outs[3]\n",
+           std::string(kFilter) + "  return outs\n",
+           loop + "    if i > 2:\n      s = s + x[i]\n  return s\n",
+           loop + "    s = s * 0.9 + x[i] * i\n  return s\n",
+           loop + "    s += x[i]\n  return s\n",
+           loop + "    s = s * 0.5 + x[i - 1]\n  return s\n",
+           loop + "    s = s * 0.5 + 1.0\n  return s + x[0]\n",
+           loop + "    s = torch.cat([s, x[i]])\n  return s\n",
+           std::string("def forward(self, x):\n  out = torch.zeros_like(x)\n  for i in range(x.size(0)):\n"
+                       "    out[i] = x[i] * 2.0\n  return out\n"),
+       }) {
+    torch::jit::Module module = script(body);
+    Outcome outcome = run(module, {sample({70, 3})}, {});
+    EXPECT_EQ(outcome.code, "") << outcome.text << body;
+    EXPECT_EQ(outcome.report.operators.count("t2n::scan"), 0u) << body;
+  }
+}
+
 // What a loop writes outside itself is seen, or refused.
 TEST(ScanLoops, NoWriteIsLost) {
   ExportOptions options = dynamic({axis(0, "S")});

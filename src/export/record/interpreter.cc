@@ -283,6 +283,7 @@ void Recorder::run_loop(const Node* node, Frame& frame) {
   if (trips.note.kind == Note::Kind::kUnexplained) {
     refuse("T2N-R006", "the number of rounds of this loop depends on a dynamic size", "make that axis static");
   }
+  if (run_long_loop(node, frame, carried, count)) return;
   for (std::int64_t round = 0; round < count; ++round) {
     if (condition.note.kind == Note::Kind::kData) {
       return run_data_loop(node, frame, trips, condition, carried, round);

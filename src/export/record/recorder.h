@@ -150,6 +150,8 @@ class Recorder {
 
   // --- loops over a dynamic axis: scan_loop.cc ---
   void run_scan_loop(const Node* node, Frame& frame, const Slot& trips, const std::vector<Slot>& carried);
+  // The same for a loop of a known number of rounds. False when it has too few or is no scan: then nothing has happened.
+  bool run_long_loop(const Node* node, Frame& frame, const std::vector<Slot>& carried, std::int64_t count);
   [[noreturn]] void no_scan(const std::string& reason);
   Round record_round(const Node* node, Frame& frame, const Slot& trips, const std::vector<Slot>& carried,
                      const std::vector<const torch::jit::Value*>& lists);

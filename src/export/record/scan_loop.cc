@@ -1,5 +1,5 @@
-// A loop that walks a dynamic axis: one round is recorded and becomes the body of a t2n::scan, all rounds are executed
-// for their values.
+// A loop that walks an axis, a dynamic or a long one: one round is recorded and becomes the body of a t2n::scan, all rounds
+// are executed for their values.
 
 #include <torch/csrc/jit/runtime/interpreter.h>
 
@@ -16,6 +16,7 @@ namespace {
 namespace jit = torch::jit;
 
 constexpr const char* kCounter = "#round";  // no name that a user could give to a symbol
+constexpr std::int64_t kLongLoop = 64;      // rounds; fewer are written out, which engines run faster
 
 // The values from outside that a block uses.
 void collect_captured(const jit::Block* block, std::set<const jit::Value*>& inside,
@@ -50,6 +51,7 @@ class ListWrites {
   explicit ListWrites(const jit::Block* body) : body_(body) { visit(body); }
   const std::string& reason() const { return reason_; }  // "" when a region can do it
   const std::vector<const jit::Value*>& appended() const { return appended_; }
+  bool writes_tensors() const { return writes_tensors_; }
 
  private:
   void visit(const jit::Block* block) {
@@ -61,7 +63,12 @@ class ListWrites {
         const auto* alias = schema->arguments()[i].alias_info();
         const jit::Value* target = node->input(i);
         bool is_tensor = target->type()->isSubtypeOf(*c10::TensorType::get());
-        if (alias && alias->isWrite() && !is_tensor) write(node, target);
+        if (!alias || !alias->isWrite()) continue;
+        if (is_tensor) {
+          writes_tensors_ = true;
+        } else {
+          write(node, target);
+        }
       }
     }
   }
@@ -113,8 +120,18 @@ class ListWrites {
   const jit::Block* body_;
   std::set<const jit::Graph*> visited_;
   std::vector<const jit::Value*> appended_;
+  bool writes_tensors_ = false;
   std::string reason_;
 };
+
+// Made here, and of no use but to be filled and joined: its items are never looked at.
+bool is_only_joined(const jit::Value* list) {
+  if (list->node()->kind() != c10::prim::ListConstruct) return false;
+  return std::all_of(list->uses().begin(), list->uses().end(), [](const jit::Use& use) {
+    const c10::Symbol kind = use.user->kind();
+    return kind == c10::aten::append || kind == c10::aten::stack || kind == c10::aten::cat;
+  });
+}
 
 bool is_true(const jit::Value* value) {
   auto constant = jit::toIValue(value);
@@ -237,7 +254,7 @@ void Recorder::run_scan_loop(const Node* node, Frame& frame, const Slot& trips, 
     if (world.toInt() < 1) no_scan("it has no round at some size");
   }
   const nnef::Dim& count = trips.note.ratio.numerator;
-  if (count != nnef::Dim::symbol(*count.symbols().begin())) {  // sizes themselves are at least 1
+  if (!count.is_constant() && count != nnef::Dim::symbol(*count.symbols().begin())) {  // sizes are at least 1
     constrain(comparison_note({count, 1}, ">=", {nnef::Dim(1), 1}), true, "the number of rounds of this loop");
   }
   ListWrites writes(body);
@@ -301,6 +318,29 @@ void Recorder::run_scan_loop(const Node* node, Frame& frame, const Slot& trips, 
       cells_.add_root(item, {shapes[place].begin() + 1, shapes[place].end()}, true, {});
     filled_[list.internalToPointer()] = {list, values[place], list.toListRef().size()};
   }
+}
+
+bool Recorder::run_long_loop(const Node* node, Frame& frame, const std::vector<Slot>& carried, std::int64_t count) {
+  if (count < kLongLoop || round_first_value_ != 0 || region_) return false;
+  const ListWrites writes(node->blocks().at(0));
+  // A write that was executed for the one round that is recorded could not be taken back.
+  if (writes.writes_tensors() || !writes.reason().empty()) return false;
+  if (!std::all_of(writes.appended().begin(), writes.appended().end(), is_only_joined)) return false;
+  const std::size_t first_call = tape_.tape().calls.size(), first_value = tape_.tape().values.size();
+  Slot trips{std::vector<c10::IValue>(world_count(), c10::IValue(count)), Note::sizes({nnef::Dim(count), 1})};
+  try {
+    run_scan_loop(node, frame, trips, carried);
+    return true;
+  } catch (const WorldFailed& error) {
+    if (error.code() != "T2N-R006") throw;
+  }
+  round_first_value_ = 0;
+  frame.at = node;
+  tape_.tape().calls.erase(tape_.tape().calls.begin() + static_cast<std::ptrdiff_t>(first_call),
+                           tape_.tape().calls.end());
+  for (nnef::Bindings& sizes : tape_.tape().worlds) sizes.erase(kCounter);
+  cells_.forget_since(first_value);
+  return false;
 }
 
 // torch.stack and torch.cat of a list that such a loop filled; false for anything else.
