@@ -361,10 +361,7 @@ void Recorder::constrain(const Note& condition, bool must_hold, const char* what
   if (round_first_value_ != 0 && condition.text.find('#') != std::string::npos) {
     no_scan(std::string(what) + " depends on the number of the round");
   }
-  auto& constraints = tape_.tape().constraints;
-  if (std::find(constraints.begin(), constraints.end(), condition.text) != constraints.end()) return;
-  constraints.push_back(condition.text);
-  if (!must_hold) return;
+  if (!tape_.add_constraint(condition.text) || !must_hold) return;
   for (const nnef::Bindings& sizes : sizes_within_bounds(tape_.tape().symbols)) {
     if (condition.test(sizes)) continue;
     std::string example;

@@ -221,6 +221,13 @@ void mark_argument(const TapeArgument& argument, Tape& tape) {
 
 }  // namespace
 
+bool TapeWriter::add_constraint(std::string text) {
+  std::vector<std::string>& known = tape_.constraints;
+  if (std::find(known.begin(), known.end(), text) != known.end()) return false;
+  known.push_back(std::move(text));
+  return true;
+}
+
 void TapeWriter::mark_wanted() {
   for (TapeValueInfo& info : tape_.values) info.wanted = info.kind == TapeValueInfo::Kind::kInput;
   for (const auto& [name, value] : tape_.outputs) mark_argument({value}, tape_);

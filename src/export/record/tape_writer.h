@@ -40,6 +40,9 @@ class TapeWriter {
   // A rank-0 or rank-1 tensor of numbers that follow from sizes (t2n::dims, and a division where needed).
   TapeValue dims(const std::vector<Ratio>& numbers, int rank, ScalarType type, const Location& where);
 
+  // False when it is there already.
+  bool add_constraint(std::string text);
+
   // Marks what no output needs (TapeValueInfo::wanted).
   void mark_wanted();
 
