@@ -44,7 +44,10 @@ void lower_cumsum(Call& call) {
   Value x = call.tensor_as("self", call.result_dtype());
   if (is_trivial(call)) return call.result(x);
   int axis = call.axis("dim", call.rank("self"));
-  if (!b.dialect().has("tract_core_cumsum")) return call.result(run(call, {x}, axis, binary_operator(b, "add"))[0]);
+  const bool is_static = b.shape(x).at(static_cast<std::size_t>(axis)).is_constant();
+  if (is_static && !b.dialect().has("tract_core_cumsum")) {
+    return call.result(run(call, {x}, axis, binary_operator(b, "add"))[0]);
+  }
   call.result(b.add("tract_core_cumsum", {x}, {{"axis", axis}, {"exclusive", false}, {"reverse", false}}));
 }
 

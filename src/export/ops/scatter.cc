@@ -23,7 +23,6 @@ void lower_masked_scatter(Call& call) {
   Builder& b = call.builder();
   const Shape& shape = call.result_shape();
   if (is_empty(shape) || is_empty(call.shape("source"))) return call.result(call.tensor("self"));
-  if (!b.dialect().has("tract_core_cumsum")) throw Unsupported("masked_scatter before tract 0.23.9");
   Dim items = nnef::volume(shape), count = nnef::volume(call.shape("source"));
   Value mask = b.broadcast_to(call.tensor_as("mask", DType::kBool), shape);
   Value taken = reshape_to(call, b.cast(mask, DType::kI64), {items});
