@@ -17,6 +17,7 @@
 #include "export/verify/check.h"
 #include "nnef/builder.h"
 #include "nnef/io.h"
+#include "nnef/target_rules.h"
 
 namespace torch2nnef {
 namespace {
@@ -111,6 +112,9 @@ void set_assertions(const Tape& tape, const ExportOptions& options, nnef::Graph&
     if (symbol.maximum) graph.asserts.push_back(symbol.name + " <= " + std::to_string(*symbol.maximum));
   }
   std::copy_if(tape.constraints.begin(), tape.constraints.end(), std::back_inserter(graph.asserts), is_assertion);
+  for (std::string& assertion : nnef::assertions_about_slices(graph, options.target)) {
+    graph.asserts.push_back(std::move(assertion));
+  }
 }
 
 nnef::WriteOptions write_options(const ExportOptions& options) {

@@ -99,11 +99,16 @@ std::string number_label(double value) {
 // What older releases compute wrongly, in operations that they compute right; nothing when the target needs none.
 //   div of integers by a constant power of two rounds down before 0.23.9, and so it is done with sizes
 //   sign of an integer fails or gives 1 for 0 before 0.23.5
+//   abs of f64 fails before 0.23.5 (0.23.0 does not have it)
 std::optional<Value> older_form(Builder& b, std::string_view op, const std::vector<Argument>& tensors) {
   const Target& target = b.dialect().target();
   if (target.kind != Target::Kind::kTract || tensors.empty() || !tensors[0].value()) return std::nullopt;
   const Value x = *tensors[0].value();
   const DType dtype = b.dtype(x);
+  if (op == "abs" && dtype == DType::kF64 && target.version < Version{0, 23, 5}) {
+    const Value zero = b.constant(0.0, dtype);  // taken from it, -0.0 becomes 0.0
+    return b.select(b.binary("le", x, zero), b.binary("sub", zero, x), x);
+  }
   if (!is_integer(dtype) || !is_signed(dtype)) return std::nullopt;
   const auto than_zero = [&](std::string_view comparison) {
     return b.binary(comparison, x, b.literal(std::int64_t{0}, dtype));

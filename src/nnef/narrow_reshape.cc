@@ -39,23 +39,6 @@ bool any_symbolic(Shape::const_iterator begin, Shape::const_iterator end) {
   return std::any_of(begin, end, [](const Dim& dim) { return !dim.is_constant(); });
 }
 
-// The axes of `from` that become those of `to`: what lies before and after is equal. At least one on each side.
-struct ChangedAxes {
-  std::ptrdiff_t begin = 0, end_of_from = 0, end_of_to = 0;
-};
-
-ChangedAxes changed_axes(const Shape& from, const Shape& to) {
-  ChangedAxes changed{0, std::ssize(from), std::ssize(to)};
-  const std::ptrdiff_t shorter = std::min(changed.end_of_from, changed.end_of_to);
-  while (changed.begin < shorter - 1 && from.begin()[changed.begin] == to.begin()[changed.begin]) ++changed.begin;
-  while (std::min(changed.end_of_from, changed.end_of_to) > changed.begin + 1 &&
-         from.begin()[changed.end_of_from - 1] == to.begin()[changed.end_of_to - 1]) {
-    --changed.end_of_from;
-    --changed.end_of_to;
-  }
-  return changed;
-}
-
 void narrow(const Graph& graph, Operation& operation) {
   Argument* shape = whole_shape(graph, operation);
   const Value* input = operation.arguments.front().argument.value();
@@ -81,6 +64,18 @@ void narrow(const Graph& graph, Operation& operation) {
 }
 
 }  // namespace
+
+ChangedAxes changed_axes(const Shape& from, const Shape& to) {
+  ChangedAxes changed{0, std::ssize(from), std::ssize(to)};
+  const std::ptrdiff_t shorter = std::min(changed.end_of_from, changed.end_of_to);
+  while (changed.begin < shorter - 1 && from.begin()[changed.begin] == to.begin()[changed.begin]) ++changed.begin;
+  while (std::min(changed.end_of_from, changed.end_of_to) > changed.begin + 1 &&
+         from.begin()[changed.end_of_from - 1] == to.begin()[changed.end_of_to - 1]) {
+    --changed.end_of_from;
+    --changed.end_of_to;
+  }
+  return changed;
+}
 
 void narrow_reshapes(Graph& graph) {
   for (Operation& operation : graph.operations) {

@@ -2,7 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <set>
 #include <string_view>
+
+#include "nnef/dim_sum.h"
+#include "nnef/narrow_reshape.h"
 
 namespace nnef {
 namespace {
@@ -29,7 +34,7 @@ bool reduces(const Graph&, const Operation& operation) {
 }
 
 // The memory of a sum is not set before it is added to.
-bool is_sum(const Graph&, const Operation& operation) {
+bool adds_up(const Graph&, const Operation& operation) {
   const Argument* normalize = operation.find("normalize");
   return !normalize || std::get_if<bool>(&normalize->is) == nullptr || !std::get<bool>(normalize->is);
 }
@@ -53,6 +58,30 @@ bool strides_over_symbols(const Graph& graph, const Operation& operation) {
   return false;
 }
 
+bool is_sum(const Dim& size) { return !size.is_constant() && Dim::Sum::of(size).terms.size() > 1; }
+
+std::int64_t number_of(const Operation& operation, std::string_view name, std::int64_t otherwise) {
+  const Argument* argument = operation.find(name);
+  return argument && argument->dim() ? argument->dim()->constant().value_or(otherwise) : otherwise;
+}
+
+// Numbers of items are compared as they come out, and 3*(H+2) is not 6+3*H.
+bool regroups_sums(const Graph& graph, const Operation& operation) {
+  const ValueInfo* input = tensor_of(graph, operation, "input");
+  if (!input) return false;
+  const std::int64_t rank = std::ssize(input->shape), start = number_of(operation, "axis_start", 0);
+  const std::int64_t given = number_of(operation, "axis_count", -1), count = given < 0 ? rank - start : given;
+  if (start < 0 || count < 0 || start + count > rank) return false;
+  Shape from(input->shape.begin() + start, input->shape.begin() + start + count), to = dims_of(operation, "shape");
+  if (from.empty() || to.empty()) return false;
+  const ChangedAxes changed = changed_axes(from, to);
+  from = Shape(from.begin() + changed.begin, from.begin() + changed.end_of_from);
+  to = Shape(to.begin() + changed.begin, to.begin() + changed.end_of_to);
+  std::erase(from, Dim(1));
+  std::erase(to, Dim(1));
+  return from != to && (std::any_of(from.begin(), from.end(), is_sum) || std::any_of(to.begin(), to.end(), is_sum));
+}
+
 struct Rule {
   std::string_view op;
   Version first;  // that is right
@@ -60,13 +89,55 @@ struct Rule {
   std::string_view what;
 };
 
-constexpr std::array<Rule, 5> kRules = {{
+constexpr std::array<Rule, 6> kRules = {{
     {"tract_core_scatter_elements", {0, 23, 0}, reduces, "its reduction"},
     {"tract_core_scatter_nd", {0, 23, 0}, reduces, "its reduction"},
-    {"box", {0, 23, 5}, is_sum, "sums"},
+    {"box", {0, 23, 5}, adds_up, "sums"},
     {"slice", {0, 23, 0}, is_empty_slice, "an empty slice"},
     {"slice", {0, 23, 0}, strides_over_symbols, "a stride over a dynamic axis"},
+    {"reshape", {0, 23, 0}, regroups_sums, "merging or splitting a dynamic axis whose size is a sum"},
 }};
+
+// Sizes that are as large as others, by their texts.
+class Bounds {
+ public:
+  void add(const Dim& size, const Dim& bound) {
+    const Dim rest = size - bound;
+    if (rest.is_constant()) return;
+    if (bound.is_constant()) {
+      std::int64_t& least = least_[size.to_string()];
+      least = std::max(least, bound.value());
+    } else {
+      others_.insert(size.to_string() + " >= " + bound.to_string());
+    }
+  }
+
+  std::vector<std::string> texts() const {
+    std::vector<std::string> texts;
+    for (const auto& [size, least] : least_) texts.push_back(size + " >= " + std::to_string(least));
+    texts.insert(texts.end(), others_.begin(), others_.end());
+    return texts;
+  }
+
+ private:
+  std::map<std::string, std::int64_t> least_;
+  std::set<std::string> others_;
+};
+
+void add_bounds_of_slices(const Graph& graph, Bounds& bounds) {
+  for (const Operation& operation : graph.operations) {
+    const ValueInfo* input = operation.op == "slice" ? tensor_of(graph, operation, "input") : nullptr;
+    if (!input) continue;
+    const std::vector<Dim> axes = dims_of(operation, "axes");
+    for (const char* end : {"begin", "end"}) {
+      const std::vector<Dim> places = dims_of(operation, end);
+      for (std::size_t i = 0; i < std::min(axes.size(), places.size()); ++i) {
+        bounds.add(input->shape.at(static_cast<std::size_t>(axes[i].value())), places[i]);
+      }
+    }
+  }
+  for (const Fragment& fragment : graph.fragments) add_bounds_of_slices(fragment.body, bounds);
+}
 
 }  // namespace
 
@@ -78,6 +149,20 @@ std::string why_wrong(const Graph& graph, const Operation& operation, const Targ
     }
   }
   return "";
+}
+
+Version first_right(const Graph& graph, const Operation& operation) {
+  Version first;
+  for (const Rule& rule : kRules) {
+    if (operation.op == rule.op && rule.first > first && rule.applies(graph, operation)) first = rule.first;
+  }
+  return first;
+}
+
+std::vector<std::string> assertions_about_slices(const Graph& graph, const Target& target) {
+  Bounds bounds;
+  if (target.kind == Target::Kind::kTract && target.version < Version{0, 23, 0}) add_bounds_of_slices(graph, bounds);
+  return bounds.texts();
 }
 
 }  // namespace nnef

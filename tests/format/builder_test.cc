@@ -293,43 +293,4 @@ TEST(Identifiers, AreWhatEveryReaderTakes) {
 }
 
 }  // namespace
-// What older releases compute as something else is refused for them, with the release that is right.
-TEST(Builder, RefusesWhatOlderReleasesGetWrong) {
-  const auto refusal = [](const char* target, const std::function<void(Builder&, Value)>& add) -> std::string {
-    Graph graph;
-    const Dialect dialect(*Target::parse(target));
-    Builder b(graph, dialect);
-    try {
-      add(b, b.external("y", DType::kF32, {Dim(2), Dim(6)}));
-    } catch (const TargetError& error) {
-      return error.what();
-    }
-    return "";
-  };
-  const auto empty = [](Builder& b, Value y) { b.slice(y, 1, Dim(2), Dim(2)); };
-  const auto added = [](Builder& b, Value y) {
-    const Value places = b.external("i", DType::kI64, {Dim(2), Dim(6)});
-    b.add("tract_core_scatter_elements", {y, places, y}, {{"axis", 1}, {"reduction", "add"}});
-  };
-  EXPECT_NE(refusal("tract@0.22.4", empty).find("needs tract >= 0.23.0 for an empty slice"), std::string::npos);
-  EXPECT_NE(refusal("tract@0.22.4", added).find("needs tract >= 0.23.0 for its reduction"), std::string::npos);
-  EXPECT_EQ(refusal("tract@0.23.9", empty), "");
-  EXPECT_EQ(refusal("tract@0.23.9", added), "");
-}
-
-// Quotients of integers and signs are said in other operations where a release gets them wrong.
-TEST(Builder, SaysIntegersOtherwiseForOlderReleases) {
-  for (const auto& [target, as_it_is] : {std::pair("tract@0.22.4", false), std::pair("tract@0.23.9", true)}) {
-    Graph graph;
-    const Dialect dialect(*Target::parse(target));
-    Builder b(graph, dialect);
-    const Value x = b.external("x", DType::kI64, {Dim(8)});
-    const auto last = [&] { return graph.operations.back().op; };
-    b.binary("div", x, b.literal(std::int64_t{4}, DType::kI64));
-    EXPECT_EQ(last(), as_it_is ? "div" : "select") << target;
-    b.unary("sign", x);
-    EXPECT_EQ(last(), as_it_is ? "sign" : "sub") << target;
-  }
-}
-
 }  // namespace nnef
