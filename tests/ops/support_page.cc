@@ -11,6 +11,7 @@
 #include "export/ops/lowering.h"
 #include "export/verify/private_folder.h"
 #include "nnef/dialect.h"
+#include "nnef/target_rules.h"
 #include "op_case.h"
 #include "op_check.h"
 #include "op_module.h"
@@ -22,11 +23,12 @@ using nnef::Version;
 
 std::string without_overload(const std::string& name) { return name.substr(0, name.find('.')); }
 
-// The first release that has all operators of a graph.
+// The first release that has all operators of a graph, and is right about them.
 Version needed_by(const nnef::Graph& graph, const nnef::Dialect& dialect) {
   Version needed;
   for (const nnef::Operation& operation : graph.operations) {
     if (const nnef::OperatorDeclaration* found = dialect.find(operation.op)) needed = std::max(needed, found->since);
+    needed = std::max(needed, nnef::first_right(graph, operation));
   }
   for (const nnef::Fragment& fragment : graph.fragments) needed = std::max(needed, needed_by(fragment.body, dialect));
   return needed;
