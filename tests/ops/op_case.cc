@@ -66,6 +66,12 @@ nnef::Bindings parse_bindings(const std::string& text) {
   return bindings;
 }
 
+nnef::Version parse_version(const std::string& text) {
+  const auto version = nnef::Version::parse(text);
+  if (!version) throw std::runtime_error(fmt::format("'{}' is no release", text));
+  return *version;
+}
+
 // x:0=S
 torch2nnef::DynamicAxis parse_axis(const std::string& word) {
   const std::size_t colon = word.find(':'), equals = word.find('=');
@@ -91,6 +97,8 @@ void parse_option(OpCase& result, const std::string& word) {
     result.only_these_sizes |= word[0] == 'o';
   } else if (word.starts_with("error:")) {
     result.largest_error = std::stod(word.substr(colon + 1));
+  } else if (word.starts_with("needs:")) {
+    result.needs = parse_version(word.substr(colon + 1));
   } else if (word[0] == '~') {
     const auto level = torch2nnef::tolerance_from_string(word.substr(1));
     if (!level) throw std::runtime_error(fmt::format("'{}' is no tolerance", word));
@@ -137,6 +145,14 @@ void check_names(const OpCase& one) {
 }
 
 }  // namespace
+
+OpCase OpCase::for_target(const nnef::Target& target) const {
+  OpCase expected = *this;
+  if (target.version >= needs) return expected;
+  expected.is_refused = true;
+  expected.refusal = "needs tract >= " + needs.to_string();
+  return expected;
+}
 
 std::vector<OpCase> OpCase::in_other_dtypes() const {
   static const std::regex named(R"(\b(b?f16|f32|f64|quantized)\b|\.(float|half|double)\()");

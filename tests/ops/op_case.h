@@ -26,6 +26,7 @@
 //   only:S=7,T=3       the same, in place of those two
 //   ~LEVEL             the tolerance, by tract's names (default: approximate)
 //   error:1e-13        a note of accuracy: in f64, results are off by no more than this part of max(1, |expected|)
+//   needs:0.23.3       for releases of tract before this one the export is refused with "needs tract >= 0.23.3"
 //   as-written TEXT    why the line is not run in other dtypes, see below: the last option
 //                      (a line "#! as-written TEXT" says so for the rest of the file)
 //   refused TEXT       the export is refused with a message that has this text: the last option
@@ -63,9 +64,12 @@ struct OpCase {
   bool is_refused = false;
   std::string refusal;
   double largest_error = 0;   // of a note of accuracy; 0: none
+  nnef::Version needs;        // the first release of tract that can run it
   std::string as_written;     // why there are no other dtypes; "" when there are
   std::string derived_dtype;  // "f16" or "f64" in a copy that stands for the line in that dtype
 
+  // What is expected for a target: a refusal where it is older than what the line needs.
+  OpCase for_target(const nnef::Target& target) const;
   // The line in the dtypes that it does not name.
   std::vector<OpCase> in_other_dtypes() const;
   std::size_t variants() const;  // number of dtype combinations

@@ -1,6 +1,7 @@
 // Runs the cases of a .cases file, one GoogleTest a line and dtype:
 //
-//   ops_test FILE.cases [GOOGLETEST FLAGS]
+//   ops_test FILE.cases [TARGET] [GOOGLETEST FLAGS]
+//                                  for a target such as tract@0.22.4 in that release; else for the newest in any
 //   ops_test --coverage FOLDER     every operator of the table that the linked libtorch has is called by a case of the
 //                                  folder's files, or is listed in its covered_elsewhere.txt
 //   ops_test --support PAGE FOLDER [--rebase]
@@ -24,12 +25,12 @@ namespace {
 
 class CaseTest : public testing::Test {
  public:
-  CaseTest(OpCase op_case, std::size_t variant, torch2nnef::Engine engine)
-      : case_(std::move(op_case)), variant_(variant), engine_(std::move(engine)) {}
+  CaseTest(OpCase op_case, std::size_t variant, torch2nnef::Engine engine, nnef::Target target)
+      : case_(std::move(op_case)), variant_(variant), engine_(std::move(engine)), target_(target) {}
 
   void TestBody() override {
     try {
-      const std::string problem = check_case(case_, variant_, engine_);
+      const std::string problem = check_case(case_, variant_, engine_, target_);
       EXPECT_EQ(problem, "") << case_.expression;
     } catch (const std::exception& error) {
       FAIL() << case_.expression << "\n" << error.what();
@@ -40,6 +41,7 @@ class CaseTest : public testing::Test {
   OpCase case_;
   std::size_t variant_;
   torch2nnef::Engine engine_;
+  nnef::Target target_;
 };
 
 // "line_12_softplus_f16"
@@ -55,12 +57,20 @@ std::string test_name(const OpCase& one, std::size_t variant) {
   return one.derived_dtype.empty() ? name : name + "_as_" + one.derived_dtype;
 }
 
-int run_cases(const std::filesystem::path& file) {
-  const auto engine = torch2nnef::find_engine({});
-  if (!engine) {
-    std::cerr << "ops_test: tract is not found; tools/get-tract fetches it\n";
-    return 1;
-  }
+// The engine to run the cases in: of the named target's release, or of any when no target is named.
+std::optional<torch2nnef::Engine> engine_of(const std::optional<nnef::Target>& named) {
+  const nnef::Version version = named.value_or(nnef::Target{}).version;
+  auto engine = torch2nnef::find_engine({}, version);
+  if (engine && (!named || engine->version == version.to_string())) return engine;
+  std::cerr << fmt::format("ops_test: tract {0} is not found; tools/get-tract --version {0} fetches it\n",
+                           version.to_string());
+  return std::nullopt;
+}
+
+int run_cases(const std::filesystem::path& file, const std::optional<nnef::Target>& named) {
+  const auto engine = engine_of(named);
+  if (!engine) return 1;
+  const nnef::Target target = named.value_or(nnef::Target{});
   const std::string suite = file.stem().string();
   std::vector<OpCase> all;
   for (const OpCase& one : read_cases(file)) {
@@ -71,7 +81,7 @@ int run_cases(const std::filesystem::path& file) {
     for (std::size_t variant = 0; variant < one.variants(); ++variant) {
       testing::RegisterTest(suite.c_str(), test_name(one, variant).c_str(), nullptr, one.expression.c_str(),
                             file.c_str(), one.line,
-                            [=]() -> testing::Test* { return new CaseTest(one, variant, *engine); });
+                            [=]() -> testing::Test* { return new CaseTest(one, variant, *engine, target); });
     }
   }
   return RUN_ALL_TESTS();
@@ -185,11 +195,14 @@ int main(int argc, char** argv) {
       const bool is_rebased = argc == 5 && std::string(argv[4]) == "--rebase";
       return op_tests::check_support(argv[2], argv[3], is_rebased);
     }
-    if (argc == 2) return op_tests::run_cases(argv[1]);
+    if (argc == 2) return op_tests::run_cases(argv[1], std::nullopt);
+    if (const auto target = argc == 3 ? nnef::Target::parse(argv[2]) : std::nullopt) {
+      return op_tests::run_cases(argv[1], target);
+    }
   } catch (const std::exception& error) {
     std::cerr << "ops_test: " << error.what() << "\n";
     return 1;
   }
-  std::cerr << "usage: ops_test FILE.cases | --coverage FOLDER | --support PAGE FOLDER [--rebase]\n";
+  std::cerr << "usage: ops_test FILE.cases [TARGET] | --coverage FOLDER | --support PAGE FOLDER [--rebase]\n";
   return 2;
 }
