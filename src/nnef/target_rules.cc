@@ -58,7 +58,29 @@ bool strides_over_symbols(const Graph& graph, const Operation& operation) {
   return false;
 }
 
+bool has_division(const Dim& size) {
+  if (size.is_constant()) return false;
+  const Dim::Sum sum = Dim::Sum::of(size);
+  return std::any_of(sum.terms.begin(), sum.terms.end(), [](const auto& term) {
+    return std::any_of(term.first.atoms.begin(), term.first.atoms.end(),
+                       [](const DimAtomPtr& atom) { return atom->kind == DimAtom::Kind::kFloorDiv; });
+  });
+}
+
 bool is_sum(const Dim& size) { return !size.is_constant() && Dim::Sum::of(size).terms.size() > 1; }
+
+// The size of [0:S/2] of an axis of S items stays min(S,S/2) to the engine.
+bool is_cut_at_fraction(const Graph& graph, const Dim& size) {
+  if (!has_division(size)) return false;
+  return std::any_of(graph.operations.begin(), graph.operations.end(), [&](const Operation& operation) {
+    if (operation.op != "slice") return false;
+    const std::vector<Dim> begin = dims_of(operation, "begin"), end = dims_of(operation, "end");
+    for (std::size_t i = 0; i < std::min(begin.size(), end.size()); ++i) {
+      if (has_division(end[i]) && end[i] - begin[i] == size) return true;
+    }
+    return false;
+  });
+}
 
 std::int64_t number_of(const Operation& operation, std::string_view name, std::int64_t otherwise) {
   const Argument* argument = operation.find(name);
@@ -79,7 +101,9 @@ bool regroups_sums(const Graph& graph, const Operation& operation) {
   to = Shape(to.begin() + changed.begin, to.begin() + changed.end_of_to);
   std::erase(from, Dim(1));
   std::erase(to, Dim(1));
-  return from != to && (std::any_of(from.begin(), from.end(), is_sum) || std::any_of(to.begin(), to.end(), is_sum));
+  const auto has_forms = [&](const Dim& size) { return is_sum(size) || is_cut_at_fraction(graph, size); };
+  return from != to &&
+         (std::any_of(from.begin(), from.end(), has_forms) || std::any_of(to.begin(), to.end(), has_forms));
 }
 
 struct Rule {
@@ -95,7 +119,7 @@ constexpr std::array<Rule, 6> kRules = {{
     {"box", {0, 23, 5}, adds_up, "sums"},
     {"slice", {0, 23, 0}, is_empty_slice, "an empty slice"},
     {"slice", {0, 23, 0}, strides_over_symbols, "a stride over a dynamic axis"},
-    {"reshape", {0, 23, 0}, regroups_sums, "merging or splitting a dynamic axis whose size is a sum"},
+    {"reshape", {0, 23, 0}, regroups_sums, "merging or splitting a dynamic axis whose size is a sum or a fraction"},
 }};
 
 // Sizes that are as large as others, by their texts.
@@ -107,7 +131,7 @@ class Bounds {
     if (bound.is_constant()) {
       std::int64_t& least = least_[size.to_string()];
       least = std::max(least, bound.value());
-    } else {
+    } else if (!has_division(size) && !has_division(bound)) {  // told that (S+2)/3 >= S/3, tract takes them for equal
       others_.insert(size.to_string() + " >= " + bound.to_string());
     }
   }
