@@ -83,8 +83,10 @@ int main(int argc, char** argv) {
   torch::manual_seed(0);
   fmt::print("{:<10} {:>9} {:>13} {:>11} {:>9} {:>9} {:>11}\n", "ms", "forward", "fingerprints", "evaluation", "added",
              "bound", "read back");
-  bool within = measure("resnet18", bench::resnet18(), torch::randn({1, 3, 224, 224}), rounds);
-  within = measure("vit", bench::vit_small(), torch::randn({1, 3, 224, 224}), rounds) && within;
-  within = measure("unet", bench::unet(), torch::randn({1, 3, 256, 256}), rounds) && within;
+  bool within = true;
+  for (const char* name : {"resnet18", "vit_small", "unet"}) {
+    const bench::Net& net = bench::net_of(name);
+    within = measure(net.name, net.build(), torch::randn(net.input), rounds) && within;
+  }
   return within ? 0 : 1;
 }

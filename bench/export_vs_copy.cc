@@ -1,111 +1,51 @@
-// torch2nnef side by side with programs that do a part of its work, in wall time and peak memory:
+// torch2nnef side by side with programs that do a part of its work, in time and peak memory:
 //
-//   export_vs_copy TORCH2NNEF LOAD_AND_WRITE MODEL.pt [--rounds N] [FLAGS OF TORCH2NNEF...]
+//   export_vs_copy TORCH2NNEF LOAD_AND_WRITE SIZES MODEL.pt... [--rounds N]
 //
-// FLAGS describe the sample inputs, as in --input x:f32:1,3,224,224. The commands run in turn, N times (default 5); the
-// table shows medians, and the ratio to load_and_write.
-#include <fcntl.h>
+// SIZES, such as 1,3,224,224, are those of the models' only input, x. The commands run in turn, N times (default 5); a
+// row shows medians. Times are ratios to that of load_and_write, without and with a forward pass.
 #include <fmt/format.h>
-#include <fmt/ranges.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <chrono>
-#include <cstring>
+#include <exception>
 #include <filesystem>
-#include <iostream>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "export/verify/private_folder.h"
+#include "process_cost.h"
 
 namespace {
 
-namespace fs = std::filesystem;
-
-struct Cost {
-  double seconds = 0;
-  double mebibytes = 0;  // largest resident set
+struct Programs {
+  std::string exporter, copier, sizes;
 };
 
-struct Contestant {
-  std::string title;
-  std::vector<std::string> command;
-  std::vector<Cost> costs;
-
-  // Medians, each by itself.
-  Cost typical() const {
-    const auto median = [&](double Cost::*what) {
-      std::vector<double> values;
-      for (const Cost& cost : costs) values.push_back(cost.*what);
-      std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
-      return values[values.size() / 2];
-    };
-    return {median(&Cost::seconds), median(&Cost::mebibytes)};
-  }
-};
-
-// stdout goes nowhere; stderr is the user's.
-[[noreturn]] void become(const std::vector<std::string>& command) {
-  std::vector<char*> words;
-  for (const std::string& word : command) words.push_back(const_cast<char*>(word.c_str()));
-  words.push_back(nullptr);
-  const int nowhere = open("/dev/null", O_WRONLY);
-  dup2(nowhere, STDOUT_FILENO);
-  execvp(words[0], words.data());
-  fmt::print(stderr, "{}: {}\n", command[0], std::strerror(errno));
-  _exit(127);
+void print_heads(int rounds) {
+  fmt::print("{}, medians of {}; times are ratios to load_and_write's\n", bench::machine(), rounds);
+  fmt::print("{:<14} {:>8} {:>8} | {:>9} {:>10} {:>7} {:>6} {:>6} | {:>9} {:>10}\n", "", "archive", "load and",
+             "+ forward", "torch2nnef", "cpu", "to", "cp", "peak - archive, MB", "");
+  fmt::print("{:<14} {:>8} {:>8} | {:>9} {:>10} {:>7} {:>6} {:>6} | {:>9} {:>10}\n", "", "MB", "write s", "pass", "",
+             "time", ".tar", "", "load&write", "torch2nnef");
 }
 
-Cost run(const std::vector<std::string>& command) {
-  const auto started = std::chrono::steady_clock::now();
-  const pid_t child = fork();
-  if (child < 0) throw std::runtime_error(std::strerror(errno));
-  if (child == 0) become(command);
-  int status = 0;
-  rusage usage{};
-  if (wait4(child, &status, 0, &usage) != child) throw std::runtime_error(std::strerror(errno));
-  const std::chrono::duration<double> time = std::chrono::steady_clock::now() - started;
-  if (status != 0) throw std::runtime_error(fmt::format("{} failed", fmt::join(command, " ")));
-  return {time.count(), static_cast<double>(usage.ru_maxrss) / 1024};
-}
-
-std::vector<Contestant> contestants(const std::vector<std::string>& arguments, const fs::path& folder) {
-  const std::string &exporter = arguments[0], &copier = arguments[1], &model = arguments[2];
-  const auto exporting = [&](const std::string& title, const std::string& output, const std::string& level) {
-    std::vector<std::string> command = {exporter, model, "-o", folder / output, "--check=none", "--quiet"};
-    if (!level.empty()) command.insert(command.end(), {"--compression", level});
-    command.insert(command.end(), arguments.begin() + 3, arguments.end());
-    return Contestant{title, command, {}};
+void compare(const Programs& programs, const std::string& model, const std::string& folder, int rounds) {
+  const auto exported = [&](const std::string& output) {
+    return bench::Command{programs.exporter,         model,          "-o",     folder + "/" + output, "--input",
+                          "x:f32:" + programs.sizes, "--check=none", "--quiet"};
   };
-  return {{"load_and_write", {copier, model, folder / "tensors"}, {}},
-          exporting("torch2nnef", "model.nnef.tgz", ""),
-          exporting("torch2nnef to .tar", "model.nnef.tar", ""),
-          exporting("torch2nnef --compression 1", "model1.nnef.tgz", "1"),
-          {"cp", {"cp", model, folder / "copy"}, {}},
-          {"gzip -1", {"gzip", "-1", "--keep", "--force", folder / "copy"}, {}}};
-}
-
-void print_table(const std::vector<Contestant>& list, double model_size) {
-  const Cost base = list.front().typical();
-  fmt::print("model {:.1f} MiB, medians of {}\n", model_size, list.front().costs.size());
-  fmt::print("{:<28} {:>9} {:>7} {:>10} {:>16}\n", "", "wall s", "ratio", "peak MiB", "peak - model MiB");
-  for (const Contestant& one : list) {
-    const Cost cost = one.typical();
-    fmt::print("{:<28} {:>9.3f} {:>7.2f} {:>10.1f} {:>16.1f}\n", one.title, cost.seconds, cost.seconds / base.seconds,
-               cost.mebibytes, cost.mebibytes - model_size);
-  }
-}
-
-int rounds_of(std::vector<std::string>& arguments) {
-  const auto flag = std::find(arguments.begin(), arguments.end(), "--rounds");
-  if (flag == arguments.end() || flag + 1 == arguments.end()) return 5;
-  const int rounds = std::max(1, std::stoi(*(flag + 1)));
-  arguments.erase(flag, flag + 2);
-  return rounds;
+  const std::vector<bench::Cost> costs = bench::measure({{programs.copier, model, folder + "/tensors"},
+                                                         {programs.copier, model, folder + "/tensors", programs.sizes},
+                                                         exported("model.nnef.tgz"),
+                                                         exported("model.nnef.tar"),
+                                                         {"cp", model, folder + "/copy"}},
+                                                        rounds);
+  const bench::Cost& base = costs[0];
+  const auto ratio = [&](std::size_t i) { return costs[i].seconds / base.seconds; };
+  const double size = bench::megabytes_of(model);
+  fmt::print("{:<14} {:>8.1f} {:>8.2f} | {:>9.2f} {:>10.2f} {:>7.2f} {:>6.2f} {:>6.2f} | {:>10.0f} {:>10.0f}\n",
+             std::filesystem::path(model).stem().string(), size, base.seconds, ratio(1), ratio(2),
+             costs[2].processor_seconds / base.processor_seconds, ratio(3), ratio(4), base.megabytes - size,
+             costs[2].megabytes - size);
 }
 
 }  // namespace
@@ -113,21 +53,19 @@ int rounds_of(std::vector<std::string>& arguments) {
 int main(int argc, char** argv) {
   try {
     std::vector<std::string> arguments(argv + 1, argv + argc);
-    const int rounds = rounds_of(arguments);
-    if (arguments.size() < 3) {
-      std::cerr << "usage: export_vs_copy TORCH2NNEF LOAD_AND_WRITE MODEL.pt [--rounds N] [FLAGS OF TORCH2NNEF...]\n";
+    const int rounds = bench::take_rounds(arguments, 5);
+    if (arguments.size() < 4) {
+      fmt::print(stderr, "usage: export_vs_copy TORCH2NNEF LOAD_AND_WRITE SIZES MODEL.pt... [--rounds N]\n");
       return 2;
     }
     const torch2nnef::PrivateFolder folder;
-    std::vector<Contestant> list = contestants(arguments, folder.path());
-    for (Contestant& one : list) run(one.command);  // files into the cache, output files into being
-    for (int round = 0; round < rounds; ++round) {
-      for (Contestant& one : list) one.costs.push_back(run(one.command));
+    print_heads(rounds);
+    for (std::size_t i = 3; i < arguments.size(); ++i) {
+      compare({arguments[0], arguments[1], arguments[2]}, arguments[i], folder.path(), rounds);
     }
-    print_table(list, static_cast<double>(fs::file_size(arguments[2])) / (1 << 20));
     return 0;
   } catch (const std::exception& error) {
-    std::cerr << "export_vs_copy: " << error.what() << "\n";
+    fmt::print(stderr, "export_vs_copy: {}\n", error.what());
     return 1;
   }
 }

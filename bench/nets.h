@@ -8,11 +8,26 @@
 
 namespace bench {
 
-// torchvision's resnet18: x is [1, 3, 224, 224]. 11.7 million parameters.
+struct Net {
+  std::string name;
+  std::vector<std::int64_t> input;  // sizes of x
+  torch::jit::Module (*build)();
+};
+
+// All of them.
+const std::vector<Net>& nets();
+// Throws std::out_of_range for a name that none has.
+const Net& net_of(const std::string& name);
+
+// nets_residual.cc
 torch::jit::Module resnet18();
-// A vision transformer: 12 layers of width 384 with 6 heads over 197 tokens; x is [1, 3, 224, 224]. 22 million.
-torch::jit::Module vit_small();
-// A U-Net of four levels from 32 channels on, batch norms included; x is [1, 3, 256, 256]. 7.8 million.
-torch::jit::Module unet();
+torch::jit::Module resnet50();
+torch::jit::Module densenet121();
+// nets_plain.cc
+torch::jit::Module vgg11();
+torch::jit::Module unet();  // of four levels from 32 channels on, batch norms included
+// nets_transformer.cc
+torch::jit::Module vit_b_16();
+torch::jit::Module vit_small();  // half the width and the heads
 
 }  // namespace bench
