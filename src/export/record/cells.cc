@@ -173,6 +173,15 @@ void Cells::forget_since(std::size_t first_value) {
   }
 }
 
+// Of a chain of views each may have been held by the next one alone.
+void Cells::release(const void* tensor) {
+  for (auto found = cells_.find(tensor); found != cells_.end(); found = cells_.find(tensor)) {
+    if (!found->second->key.expired()) return;
+    tensor = found->second->base ? key_of(found->second->base_tensor) : nullptr;
+    cells_.erase(found);
+  }
+}
+
 void Cells::sweep() {
   if (cells_.size() < sweep_at_) return;
   for (auto cell = cells_.begin(); cell != cells_.end();) {

@@ -109,10 +109,12 @@ class Cells {
   void constant_written(const CellPtr& cell) { ++root(*cell).generation; }
   // Values of the Tape from that one on are taken away from it: views are derived again when they are read.
   void forget_since(std::size_t first_value);
-  // Forgets tensors that are gone.
-  void sweep();
+  // To be called when a tensor may have gone: a view that nobody holds lets go of its base.
+  void release(const void* tensor);
 
  private:
+  // Forgets tensors that are gone.
+  void sweep();
   TapeValue read_live(Cell& cell, const Location& where);
   TapeValue derive(Cell& cell, TapeValue base, const Location& where);
   TapeValue write_back(Cell& cell, TapeValue base, TapeValue value, const Location& where);

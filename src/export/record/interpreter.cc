@@ -51,6 +51,19 @@ void find_last_uses(const jit::Block* block,
   }
 }
 
+// The addresses of the tensor, or of those in the list or tuple, in world 0.
+std::vector<const void*> tensors_of(const Slot& slot) {
+  if (slot.worlds.empty()) return {};
+  const c10::IValue& value = slot.sample();
+  if (value.isTensor()) return {value.toTensor().unsafeGetTensorImpl()};
+  std::vector<const void*> tensors;
+  if (!value.isTensorList() && !value.isTuple()) return tensors;
+  for (const c10::IValue& item : items_of(value)) {
+    if (item.isTensor()) tensors.push_back(item.toTensor().unsafeGetTensorImpl());
+  }
+  return tensors;
+}
+
 bool only_raises(const jit::Block* block) {
   return std::any_of(block->nodes().begin(), block->nodes().end(),
                      [](const jit::Node* node) { return node->kind() == c10::prim::RaiseException; });
@@ -107,8 +120,17 @@ void Recorder::run_block(const Block* block, Frame& frame) {
     run_node(node, frame);
     auto dying = last_uses_.find(node);
     if (dying == last_uses_.end()) continue;
-    for (const jit::Value* value : dying->second) frame.values.erase(value);
+    for (const jit::Value* value : dying->second) drop(value, frame);
   }
+}
+
+// Views keep their base, so what has gone is told to the cells at once: activations are the larger part of what is live.
+void Recorder::drop(const jit::Value* value, Frame& frame) {
+  const auto found = frame.values.find(value);
+  if (found == frame.values.end()) return;
+  const std::vector<const void*> tensors = tensors_of(found->second);
+  frame.values.erase(found);
+  for (const void* tensor : tensors) cells_.release(tensor);
 }
 
 void Recorder::run_node(const Node* node, Frame& frame) {

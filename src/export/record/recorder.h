@@ -116,6 +116,7 @@ class Recorder {
   Slot run_function(const torch::jit::Function& function, std::vector<Slot> arguments, std::string path,
                     std::string class_name);
   void run_block(const Block* block, Frame& frame);
+  void drop(const torch::jit::Value* value, Frame& frame);
   void run_node(const Node* node, Frame& frame);
   bool run_structure(const Node* node, Frame& frame);  // prim:: nodes of known meaning; false: another operator
   void run_if(const Node* node, Frame& frame);
