@@ -23,9 +23,9 @@ std::string shown_type(DType dtype, const std::vector<std::int64_t>& shape) {
   return std::string(to_string(dtype)) + to_string(make_shape(shape));
 }
 
-// The rest of the file, whose header was read, against the bytes that the tensor would be written as.
-void compare_data(ArchiveFile& file, const TensorData& tensor) {
-  std::vector<char> piece(kPiece);
+// The rest of the file, whose header was read, against the bytes that the tensor would be written as. `piece` is room
+// for kPiece bytes.
+void compare_data(ArchiveFile& file, const TensorData& tensor, std::vector<char>& piece) {
   std::uint64_t at = 0;
   const ItemType type = item_type_of(tensor);
   const auto place_of = [&](std::uint64_t byte) {
@@ -54,7 +54,8 @@ void compare_data(ArchiveFile& file, const TensorData& tensor) {
   if (file.read(piece.data(), 1) != 0) throw Difference{file.name + " is longer than its tensor"};
 }
 
-TensorDataPtr compare_tensor(ArchiveFile& file, const std::string& label, const Graph& graph) {
+TensorDataPtr compare_tensor(ArchiveFile& file, const std::string& label, const Graph& graph,
+                             std::vector<char>& piece) {
   const auto found = graph.variables.find(label);
   if (found == graph.variables.end()) throw Difference{file.name + " belongs to no variable of the graph"};
   std::array<std::byte, kTensorHeaderSize> bytes{};
@@ -69,7 +70,7 @@ TensorDataPtr compare_tensor(ArchiveFile& file, const std::string& label, const 
     throw Difference{file.name + " holds " + describe(header.item_type) + ", the graph has " +
                      describe(item_type_of(tensor))};
   }
-  compare_data(file, tensor);
+  compare_data(file, tensor, piece);
   return tensor_of(std::move(header));
 }
 
@@ -178,10 +179,11 @@ class GraphComparison {
 Graph compare_all(const std::filesystem::path& path, const Graph& graph, const Dialect& dialect) {
   std::map<std::string, TensorDataPtr> headers;
   std::map<std::string, std::string> texts;
+  std::vector<char> piece(kPiece);
   walk_archive(path, [&](ArchiveFile& file) {
     if (file.name.ends_with(".dat")) {
       const std::string label = file.name.substr(0, file.name.size() - 4);
-      headers[label] = compare_tensor(file, label, graph);
+      headers[label] = compare_tensor(file, label, graph, piece);
     } else if (file.name == "graph.nnef" || file.name == "graph.quant") {
       texts[file.name] = read_whole(file);
     } else {

@@ -4,7 +4,6 @@
 #include <archive_entry.h>
 #include <fcntl.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <cerrno>
 #include <new>
@@ -12,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "nnef/gzip_reader.h"
 #include "nnef/io.h"
 #include "nnef/output_file.h"
 
@@ -80,31 +80,24 @@ void ArchiveSink::close() { check(archive_write_close(handle_.get())); }
 
 void ArchiveSource::Free::operator()(archive* handle) const { archive_read_free(handle); }
 
-// zlib reads plain files too, and unlike libarchive it checks the sum at the end of gzipped ones.
+// Not libarchive's filter: that one does not check the sum at the end.
 struct ArchiveSource::Gzip {
-  explicit Gzip(const std::filesystem::path& path) : file(gzopen(path.c_str(), "rbe")) {
-    if (!file) throw_io_error("read", path, errno);
-    gzbuffer(file, kReadBlock);
-  }
-  ~Gzip() { gzclose_r(file); }
-  Gzip(const Gzip&) = delete;
-  Gzip& operator=(const Gzip&) = delete;
+  explicit Gzip(const std::filesystem::path& path) : reader(path) {}
 
-  gzFile file;
+  GzipReader reader;
   std::vector<char> block = std::vector<char>(kReadBlock);
 };
 
 std::ptrdiff_t ArchiveSource::refill(archive* handle, void* self, const void** block) {
   Gzip& gzip = *static_cast<ArchiveSource*>(self)->gzip_;
-  const int got = gzread(gzip.file, gzip.block.data(), static_cast<unsigned>(gzip.block.size()));
-  int code = Z_OK;
-  const char* const message = gzerror(gzip.file, &code);
-  if (got < 0 || (code != Z_OK && code != Z_STREAM_END)) {  // a file cut short is read as far as it goes, with a code
-    archive_set_error(handle, EIO, "%s", code == Z_BUF_ERROR ? "the file is cut short" : message);
+  try {
+    const std::size_t got = gzip.reader.read(gzip.block.data(), gzip.block.size());
+    *block = gzip.block.data();
+    return static_cast<std::ptrdiff_t>(got);
+  } catch (const std::exception& error) {
+    archive_set_error(handle, EIO, "%s", error.what());
     return ARCHIVE_FATAL;
   }
-  *block = gzip.block.data();
-  return got;
 }
 
 ArchiveSource::ArchiveSource(Format format, const std::filesystem::path& path)

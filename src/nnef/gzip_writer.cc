@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <system_error>
 
+#include "nnef/crc32.h"
+
 namespace nnef {
 namespace {
 
@@ -36,7 +38,7 @@ void deflate_piece(int level, const std::vector<unsigned char>& input, std::vect
 }  // namespace
 
 GzipWriter::GzipWriter(int level, ByteSink sink)
-    : level_(std::clamp(level, 0, 9)), sink_(std::move(sink)), crc_(static_cast<std::uint32_t>(crc32(0, nullptr, 0))) {
+    : level_(std::clamp(level, 0, 9)), sink_(std::move(sink)) {
   if (level_ == 0) {
     block_.reserve(kStoredSize);
   } else {
@@ -69,8 +71,7 @@ void GzipWriter::start_workers() {
 
 void GzipWriter::compress(Piece* piece) const {
   piece->output.clear();
-  piece->crc = static_cast<std::uint32_t>(
-      crc32(crc32(0, nullptr, 0), piece->input.data(), static_cast<uInt>(piece->input.size())));
+  piece->crc = crc32_sum(0, piece->input.data(), piece->input.size());
   deflate_piece(level_, piece->input, &piece->output);
 }
 
@@ -78,7 +79,7 @@ void GzipWriter::compress(Piece* piece) const {
 void GzipWriter::store_block(const unsigned char* bytes, std::size_t count) {
   const auto low = static_cast<unsigned char>(count & 255), high = static_cast<unsigned char>(count >> 8);
   const unsigned char header[5] = {0, low, high, static_cast<unsigned char>(~low), static_cast<unsigned char>(~high)};
-  crc_ = static_cast<std::uint32_t>(crc32(crc_, bytes, static_cast<uInt>(count)));
+  crc_ = crc32_sum(crc_, bytes, count);
   sink_(header, sizeof header);
   sink_(bytes, count);
 }

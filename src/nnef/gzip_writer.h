@@ -46,7 +46,7 @@ class GzipWriter {
 
   const int level_;
   const ByteSink sink_;
-  std::uint32_t crc_;
+  std::uint32_t crc_ = 0;
   std::uint64_t size_ = 0;
   std::vector<unsigned char> block_;  // level 0: the beginning of a stored block
   std::unique_ptr<Piece> filling_;
