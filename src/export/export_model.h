@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -29,12 +30,14 @@ class PendingArchive {
   PendingArchive(const PendingArchive&) = delete;
   PendingArchive& operator=(const PendingArchive&) = delete;
   const std::filesystem::path& path() const { return path_; }
-  // Writes the archive at path(). An IoError speaks of the output, not of the hidden name.
-  nnef::Written write(const nnef::Graph& graph, const nnef::Dialect& dialect, const nnef::WriteOptions& options);
-  // Gives the archive its name; removes it in a dry run. Throws nnef::IoError.
+  // Writes the archive at path(), not waiting for the disk. An IoError speaks of the output, not of the hidden name.
+  nnef::Written write(const nnef::Graph& graph, const nnef::Dialect& dialect, nnef::WriteOptions options);
+  // Waits until the archive is on disk and gives it its name; removes it in a dry run. Throws nnef::IoError.
   void commit();
 
  private:
+  void told_of_output(const std::function<void()>& work) const;
+
   std::filesystem::path output_, path_;
   std::optional<FolderRemover> folder_;
   bool discard_;

@@ -86,10 +86,10 @@ PendingArchive::~PendingArchive() {
   if (lock_ >= 0) close(lock_);
 }
 
-nnef::Written PendingArchive::write(const nnef::Graph& graph, const nnef::Dialect& dialect,
-                                    const nnef::WriteOptions& options) {
+// What goes wrong is said of the output, not of the hidden place.
+void PendingArchive::told_of_output(const std::function<void()>& work) const {
   try {
-    return nnef::write_archive(graph, dialect, path_, options);
+    work();
   } catch (const nnef::IoError& error) {
     std::string message = error.what();
     const std::size_t hidden = message.find(folder_->path().filename().string());  // in a path between quotes
@@ -101,8 +101,18 @@ nnef::Written PendingArchive::write(const nnef::Graph& graph, const nnef::Dialec
   }
 }
 
+// The disk works while the archive is read back and checked.
+nnef::Written PendingArchive::write(const nnef::Graph& graph, const nnef::Dialect& dialect,
+                                    nnef::WriteOptions options) {
+  options.sync = false;
+  nnef::Written written;
+  told_of_output([&] { written = nnef::write_archive(graph, dialect, path_, options); });
+  return written;
+}
+
 void PendingArchive::commit() {
   if (discard_) return;
+  told_of_output([&] { nnef::sync_archive(path_); });
   std::error_code error;
   if (fs::is_directory(output_, error)) {
     // At once where the file system can, so that there is an archive at every moment.

@@ -32,8 +32,8 @@ class ContainerWriter {
  public:
   virtual ~ContainerWriter() = default;
   virtual void add(const Entry& entry) = 0;
-  // Everything on disk.
-  virtual void finish() = 0;
+  // Everything on disk, or on its way there.
+  virtual void finish(bool sync) = 0;
   virtual std::uint64_t size() const = 0;
 };
 
@@ -50,7 +50,9 @@ class FolderWriter final : public ContainerWriter {
     size_ += file.size();
     paths_.push_back(path);
   }
-  void finish() override { sync_files(paths_); }
+  void finish(bool sync) override {
+    if (sync) sync_files(paths_);
+  }
   std::uint64_t size() const override { return size_; }
 
  private:
@@ -76,10 +78,10 @@ class TarWriter final : public ContainerWriter {
   void add(const Entry& entry) override {
     archive_.add(entry.name, entry.size, [&](const ByteSink& sink) { entry.stream(sink); });
   }
-  void finish() override {
+  void finish(bool sync) override {
     archive_.close();
     if (gzip_) gzip_->finish();
-    file_.finish();
+    sync ? file_.finish() : file_.finish_later();
   }
   std::uint64_t size() const override { return file_.size(); }
 
@@ -173,10 +175,21 @@ Written write_archive(const Graph& graph, const Dialect& dialect, const fs::path
     }
     if (options.progress) options.progress(done, total);
   }
-  writer->finish();
+  writer->finish(options.sync);
   written.bytes = writer->size();
   staging.commit();
   return written;
+}
+
+void sync_archive(const fs::path& path) {
+  if (!fs::is_directory(path)) return sync_files({path});
+  std::vector<fs::path> files;
+  std::error_code error;
+  for (auto at = fs::recursive_directory_iterator(path, error); !error && at != fs::end(at); at.increment(error)) {
+    if (at->is_regular_file(error)) files.push_back(at->path());
+  }
+  if (error) throw_io_error("read", path, error.value());
+  sync_files(files);
 }
 
 }  // namespace nnef

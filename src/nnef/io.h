@@ -58,6 +58,7 @@ Container container_of(const std::filesystem::path& path);
 struct WriteOptions {
   int compression = 0;  // gzip level 0 .. 9; 0 stores
   TextOptions text;
+  bool sync = true;  // false: the caller calls sync_archive() when it needs the archive to be on disk
   // Called after each file with bytes written so far and in all; may throw to stop.
   std::function<void(std::uint64_t, std::uint64_t)> progress;
 };
@@ -71,6 +72,8 @@ struct Written {
 // and owners: equal graphs give equal bytes. Throws IoError or FormatError and leaves nothing behind.
 Written write_archive(const Graph& graph, const Dialect& dialect, const std::filesystem::path& path,
                       const WriteOptions& options = {});
+// Waits until an archive that was written without a sync is on disk; it has been on its way since then. Throws IoError.
+void sync_archive(const std::filesystem::path& path);
 
 // All files of an archive (folder, tar, gzipped tar), by path inside it. Paths that leave the archive, links, devices
 // and sizes above the limit are FormatErrors.
