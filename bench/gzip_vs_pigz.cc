@@ -32,17 +32,19 @@ bool is_installed(const std::string& program) {
 }
 
 void compare(const Programs& programs, const std::string& model, const std::string& folder, int rounds) {
-  const auto exported = [&](const std::string& output, const std::string& level) {
-    return bench::Command{programs.exporter,         model,          "-o",      folder + "/" + output, "--input",
-                          "x:f32:" + programs.sizes, "--check=none", "--quiet", "--compression",       level};
-  };
   const std::string tar = folder + "/model.nnef.tar";
-  bench::measure({exported("model.nnef.tar", "0")}, 1);
+  const auto exported = [&](const std::string& output, const bench::Command& flags) {
+    bench::Command command = {programs.exporter, model, "-o", output, "--input", "x:f32:" + programs.sizes};
+    command.insert(command.end(), {"--check=none", "--quiet"});
+    command.insert(command.end(), flags.begin(), flags.end());
+    return command;
+  };
+  bench::measure({exported(tar, {})}, 1);
   for (const std::string level : {"1", "6"}) {
     const std::vector<bench::Cost> costs =
         bench::measure({{"pigz", "-" + level, "--keep", "--force", tar},
                         {programs.packer, level, tar, folder + "/ours.gz"},
-                        exported("model.nnef.tgz", level),
+                        exported(folder + "/model.nnef.tgz", {"--compression", level}),
                         {"gzip", "-" + level, "--keep", "--force", "--suffix", ".z", tar}},
                        rounds);
     const auto ratio = [&](std::size_t i) { return costs[i].seconds / costs[0].seconds; };
