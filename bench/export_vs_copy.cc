@@ -6,6 +6,7 @@
 // row shows medians. Times are ratios to that of load_and_write, without and with a forward pass.
 #include <fmt/format.h>
 
+#include <cstdio>
 #include <exception>
 #include <filesystem>
 #include <string>
@@ -46,6 +47,7 @@ void compare(const Programs& programs, const std::string& model, const std::stri
              std::filesystem::path(model).stem().string(), size, base.seconds, ratio(1), ratio(2),
              costs[2].processor_seconds / base.processor_seconds, ratio(3), ratio(4), base.megabytes - size,
              costs[2].megabytes - size);
+  std::fflush(stdout);  // a row takes its time
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
@@ -52,6 +53,7 @@ void compare(const Programs& programs, const std::string& model, const std::stri
     fmt::print("{:<14} {:>5} {:>8.2f} | {:>5.2f} {:>6.2f} {:>6.2f} | {:>8.1f} {:>6.3f} {:>6.3f}\n",
                std::filesystem::path(model).stem().string(), level, costs[0].seconds, ratio(1), ratio(2), ratio(3),
                size, bench::megabytes_of(folder + "/ours.gz") / size, bench::megabytes_of(tar + ".z") / size);
+    std::fflush(stdout);  // a row takes its time
   }
 }
 

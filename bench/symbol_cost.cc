@@ -5,6 +5,7 @@
 // SIZES are those of the models' only input, x. Axis 0 is made dynamic, then axis 2. Medians of N rounds (default 5).
 #include <fmt/format.h>
 
+#include <cstdio>
 #include <exception>
 #include <filesystem>
 #include <string>
@@ -28,6 +29,7 @@ void compare(const std::string& exporter, const std::string& sizes, const std::s
   const double base = costs[0].seconds;
   fmt::print("{:<14} {:>8.2f} | {:>6.2f} {:>6.2f}\n", std::filesystem::path(model).stem().string(), base,
              costs[1].seconds / base, costs[2].seconds / base);
+  std::fflush(stdout);  // a row takes its time
 }
 
 }  // namespace
