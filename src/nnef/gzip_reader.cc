@@ -1,10 +1,11 @@
 #include "nnef/gzip_reader.h"
 
+#include <libdeflate.h>
+
 #include <algorithm>
 #include <cstring>
 #include <new>
 
-#include "nnef/crc32.h"
 #include "nnef/io.h"
 
 namespace nnef {
@@ -63,7 +64,7 @@ void GzipReader::inflate_more() {
   const unsigned char* const begin = stream_.next_out;
   const int status = inflate(&stream_, Z_NO_FLUSH);
   const auto count = static_cast<std::size_t>(stream_.next_out - begin);
-  sum_ = crc32_sum(sum_, begin, count);
+  sum_ = libdeflate_crc32(sum_, begin, count);
   length_ += static_cast<std::uint32_t>(count);
   if (status == Z_STREAM_END) {
     check_trailer();

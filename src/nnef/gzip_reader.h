@@ -12,7 +12,8 @@
 namespace nnef {
 
 // As zlib's gzread() does, members that follow each other are one stream, and what stands behind them and is none is
-// passed over. Unlike it, sums are taken by crc32_sum.
+// passed over. Unlike it, sums are taken by libdeflate, several
+// times as fast: at level 0 they are the larger part of the work.
 class GzipReader {
  public:
   // Throws IoError when the file cannot be read.

@@ -1,11 +1,10 @@
 #include "nnef/gzip_writer.h"
 
+#include <libdeflate.h>
 #include <zlib.h>
 
 #include <algorithm>
 #include <system_error>
-
-#include "nnef/crc32.h"
 
 namespace nnef {
 namespace {
@@ -71,7 +70,7 @@ void GzipWriter::start_workers() {
 
 void GzipWriter::compress(Piece* piece) const {
   piece->output.clear();
-  piece->crc = crc32_sum(0, piece->input.data(), piece->input.size());
+  piece->crc = libdeflate_crc32(0, piece->input.data(), piece->input.size());
   deflate_piece(level_, piece->input, &piece->output);
 }
 
@@ -79,7 +78,7 @@ void GzipWriter::compress(Piece* piece) const {
 void GzipWriter::store_block(const unsigned char* bytes, std::size_t count) {
   const auto low = static_cast<unsigned char>(count & 255), high = static_cast<unsigned char>(count >> 8);
   const unsigned char header[5] = {0, low, high, static_cast<unsigned char>(~low), static_cast<unsigned char>(~high)};
-  crc_ = crc32_sum(crc_, bytes, count);
+  crc_ = libdeflate_crc32(crc_, bytes, count);
   sink_(header, sizeof header);
   sink_(bytes, count);
 }
