@@ -38,7 +38,8 @@ class GridSearch {
     for (std::int64_t grid : kGrids) {
       Grids grids = grids_of(grid);
       if ((grid > 1 && grids == Grids(count, 1)) || !works(grids)) continue;
-      for (std::size_t i = 0; i < count; ++i) {
+      // Of a single symbol all finer ones have been tried.
+      for (std::size_t i = 0; count > 1 && i < count; ++i) {
         for (std::int64_t finer = 1; finer < grids[i]; ++finer) {
           Grids one = grids;
           one[i] = finer;
