@@ -1,5 +1,5 @@
-// What the default check, the reference evaluator, adds to an export: taking fingerprints while recording, and evaluating
-// the archive.
+// What the default check, the reference evaluator, adds to an export: taking fingerprints while recording, and
+// evaluating the archive.
 //
 //   check_cost [ROUNDS]
 //
@@ -66,12 +66,12 @@ bool measure(const std::string& name, torch::jit::Module module, const at::Tenso
   const double marked = median_of(rounds, [&] { recorded(model, torch2nnef::Check::kReference); });
   std::size_t differences = 0;
   const double evaluated = median_of(rounds, [&] {
-    differences =
-        torch2nnef::run_reference(subject, recording.runs.front(), torch2nnef::Tolerance::kApproximate).differences.size();
+    differences = torch2nnef::run_reference(subject, recording.runs.front(), torch2nnef::Tolerance::kApproximate)
+                      .differences.size();
   });
   const double added = std::max(marked - plain, 0.0) + evaluated, bound = 1.2 * forward + 50;
-  fmt::print("{:<10} {:>9.1f} {:>13.1f} {:>11.1f} {:>9.1f} {:>9.1f} {:>11.1f}\n", name, forward, marked - plain, evaluated,
-             added, bound, median_of(rounds, read_back));
+  fmt::print("{:<10} {:>9.1f} {:>13.1f} {:>11.1f} {:>9.1f} {:>9.1f} {:>11.1f}\n", name, forward, marked - plain,
+             evaluated, added, bound, median_of(rounds, read_back));
   if (differences > 0) fmt::print("{} values of {} differ\n", differences, name);
   return added <= bound && differences == 0;
 }

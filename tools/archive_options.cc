@@ -26,8 +26,8 @@ Options::Options(int argc, char** argv, const std::vector<std::string>& flags) {
       const std::string value = word == "--target" ? words[++i] : word.substr(9);
       const std::optional<nnef::Target> target = nnef::Target::parse(value);
       if (!target) {
-        throw UsageError(fmt::format("--target: '{}' is no target; accepted: tract, tract@VERSION as in {}, khronos", value,
-                                     nnef::Target{}.to_string()));
+        throw UsageError(fmt::format("--target: '{}' is no target; accepted: tract, tract@VERSION as in {}, khronos",
+                                     value, nnef::Target{}.to_string()));
       }
       target_ = *target;
       target_is_given_ = true;
@@ -39,7 +39,9 @@ Options::Options(int argc, char** argv, const std::vector<std::string>& flags) {
   }
 }
 
-bool Options::has(const std::string& flag) const { return std::find(given_.begin(), given_.end(), flag) != given_.end(); }
+bool Options::has(const std::string& flag) const {
+  return std::find(given_.begin(), given_.end(), flag) != given_.end();
+}
 
 std::string counted(std::size_t count, const std::string& what) {
   return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");

@@ -20,7 +20,8 @@ struct UsageError : std::runtime_error {
 // A command line cut into flags and archives.
 class Options {
  public:
-  // `flags` are the names of those without a value, besides help; --target takes one. Throws UsageError for anything else.
+  // `flags` are the names of those without a value, besides help; --target takes one. Throws UsageError for anything
+  // else.
   Options(int argc, char** argv, const std::vector<std::string>& flags);
 
   bool has(const std::string& flag) const;

@@ -21,7 +21,7 @@ bool state_handling(std::string_view text);  // io is true
 Tolerance tolerance_level(std::string_view text);
 nnef::Target target_name(std::string_view text);
 nnef::Naming naming_scheme(std::string_view text);
-std::string step_name(std::string_view text);  // of --dump-after
+std::string step_name(std::string_view text);           // of --dump-after
 std::filesystem::path existing(std::string_view text);  // a file or a folder
 std::filesystem::path file_to_read(std::string_view text, const std::vector<std::string_view>& endings);
 std::filesystem::path file_to_write(std::string_view text, const std::vector<std::string_view>& endings);

@@ -30,9 +30,9 @@ int check(const std::string& archive, const archive_tool::Options& options) {
     if (quiet && finding.severity != nnef::Finding::Severity::kError) continue;
     fmt::print("{}: {}\n", archive, nnef::to_string(finding));
   }
-  const auto errors =
-      std::count_if(checked.findings.begin(), checked.findings.end(),
-                    [](const nnef::Finding& finding) { return finding.severity == nnef::Finding::Severity::kError; });
+  const auto errors = std::count_if(checked.findings.begin(), checked.findings.end(), [](const nnef::Finding& finding) {
+    return finding.severity == nnef::Finding::Severity::kError;
+  });
   const std::string target = options.target().to_string();
   if (errors > 0) {
     if (!quiet) {

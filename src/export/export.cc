@@ -170,7 +170,8 @@ void export_model(const Model& model, const Tables& tables, const std::filesyste
   lower.comments = options.comments;
   lower.call_numbers = khronos;
   const Lineage lineage = lower_tape(recording.tape, graph, dialect, tables, lower, report.diagnostics);
-  if (report.diagnostics.has_errors()) keep_tree(recording, {&graph, &lineage}, report.diagnostics.list(), options, report);
+  if (report.diagnostics.has_errors())
+    keep_tree(recording, {&graph, &lineage}, report.diagnostics.list(), options, report);
   stop_on_errors(report.diagnostics, options);
   const nnef::TextOptions text = write_options(options).text;
   check_dump(

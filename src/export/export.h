@@ -70,8 +70,8 @@ struct ExportOptions {
   // What is exported: a method of the model, or of the module at that place in it, which gets as sample inputs what the
   // model's forward calls it with.
   std::string module_path, method = "forward";
-  bool state_io = false;              // attributes that the method changes become inputs and outputs; else they are refused
-  std::int64_t max_iterations = 0;    // of a loop that ends when the data says so; 0: such a loop is refused
+  bool state_io = false;  // attributes that the method changes become inputs and outputs; else they are refused
+  std::int64_t max_iterations = 0;  // of a loop that ends when the data says so; 0: such a loop is refused
 
   std::vector<DynamicAxis> dynamic_axes;
   std::vector<Symbol> symbols;  // bounds

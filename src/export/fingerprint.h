@@ -23,8 +23,8 @@ struct Fingerprint {
   static std::int64_t step(const std::vector<std::int64_t>& shape);
 };
 
-// "" when the two may be of the same value: every sample within the bound of compare_tensors(), the largest magnitude as
-// well, and the sum within as many bounds as there are items. Else what differs, a sentence.
+// "" when the two may be of the same value: every sample within the bound of compare_tensors(), the largest magnitude
+// as well, and the sum within as many bounds as there are items. Else what differs, a sentence.
 std::string difference(const Fingerprint& expected, const Fingerprint& actual, Tolerance tolerance);
 
 }  // namespace torch2nnef

@@ -232,7 +232,8 @@ class Lowerer {
       } catch (const std::exception& error) {
         std::tie(code, reason) = std::pair("T2N-I002", "the lowering failed: " + std::string(error.what()));
         hint = kOurDefect;
-        if (!lowering->origin.empty()) std::tie(code, hint) = std::pair("T2N-P002", "correct it in the " + lowering->origin);
+        if (!lowering->origin.empty())
+          std::tie(code, hint) = std::pair("T2N-P002", "correct it in the " + lowering->origin);
       }
       if (!lowering->origin.empty()) reason = said_by(*lowering) + reason;
       break;
@@ -242,7 +243,9 @@ class Lowerer {
   }
 
   // "by module::Attention of plugin mine.so: "
-  static std::string said_by(const Lowering& lowering) { return "by " + lowering.name + " of " + lowering.origin + ": "; }
+  static std::string said_by(const Lowering& lowering) {
+    return "by " + lowering.name + " of " + lowering.origin + ": ";
+  }
 
   bool agrees_with_recording(const TapeCall& call, const Lowering& lowering) {
     bool agrees = true;

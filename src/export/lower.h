@@ -36,8 +36,8 @@ struct Lineage {
 // Never stops at the first problem. Whatever cannot be lowered becomes an error in `diagnostics`, counted by operator
 // and reason; calls that depend on such a result are only looked up in the table. Each result is compared with what the
 // recorder saw, at all recorded and at other sizes of the symbols; a difference is an error with code T2N-I001, which
-// is ours and not the user's; P001 where the lowering is the user's. With errors in `diagnostics` the graph is unfinished
-// and good for nothing.
+// is ours and not the user's; P001 where the lowering is the user's. With errors in `diagnostics` the graph is
+// unfinished and good for nothing.
 Lineage lower_tape(const Tape& tape, nnef::Graph& graph, const nnef::Dialect& dialect, const Tables& tables,
                    const LowerOptions& options, Diagnostics& diagnostics);
 

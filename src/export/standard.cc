@@ -30,7 +30,7 @@ void to_standard(const Tape& tape, bool comments, nnef::Graph& graph, Diagnostic
   for (const nnef::Untranslated& problem : problems) {
     const TapeCall* call = call_of(tape, graph.operations.at(problem.operation).comment);
     const std::string op = call ? call->full_name() : "";
-    const Diagnostic error{Severity::kError, "T2N-L004", op, call ? call->where : Location{}, problem.text,
+    const Diagnostic error{Severity::kError,         "T2N-L004", op, call ? call->where : Location{}, problem.text,
                            "choose another --target"};
     const auto [known, is_new] = errors.try_emplace({op, problem.text}, error);
     if (!is_new) ++known->second.count;

@@ -128,7 +128,7 @@ struct TapeCall {
   std::vector<TapeValue> results;                               // a Tensor[] result is flattened
   Location where;
   std::size_t attributes = 0;  // how many of the last arguments are attributes of a module that a lowering claims
-  bool refused = false;                        // an error about it was reported while recording
+  bool refused = false;        // an error about it was reported while recording
   std::vector<std::shared_ptr<Tape>> regions;  // bodies of "t2n::if" and "t2n::loop"
 
   const TapeArgument* find(std::string_view name) const;
@@ -138,7 +138,8 @@ struct TapeCall {
 };
 // The recorder's own calls:
 //   t2n::dims(Dim[] dims, int rank) -> Tensor   an int64 tensor of dimension expressions: rank 0 (one) or rank 1
-//   module::CLASS, path::PATH   a whole module that a lowering claims: forward's arguments, then the module's attributes
+//   module::CLASS, path::PATH   a whole module that a lowering claims: forward's arguments, then the module's
+//   attributes
 //     by path ("proj.weight"), as if they were arguments with a default
 //   t2n::scan(Dim trips, [Tensor, Dim axis, Dim first, Dim step][] scanned, Tensor[] state, Tensor[] full) -> Tensor[]
 //     a loop over a dynamic axis; its body is the region. The results are the last states, then what the rounds gave,

@@ -9,9 +9,19 @@ namespace nnef {
 namespace {
 
 bool is_window(std::string_view op) {
-  constexpr std::array<std::string_view, 13> kWindows = {
-      "conv",     "deconv",              "box",         "debox",  "max_pool", "avg_pool",       "rms_pool",
-      "max_pool_with_index", "argmax_pool", "sample", "desample", "separable_conv", "separable_deconv"};
+  constexpr std::array<std::string_view, 13> kWindows = {"conv",
+                                                         "deconv",
+                                                         "box",
+                                                         "debox",
+                                                         "max_pool",
+                                                         "avg_pool",
+                                                         "rms_pool",
+                                                         "max_pool_with_index",
+                                                         "argmax_pool",
+                                                         "sample",
+                                                         "desample",
+                                                         "separable_conv",
+                                                         "separable_deconv"};
   return std::find(kWindows.begin(), kWindows.end(), op) != kWindows.end();
 }
 

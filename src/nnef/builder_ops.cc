@@ -112,9 +112,11 @@ Value Builder::tile(Value x, const Shape& repeats) {
 Value Builder::broadcast_to(Value x, const Shape& wanted) {
   if (shape(x) == wanted) return x;
   if (dialect_.has("tract_core_broadcast")) {
-    // tract takes a tensor of symbolic shape that is full of one number for a mask, and replaces the products, selections
-    // and conjunctions with it by an operand, be that of another shape. It does not look through this (unfolded_range).
-    const bool is_symbolic = std::any_of(wanted.begin(), wanted.end(), [](const Dim& dim) { return !dim.is_constant(); });
+    // tract takes a tensor of symbolic shape that is full of one number for a mask, and replaces the products,
+    // selections and conjunctions with it by an operand, be that of another shape. It does not look through this
+    // (unfolded_range).
+    const bool is_symbolic =
+        std::any_of(wanted.begin(), wanted.end(), [](const Dim& dim) { return !dim.is_constant(); });
     if (is_symbolic && state_->integers.contains(x.id) && dialect_.has("tract_core_bitand")) {
       const Value filled = add("tract_core_broadcast", {cast(x, DType::kI64)}, {{"shape", Argument(wanted)}});
       return cast(add("tract_core_bitand", {filled, constant(std::int64_t{-1}, DType::kI64)}), dtype(x));

@@ -23,8 +23,8 @@ struct Builder::State {
   std::unordered_set<std::string> labels;                             // in use, in lower case
   std::unordered_map<std::int32_t, std::int64_t> variable_operation;  // where a variable's operation stands
   std::unordered_set<std::int32_t> outputs;
-  std::unordered_set<std::int32_t> integers;                          // constants, bools too, that are literals
-  bool is_older_form = false;  // the operations being added are those of a form for older releases
+  std::unordered_set<std::int32_t> integers;  // constants, bools too, that are literals
+  bool is_older_form = false;                 // the operations being added are those of a form for older releases
 
   static constexpr std::int32_t kReserved = -1;
 

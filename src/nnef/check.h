@@ -1,4 +1,5 @@
-// Checks an archive that anybody wrote against a target and reports everything that is wrong with it, each with its place.
+// Checks an archive that anybody wrote against a target and reports everything that is wrong with it, each with its
+// place.
 #pragma once
 
 #include <filesystem>
@@ -25,10 +26,10 @@ struct CheckedArchive {
   bool is_valid() const;          // no errors; there may be warnings
 };
 
-// Reads the container, the text with all its statements, graph.quant and the tensor files, going on after what is wrong,
-// and checks the graph as validate() does; for Khronos NNEF also what its specification says of the text (chapter 3,
-// section 5.2) and its readers check. The data of tensors are counted, not kept. Throws IoError when the archive cannot
-// be opened.
+// Reads the container, the text with all its statements, graph.quant and the tensor files, going on after what is
+// wrong, and checks the graph as validate() does; for Khronos NNEF also what its specification says of the text
+// (chapter 3, section 5.2) and its readers check. The data of tensors are counted, not kept. Throws IoError when the
+// archive cannot be opened.
 CheckedArchive check_archive(const std::filesystem::path& path, const Dialect& dialect, const ReadLimits& limits = {});
 
 }  // namespace nnef

@@ -265,7 +265,8 @@ Dialect::Dialect(Target target) : target_(target) {}
 const OperatorDeclaration* Dialect::find(std::string_view op) const {
   const bool khronos = target_.kind == Target::Kind::kKhronos;
   const Declarations& all = declarations();
-  for (const Declarations::Table* table : {khronos ? &all.khronos : &all.by_name, khronos ? &all.by_name : &all.khronos}) {
+  for (const Declarations::Table* table :
+       {khronos ? &all.khronos : &all.by_name, khronos ? &all.by_name : &all.khronos}) {
     const auto place = table->find(op);
     if (place != table->end()) return place->second;
   }

@@ -36,8 +36,7 @@ void deflate_piece(int level, const std::vector<unsigned char>& input, std::vect
 
 }  // namespace
 
-GzipWriter::GzipWriter(int level, ByteSink sink)
-    : level_(std::clamp(level, 0, 9)), sink_(std::move(sink)) {
+GzipWriter::GzipWriter(int level, ByteSink sink) : level_(std::clamp(level, 0, 9)), sink_(std::move(sink)) {
   if (level_ == 0) {
     block_.reserve(kStoredSize);
   } else {

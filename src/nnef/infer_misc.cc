@@ -314,8 +314,8 @@ Results infer_scan(const Call& call) {
 void add_misc_inference(InferTable& table) {
   table.emplace("tract_core_cast", infer_cast);
   table.emplace("cast", infer_class_cast);
-  for (std::string_view op : {"linear_quantize", "min_max_linear_quantize", "zero_point_linear_quantize",
-                              "logarithmic_quantize"}) {
+  for (std::string_view op :
+       {"linear_quantize", "min_max_linear_quantize", "zero_point_linear_quantize", "logarithmic_quantize"}) {
     table.emplace(op, infer_quantize);
   }
   table.emplace("tract_core_resize", infer_resize);

@@ -123,7 +123,8 @@ Results infer_slice(const Call& call) {
     call.require(!seen[axis], "an axis is named twice");
     seen[axis] = true;
     if (!call.declaration().tract) {
-      for (const Dim& bound : {x.shape[axis], begin[i], end[i]}) call.require(bound.is_constant(), "a bound is no number");
+      for (const Dim& bound : {x.shape[axis], begin[i], end[i]})
+        call.require(bound.is_constant(), "a bound is no number");
       result[axis] = standard_slice(call, x.shape[axis].value(), begin[i].value(), end[i].value(), stride[i]);
       continue;
     }
@@ -223,9 +224,9 @@ Results infer_pad(const Call& call) {
   const auto padding = call.pairs("padding");
   call.require(padding.size() == x.shape.size(), "wants one pair for each axis");
   const std::string border = call.text("border");
-  const bool known = border == "constant" || border == "reflect" ||
-                     (call.declaration().tract ? border == "replicated"
-                                               : border == "replicate" || border == "reflect-even");
+  const bool known =
+      border == "constant" || border == "reflect" ||
+      (call.declaration().tract ? border == "replicated" : border == "replicate" || border == "reflect-even");
   call.require(known, "the border '" + border + "' is not known");
   Shape result = x.shape;
   for (std::size_t i = 0; i < result.size(); ++i) {

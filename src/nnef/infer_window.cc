@@ -92,7 +92,7 @@ Results infer_convolution(const Call& call, bool up) {
   const bool input_first = up && !call.declaration().tract;
   const Dim taken = input_first ? filter.shape[0] : filter.shape[1] * groups;
   call.require(taken == channels, "filter " + to_string(filter.shape) + " in " + groups.to_string() +
-                                                         " groups does not fit input " + to_string(input.shape));
+                                      " groups does not fit input " + to_string(input.shape));
   const Dim outputs = input_first ? filter.shape[1] * groups : filter.shape[0];
   call.require(exact_div(outputs, groups).has_value(), "the groups do not divide the output channels");
   require_bias(call, bias, outputs);

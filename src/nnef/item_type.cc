@@ -6,7 +6,14 @@
 namespace nnef {
 namespace {
 
-enum Code : std::uint16_t { kFloat = 0, kUnsigned = 1, kQuantUnsigned = 2, kQuantSigned = 3, kSigned = 4, kLogical = 5 };
+enum Code : std::uint16_t {
+  kFloat = 0,
+  kUnsigned = 1,
+  kQuantUnsigned = 2,
+  kQuantSigned = 3,
+  kSigned = 4,
+  kLogical = 5
+};
 enum TractCode : std::uint16_t {
   kStrings = 0x1000,
   kQ40 = 0x2040,
@@ -108,8 +115,9 @@ std::optional<DType> memory_dtype(const ItemType& type) {
 std::string describe(const ItemType& type) {
   const std::string bits = std::to_string(type.bits) + "-bit ";
   if (type.vendor == 0) {
-    constexpr const char* kNames[] = {"floats", "unsigned integers", "unsigned quantised integers",
-                                      "signed quantised integers", "signed integers", "logicals"};
+    constexpr const char* kNames[] = {
+        "floats",          "unsigned integers", "unsigned quantised integers", "signed quantised integers",
+        "signed integers", "logicals"};
     return type.code <= kLogical ? bits + kNames[type.code] : "items of unknown type " + std::to_string(type.code);
   }
   if (type.vendor != kTractVendor) return "items of vendor " + std::to_string(type.vendor);

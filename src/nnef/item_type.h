@@ -1,5 +1,5 @@
-// The items of a tensor file: which types there are, how many bytes they take, how odd widths are packed, and tensors that
-// are stored in another form than the plain one of their dtype.
+// The items of a tensor file: which types there are, how many bytes they take, how odd widths are packed, and tensors
+// that are stored in another form than the plain one of their dtype.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,8 @@ namespace nnef {
 
 inline constexpr std::uint16_t kTractVendor = 0x5452;
 
-// The fields of a tensor file's header that name its items (NNEF 1.0.5 section 5.2, and tract's codes under its vendor).
+// The fields of a tensor file's header that name its items (NNEF 1.0.5 section 5.2, and tract's codes under its
+// vendor).
 struct ItemType {
   std::uint16_t code = 0;
   std::uint16_t vendor = 0;
@@ -56,8 +57,8 @@ ItemType item_type_of(const TensorData& tensor);
 // Bytes that the tensor's stream gives.
 std::uint64_t stream_size(const TensorData& tensor);
 
-// The type that the items have in memory: that of the width or, for integers of odd widths, the next larger one. Nullopt
-// for items that this program cannot hold.
+// The type that the items have in memory: that of the width or, for integers of odd widths, the next larger one.
+// Nullopt for items that this program cannot hold.
 std::optional<DType> memory_dtype(const ItemType& type);
 
 // "8-bit signed quantised integers", "Q4_0 blocks (a type of tract)".
@@ -72,8 +73,8 @@ std::uint64_t stored_size(const ItemType& type, std::uint64_t items);
 // Whether the bytes in the file differ from those in memory.
 bool is_packed(const ItemType& type);
 
-// Packed items are a stream of bits, the most significant bit of an item first, as bools are; but a width of whole bytes
-// is little-endian as in memory. The last byte is filled with zeros.
+// Packed items are a stream of bits, the most significant bit of an item first, as bools are; but a width of whole
+// bytes is little-endian as in memory. The last byte is filled with zeros.
 std::vector<std::byte> unpack_items(const ItemType& type, const std::byte* data, std::uint64_t items);
 // Throws std::range_error for a value that does not fit in the width.
 std::vector<std::byte> pack_items(const ItemType& type, const std::vector<std::byte>& items);

@@ -128,7 +128,8 @@ void KhronosWriter::resize(const Operation& operation) {
     if (i >= 2) factors.push_back(to / from);
   }
   const std::string transformer = text("coord_transformer", "half_pixel"), kind = text("interpolator", "nearest");
-  if (kind == "nearest" && (transformer == "half_pixel" || (transformer == "asymmetric" && text("nearest_mode", "") == "floor"))) {
+  if (kind == "nearest" &&
+      (transformer == "half_pixel" || (transformer == "asymmetric" && text("nearest_mode", "") == "floor"))) {
     return finish(operation, "nearest_upsample", {{"input", x}, {"factor", factors}});
   }
   const bool aligned = transformer == "align_corners";

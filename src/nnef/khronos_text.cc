@@ -87,13 +87,14 @@ class TextRules {
 
   // One call of names and literals.
   static bool is_flat(const Expression& e) {
-    return e.kind == Kind::kInvocation &&
-           std::all_of(e.children.begin(), e.children.end(), [](const auto& child) { return is_flat_argument(*child); });
+    return e.kind == Kind::kInvocation && std::all_of(e.children.begin(), e.children.end(),
+                                                      [](const auto& child) { return is_flat_argument(*child); });
   }
   static bool is_flat_argument(const Expression& e) {
     if (e.kind == Kind::kIdentifier || is_literal(e)) return true;
     return (e.kind == Kind::kArray || e.kind == Kind::kTuple) &&
-           std::all_of(e.children.begin(), e.children.end(), [](const auto& child) { return is_flat_argument(*child); });
+           std::all_of(e.children.begin(), e.children.end(),
+                       [](const auto& child) { return is_flat_argument(*child); });
   }
 
   void need_expressions(const Expression& e) {
@@ -105,7 +106,8 @@ class TextRules {
   // Calls wherever they stand.
   void visit(const Expression& e) {
     if (e.kind == Kind::kFloat && e.text.ends_with("inf")) say(e, "there is no literal for infinity");
-    if (e.kind == Kind::kFloat && e.text.ends_with('.')) say(e, "the number " + e.text + " has no digits after its point");
+    if (e.kind == Kind::kFloat && e.text.ends_with('.'))
+      say(e, "the number " + e.text + " has no digits after its point");
     if (e.kind == Kind::kInvocation) check_call(e);
     for (const auto& child : e.children) {
       if (child) visit(*child);
@@ -136,12 +138,13 @@ class TextRules {
     for (std::size_t i = 0; i < call.children.size(); ++i) {
       const Expression& argument = *call.children[i];
       const bool positional = call.names[i].empty();
-      const auto formal =
-          positional ? formals->begin() + static_cast<std::ptrdiff_t>(std::min(i, formals->size()))
-                     : std::find_if(formals->begin(), formals->end(), [&](const Formal& f) { return f.name == call.names[i]; });
+      const auto formal = positional ? formals->begin() + static_cast<std::ptrdiff_t>(std::min(i, formals->size()))
+                                     : std::find_if(formals->begin(), formals->end(),
+                                                    [&](const Formal& f) { return f.name == call.names[i]; });
       if (formal == formals->end()) continue;
       const bool is_tensor = formal->type.starts_with("tensor<");
-      if (positional && !is_tensor) say(argument, "the attribute '" + formal->name + "' of '" + call.text + "' must be named");
+      if (positional && !is_tensor)
+        say(argument, "the attribute '" + formal->name + "' of '" + call.text + "' must be named");
       check_kind(argument, formal->type, "'" + formal->name + "' of '" + call.text + "'");
     }
   }
@@ -160,7 +163,8 @@ class TextRules {
       return;
     }
     if (e.kind == Kind::kTuple) {
-      if (!type.starts_with('(') || !type.ends_with(')')) return say(e, what + " is given a tuple, " + type + " is needed");
+      if (!type.starts_with('(') || !type.ends_with(')'))
+        return say(e, what + " is given a tuple, " + type + " is needed");
       const std::vector<std::string> parts = tuple_types(type);
       if (parts.size() != e.children.size()) return say(e, what + " is given a tuple of another length than " + type);
       for (std::size_t i = 0; i < parts.size(); ++i) check_kind(*e.children[i], parts[i], what);

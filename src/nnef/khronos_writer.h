@@ -33,8 +33,8 @@ class KhronosWriter {
   void alias(const Operation& operation, const Argument& argument);
 
   // One operation more. The last one of a translation takes the names of the results: finish().
-  std::vector<Value> add_all(std::string_view op, std::vector<NamedArgument> arguments, const std::vector<std::string>& names,
-                             DType class_of_cast = DType::kF32);
+  std::vector<Value> add_all(std::string_view op, std::vector<NamedArgument> arguments,
+                             const std::vector<std::string>& names, DType class_of_cast = DType::kF32);
   Value add(std::string_view op, std::vector<NamedArgument> arguments, DType class_of_cast = DType::kF32);
   void finish(const Operation& operation, std::string_view op, std::vector<NamedArgument> arguments,
               DType class_of_cast = DType::kF32);

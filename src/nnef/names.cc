@@ -37,9 +37,7 @@ bool is_plain_name(std::string_view text) {
   return !text.empty() && is_letter(text.front()) && std::all_of(text.begin(), text.end(), is_letter_or_digit);
 }
 
-bool is_identifier(std::string_view text) {
-  return is_plain_name(text) && !is_reserved(text);
-}
+bool is_identifier(std::string_view text) { return is_plain_name(text) && !is_reserved(text); }
 
 bool is_name(std::string_view text, const Target& target) {
   if (is_plain_name(text)) return target.kind == Target::Kind::kKhronos ? !is_keyword(text) : !is_misread(text);

@@ -39,13 +39,15 @@ constexpr std::array kFunctions = {
 
 bool is_of(const Argument& argument, Kind kind) {
   if (kind == Kind::kInteger) return argument.dim() != nullptr && argument.dim()->is_constant();
-  return kind == Kind::kScalar ? std::holds_alternative<double>(argument.is) : std::holds_alternative<bool>(argument.is);
+  return kind == Kind::kScalar ? std::holds_alternative<double>(argument.is)
+                               : std::holds_alternative<bool>(argument.is);
 }
 
 bool are_of(const Argument& argument, Kind kind) {
   const Argument::Array* array = argument.array();
   if (!array) return is_of(argument, kind);
-  return std::all_of(array->items.begin(), array->items.end(), [&](const Argument& item) { return are_of(item, kind); });
+  return std::all_of(array->items.begin(), array->items.end(),
+                     [&](const Argument& item) { return are_of(item, kind); });
 }
 
 class EntryCheck {

@@ -118,7 +118,8 @@ std::string cast_type(const Operation& operation) {
 // A number that takes a way through floats, as in integer(floor(size / 2.0)). Exact, or nothing.
 std::optional<Argument> float_arithmetic(const Operation& operation, double x, const Argument* other) {
   const std::string& op = operation.op;
-  if (cast_type(operation) == "i64" && x == std::trunc(x) && std::fabs(x) < 0x1p53) return Argument(static_cast<std::int64_t>(x));
+  if (cast_type(operation) == "i64" && x == std::trunc(x) && std::fabs(x) < 0x1p53)
+    return Argument(static_cast<std::int64_t>(x));
   if (cast_type(operation) == "f32") return Argument(x);
   if (op == "floor") return Argument(std::floor(x));
   if (op == "ceil") return Argument(std::ceil(x));

@@ -9,8 +9,8 @@
 
 namespace nnef {
 
-// The operations of `graph` at `kept` (indices, ascending), with `outputs` as results. Values that they read and none of
-// them makes become inputs of the same name, dtype and shape; variables are taken along. Values keep their ids.
+// The operations of `graph` at `kept` (indices, ascending), with `outputs` as results. Values that they read and none
+// of them makes become inputs of the same name, dtype and shape; variables are taken along. Values keep their ids.
 Graph sub_graph(const Graph& graph, const std::vector<std::size_t>& kept, const std::vector<Value>& outputs,
                 const Dialect& dialect);
 

@@ -125,7 +125,8 @@ TensorDifference tensor_difference(const TensorData& a, const TensorData& b) {
     const long double y = number(b.dtype(), &other.at(index * width));
     if (x != y && !(std::isnan(x) && std::isnan(y))) {
       if (result.items++ == 0) result.first = index;
-      if (std::isfinite(x) && std::isfinite(y)) result.max_difference = std::max(result.max_difference, std::fabs(x - y));
+      if (std::isfinite(x) && std::isfinite(y))
+        result.max_difference = std::max(result.max_difference, std::fabs(x - y));
     }
     ++index;
   });

@@ -28,8 +28,8 @@ bool equal_attributes(const Argument& left, const Argument& right);
 // The tensor that an array literal stands for: floats as f32, integers as i64, logicals; nested arrays as axes.
 TensorDataPtr array_tensor(const Argument& array);
 
-// What an operation on sizes gives (of a shape, its parts, arithmetic of them), or nothing when it is none. `sizes` gives
-// what an operand holds, itself when that is not known.
+// What an operation on sizes gives (of a shape, its parts, arithmetic of them), or nothing when it is none. `sizes`
+// gives what an operand holds, itself when that is not known.
 std::optional<Argument> fold_sizes(const Graph& graph, const Operation& operation,
                                    const std::function<Argument(const Argument&)>& sizes);
 

@@ -74,7 +74,8 @@ KhronosWriter::KhronosWriter(const Graph& source) : source_(source), khronos_(*T
   outputs_.insert(source.outputs.begin(), source.outputs.end());
   used_ = outputs_;
   for (const Operation& operation : source.operations) {
-    for (const NamedArgument& named : operation.arguments) each_value(named.argument, [&](Value v) { used_.insert(v); });
+    for (const NamedArgument& named : operation.arguments)
+      each_value(named.argument, [&](Value v) { used_.insert(v); });
   }
   for (const ValueInfo& info : source.values) names_.insert(info.name);
 }
@@ -106,7 +107,9 @@ Value KhronosWriter::value(const Operation& operation, std::string_view name) {
   if (argument.value()) return *argument.value();
   Argument::Array items;
   items.items.push_back(argument);
-  const DType dtype = argument.dim() ? DType::kI64 : std::holds_alternative<bool>(argument.is) ? DType::kBool : DType::kF32;
+  const DType dtype = argument.dim()                              ? DType::kI64
+                      : std::holds_alternative<bool>(argument.is) ? DType::kBool
+                                                                  : DType::kF32;
   return add("constant", {{"shape", Argument::Array{}}, {"value", items}}, dtype);
 }
 

@@ -209,8 +209,9 @@ void check_declarations(const Graph& graph, const Dialect& dialect, std::vector<
       const auto& given = graph.registries;
       if (std::find(given.begin(), given.end(), declaration->registry) != given.end()) continue;
       if (!missing.insert(declaration->registry).second) continue;
-      problems.push_back({"The operator " + operation.op + " needs the registry " + declaration->registry +
-                         ", which is not declared.", -1, -1});
+      problems.push_back(
+          {"The operator " + operation.op + " needs the registry " + declaration->registry + ", which is not declared.",
+           -1, -1});
     }
   };
   collect(graph);

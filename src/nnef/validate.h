@@ -15,7 +15,8 @@ namespace nnef TORCH2NNEF_API {
 // twice.
 std::vector<std::string> validate(const Graph& graph, const Dialect& dialect);
 
-// The same without quantisation entries, and with the place: the index of the fragment, -1 for the graph, and that of the operation, -1 for the whole.
+// The same without quantisation entries, and with the place: the index of the fragment, -1 for the graph, and that of
+// the operation, -1 for the whole.
 struct Problem {
   std::string text;
   int fragment = -1, operation = -1;

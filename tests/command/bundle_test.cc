@@ -70,8 +70,7 @@ class Bundle : public testing::Test {
         {"env", "-C", home_.string(), TORCH2NNEF, (home_ / "work/digits.pt").string(), "-o",
          (home_ / "work/out.nnef.tgz").string(), "--comments", "--tract", (home_ / "engine").string(), "--debug-bundle",
          (elsewhere_ / bundle).string()},
-        kTimeoutSeconds,
-        {"HOME=" + home_.string(), "XDG_CACHE_HOME=" + cache(), "USER=janedoe", "LOGNAME=janedoe"});
+        kTimeoutSeconds, {"HOME=" + home_.string(), "XDG_CACHE_HOME=" + cache(), "USER=janedoe", "LOGNAME=janedoe"});
   }
 
   torch2nnef::PrivateFolder folder_;
@@ -116,9 +115,8 @@ TEST_F(Bundle, ShowsTheFailureElsewhereWithNothingButTract) {
                                std::string("HOME=") + getenv("HOME"), "sh", script},
                               60);
   EXPECT_EQ(right.exit_status, 0) << right.errors;
-  const ProcessResult rerun = torch2nnef::run_process({TORCH2NNEF, "--rerun-bundle", (elsewhere_ / "bundle").string(),
-                                                       "--tract", TRACT_RUN},
-                                                      kTimeoutSeconds);
+  const ProcessResult rerun = torch2nnef::run_process(
+      {TORCH2NNEF, "--rerun-bundle", (elsewhere_ / "bundle").string(), "--tract", TRACT_RUN}, kTimeoutSeconds);
   EXPECT_EQ(rerun.exit_status, 0) << rerun.output;
   EXPECT_NE(rerun.output.find("does not fail any more"), std::string::npos) << rerun.output;
 }
@@ -156,7 +154,8 @@ TEST_F(Bundle, HoldsTheSmallestPartThatFails) {
                 .exit_status,
             0);
   const auto run_in = [&](const std::string& engine) {
-    return torch2nnef::run_process({"env", "TRACT=" + engine, "sh", (elsewhere_ / "bundle/smallest/run.sh").string()}, 60)
+    return torch2nnef::run_process({"env", "TRACT=" + engine, "sh", (elsewhere_ / "bundle/smallest/run.sh").string()},
+                                   60)
         .exit_status;
   };
   EXPECT_NE(run_in((home_ / "engine").string()), 0);
@@ -183,7 +182,8 @@ TEST_F(Bundle, SaysNothingOfWhereItWasMade) {
     }
   }
   // Nor do the containers: no names of users, times of zero.
-  const ProcessResult listing = torch2nnef::run_process({"tar", "tvzf", (elsewhere_ / "bug.tgz").string(), "--utc"}, 60);
+  const ProcessResult listing =
+      torch2nnef::run_process({"tar", "tvzf", (elsewhere_ / "bug.tgz").string(), "--utc"}, 60);
   EXPECT_EQ(listing.output.find("janedoe"), std::string::npos);
   EXPECT_NE(listing.output.find("0/0"), std::string::npos) << listing.output;
   EXPECT_NE(listing.output.find("1970-01-01"), std::string::npos) << listing.output;

@@ -19,7 +19,8 @@ class Progress : public testing::Test {
  protected:
   Progress() {
     const fs::path program = folder_.path() / "engine";
-    std::ofstream(program) << "#!/bin/sh\n[ \"$1\" = --version ] && { echo 'tract 0.23.9'; exit 0; }\nsleep 3.5\nexit 1\n";
+    std::ofstream(program)
+        << "#!/bin/sh\n[ \"$1\" = --version ] && { echo 'tract 0.23.9'; exit 0; }\nsleep 3.5\nexit 1\n";
     fs::permissions(program, fs::perms::owner_all);
     command_ = std::string(TORCH2NNEF) + " " + MODELS + "/digits.pt --inputs " + MODELS + "/digits.inputs.npz -o " +
                (folder_.path() / "out.nnef.tgz").string() + " --tract " + program.string();
@@ -41,7 +42,8 @@ TEST_F(Progress, ATerminalShowsTheStepAndItsTimeAboveTwoSeconds) {
 TEST_F(Progress, NothingOfItWhereThereIsNoTerminalOrQuietIsAskedFor) {
   const ProcessResult piped = torch2nnef::run_process({"sh", "-c", command_}, kTimeoutSeconds);
   EXPECT_EQ((piped.output + piped.errors).find("record ..."), std::string::npos);
-  const ProcessResult quiet = torch2nnef::run_process({"script", "-qec", command_ + " -q", "/dev/null"}, kTimeoutSeconds);
+  const ProcessResult quiet =
+      torch2nnef::run_process({"script", "-qec", command_ + " -q", "/dev/null"}, kTimeoutSeconds);
   EXPECT_EQ(quiet.output.find("record ..."), std::string::npos);
 }
 

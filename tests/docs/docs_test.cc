@@ -69,14 +69,14 @@ TEST_P(Documents, EveryShellReadsItsFile) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Documents, testing::Values("torch2nnef", "tract-run", "nnef-check", "nnef-dump"), [](const auto& program) {
-  return std::regex_replace(program.param, std::regex("-"), "_");
-});
+INSTANTIATE_TEST_SUITE_P(All, Documents, testing::Values("torch2nnef", "tract-run", "nnef-check", "nnef-dump"),
+                         [](const auto& program) { return std::regex_replace(program.param, std::regex("-"), "_"); });
 
 // What bash offers behind these words; it makes words of its own of "=".
 Words bash_offers(const std::string& words) {
-  const std::string script = "source " + kDocs + "/torch2nnef.bash; cd " + MODELS + "; COMP_WORDS=(" + words +
-                             "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _torch2nnef; printf '%s\\n' \"${COMPREPLY[@]}\"";
+  const std::string script =
+      "source " + kDocs + "/torch2nnef.bash; cd " + MODELS + "; COMP_WORDS=(" + words +
+      "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _torch2nnef; printf '%s\\n' \"${COMPREPLY[@]}\"";
   const ProcessResult result = run({"bash", "-c", script});
   EXPECT_EQ(result.exit_status, 0) << result.errors;
   Words offers = lines(result.output);
@@ -95,8 +95,9 @@ TEST(Bash, OffersFlagsValuesAndFiles) {
 }
 
 Words fish_offers(const std::string& line) {
-  const ProcessResult result = run({"fish", "--no-config", "-c", "source " + kDocs + "/torch2nnef.fish; cd " + MODELS +
-                                                                     "; complete -C '" + line + "'"});
+  const ProcessResult result =
+      run({"fish", "--no-config", "-c",
+           "source " + kDocs + "/torch2nnef.fish; cd " + MODELS + "; complete -C '" + line + "'"});
   EXPECT_EQ(result.exit_status, 0) << result.errors;
   return lines(result.output);
 }
@@ -110,11 +111,13 @@ TEST(Fish, OffersFlagsValuesAndFiles) {
 
 // zsh's own function takes the specifications apart; here they are only printed.
 TEST(Zsh, DescribesFlagsValuesAndFiles) {
-  const ProcessResult result = run({"zsh", "-f", "-c", "_arguments() { print -rl -- \"$@\" }; source " + kDocs + "/_torch2nnef"});
+  const ProcessResult result =
+      run({"zsh", "-f", "-c", "_arguments() { print -rl -- \"$@\" }; source " + kDocs + "/_torch2nnef"});
   EXPECT_EQ(result.exit_status, 0) << result.errors;
   const Words specifications = lines(result.output);
-  for (const char* one : {"(-q --quiet)--quiet[print errors only]", "*:argument:_files",
-                          "--naming=[natural (default), natural_verbose or numeric]:SCHEME:(natural natural_verbose numeric)"}) {
+  for (const char* one :
+       {"(-q --quiet)--quiet[print errors only]", "*:argument:_files",
+        "--naming=[natural (default), natural_verbose or numeric]:SCHEME:(natural natural_verbose numeric)"}) {
     EXPECT_EQ(specifications.count(one), 1U) << one << " is not in\n" << result.output;
   }
 }

@@ -68,7 +68,8 @@ TEST(Examples, ModuleInAFragmentFile) {
 
 TEST(Examples, RowInThePlaceOfABuiltInOne) {
   const Arguments flags = {"--fragments", kExamples / "silu.nnef", "--dump-after", "lower"};
-  const std::string mine = exported("encoder", with(kSequence, flags)), builtin = exported("encoder", {"--dump-after", "lower"});
+  const std::string mine = exported("encoder", with(kSequence, flags)),
+                    builtin = exported("encoder", {"--dump-after", "lower"});
   EXPECT_SAYS(mine, " = exp(");
   EXPECT_FALSE(has(builtin, " = exp(")) << builtin;
 }
@@ -136,11 +137,9 @@ TEST(Examples, StateGoesFromCallToCall) {
       next[i] = mean[i] * 0.75F + x[i] * 0.25F;
       y[i] = std::tanh(next[i] - last[i]) + x[i];
     }
-    EXPECT_EQ(difference_in_tract(archive,
-                                  {{"x", f32({1, 4}, x)}, {"mean", f32({1, 4}, mean)}, {"last", f32({1, 4}, last)}},
-                                  {{"output", f32({1, 4}, y)},
-                                   {"mean_next", f32({1, 4}, next)},
-                                   {"last_next", f32({1, 4}, next)}}),
+    EXPECT_EQ(difference_in_tract(
+                  archive, {{"x", f32({1, 4}, x)}, {"mean", f32({1, 4}, mean)}, {"last", f32({1, 4}, last)}},
+                  {{"output", f32({1, 4}, y)}, {"mean_next", f32({1, 4}, next)}, {"last_next", f32({1, 4}, next)}}),
               "");
     mean = last = next;
   }
@@ -152,7 +151,8 @@ TEST(Examples, StateThatGrowsIsRefused) {
   const ProcessResult made = export_model(fs::path(EXTEND) / "growing.pt", folder.path() / "model.nnef.tgz",
                                           {"--input", "x:f32:1,4", "--state=io"});
   EXPECT_EQ(made.exit_status, 1) << made.output;
-  EXPECT_SAYS(made.errors, "T2N-R015: the attribute cache is float32[1,4] after a first call and float32[2,4] after a second");
+  EXPECT_SAYS(made.errors,
+              "T2N-R015: the attribute cache is float32[1,4] after a first call and float32[2,4] after a second");
   EXPECT_TRUE(fs::is_empty(folder.path()));
 }
 
@@ -177,8 +177,10 @@ constexpr const char* kLine = "at   make_examples.py:";
 INSTANTIATE_TEST_SUITE_P(
     All, WrongPlugin,
     testing::Values(
-        Wrong{"wrong_shape", 1, {"T2N-P001: module::SqueezeExcite: by module::SqueezeExcite of plugin wrong_shape.so",
-                                 "the lowering gives f32[4,8], torch gave float32[2,8,6,7]", kLine}},
+        Wrong{"wrong_shape",
+              1,
+              {"T2N-P001: module::SqueezeExcite: by module::SqueezeExcite of plugin wrong_shape.so",
+               "the lowering gives f32[4,8], torch gave float32[2,8,6,7]", kLine}},
         Wrong{"wrong_dtype", 1, {"T2N-P001", "plugin wrong_dtype.so", "the lowering gives i64[2,8,6,7]", kLine}},
         Wrong{"throws", 1, {"T2N-P002", "plugin throws.so", "I do not feel like it", kLine}},
         Wrong{"forgets", 1, {"T2N-P001: path::excite", "plugin forgets.so", "sets no value", kLine}},

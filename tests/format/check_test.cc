@@ -24,14 +24,15 @@ std::string findings(const std::map<std::string, std::string>& files, const std:
 }
 
 std::string khronos(const std::string& body, const std::string& before = "") {
-  return findings({{"graph.nnef", "version 1.0;\n" + before + "graph net(x) -> (y)\n{\n  x = external(shape = [2, 3]);\n" +
-                                      body + "\n}\n"}},
+  return findings({{"graph.nnef", "version 1.0;\n" + before +
+                                      "graph net(x) -> (y)\n{\n  x = external(shape = [2, 3]);\n" + body + "\n}\n"}},
                   "khronos");
 }
 
 std::string tensor_bytes(const TensorData& tensor) {
   std::string bytes;
-  write_tensor(tensor, [&](const void* piece, std::size_t count) { bytes.append(static_cast<const char*>(piece), count); });
+  write_tensor(tensor,
+               [&](const void* piece, std::size_t count) { bytes.append(static_cast<const char*>(piece), count); });
   return bytes;
 }
 
@@ -90,12 +91,13 @@ TEST(Check, EverythingIsFoundWithItsPlace) {
 }
 
 TEST(Check, RulesOfTheGraphHaveAPlaceToo) {
-  EXPECT_EQ(findings({{"graph.nnef",
-                       "version 1.0;\ngraph net(x) -> (y)\n{\n  x = tract_core_external(shape = [3], datum_type = 'f32');\n"
-                       "  y = tract_core_cumsum(x, axis = 0, exclusive = false, reverse = false);\n}\n"}},
-                     "tract@0.23.8"),
-            "graph.nnef: error: The operator tract_core_external needs the registry tract_core, which is not declared\n"
-            "graph.nnef:5:7: error: the operator tract_core_cumsum needs tract >= 0.23.9\n");
+  EXPECT_EQ(
+      findings({{"graph.nnef",
+                 "version 1.0;\ngraph net(x) -> (y)\n{\n  x = tract_core_external(shape = [3], datum_type = 'f32');\n"
+                 "  y = tract_core_cumsum(x, axis = 0, exclusive = false, reverse = false);\n}\n"}},
+               "tract@0.23.8"),
+      "graph.nnef: error: The operator tract_core_external needs the registry tract_core, which is not declared\n"
+      "graph.nnef:5:7: error: the operator tract_core_cumsum needs tract >= 0.23.9\n");
 }
 
 TEST(Check, DocumentsThatCannotBeReadAtAll) {
@@ -104,9 +106,10 @@ TEST(Check, DocumentsThatCannotBeReadAtAll) {
   EXPECT_EQ(findings({{"graph.nnef", "version 1.0;\n"}}), "graph.nnef:1:1: error: there is no graph\n");
   EXPECT_EQ(findings({{"graph.nnef", "version 1.0;\ngraph g(x -> (y) {}\n"}}),
             "graph.nnef:2:11: error: expected ')' or ',' after the name of an input, found '->'\n");
-  EXPECT_EQ(findings({{"graph.nnef", "graph g(x) -> (y) { x = external(shape = [1]); y = 'abc"}}).find("the string is not") ==
-                std::string::npos,
-            false);
+  EXPECT_EQ(
+      findings({{"graph.nnef", "graph g(x) -> (y) { x = external(shape = [1]); y = 'abc"}}).find("the string is not") ==
+          std::string::npos,
+      false);
 }
 
 TEST(Check, KhronosIsStrictAboutTheText) {
@@ -114,7 +117,8 @@ TEST(Check, KhronosIsStrictAboutTheText) {
   EXPECT_EQ(khronos("  y = add(x, 1);"),
             "graph.nnef:5:7: error: add: an integer literal stands beside f32: it needs a cast\n"
             "graph.nnef:5:14: error: 'y' of 'add' is given the integer 1, tensor<scalar> is needed: write 1.0\n");
-  EXPECT_EQ(khronos("  y = softmax(x, [1]);"), "graph.nnef:5:18: error: the attribute 'axes' of 'softmax' must be named\n");
+  EXPECT_EQ(khronos("  y = softmax(x, [1]);"),
+            "graph.nnef:5:18: error: the attribute 'axes' of 'softmax' must be named\n");
   EXPECT_EQ(khronos("  y = relu(exp(x));"),
             "graph.nnef:5:7: error: expressions need 'extension KHR_enable_operator_expressions;'\n");
   EXPECT_EQ(khronos("  y = x + 1.0;", "extension KHR_enable_operator_expressions;\n"), "");

@@ -97,7 +97,8 @@ TEST(Damage, EveryFlippedByteOfAnArchiveIsReadOrRefused) {
         ++total;
       }
     }
-    // The sum at the end of a gzipped file tells of all but its unused header fields; a tar file has none over its data.
+    // The sum at the end of a gzipped file tells of all but its unused header fields; a tar file has none over its
+    // data.
     if (name == std::string("m.tgz")) {
       EXPECT_GT(refused, total - 20);
     } else {
@@ -180,8 +181,9 @@ TEST(Damage, DefinitionsInACircleEnd) {
   const std::string scan =
       "fragment f(a: tensor<scalar>) -> (b: tensor<scalar>) { b = tract_core_scan(body = 'f', scan = [('a', a, 0, 1)], "
       "full = [], state = [], output = [('b', 'full', 0, 1)]); }\n";
-  EXPECT_EQ(error_of(scan, "y = tract_core_scan(body = 'f', scan = [('a', x, 0, 1)], full = [], state = [], output = "
-                           "[('b', 'full', 0, 1)]);"),
+  EXPECT_EQ(error_of(scan,
+                     "y = tract_core_scan(body = 'f', scan = [('a', x, 0, 1)], full = [], state = [], output = "
+                     "[('b', 'full', 0, 1)]);"),
             "fragment 'f' contains itself");
   EXPECT_EQ(error_of("", "y = exp(y);"), "'y' is not defined");
   // A chain that is long but no circle.
@@ -198,7 +200,7 @@ TEST(Damage, DefinitionsInACircleEnd) {
 TEST(Damage, ClaimedSizesTakeNoMemory) {
   std::string bytes(128, '\0');
   bytes.replace(0, 4, std::string("\x4e\xef\x01\x00", 4));
-  bytes.replace(4, 4, "\xfc\xff\xff\xff");          // 4 GiB of data
+  bytes.replace(4, 4, "\xfc\xff\xff\xff");  // 4 GiB of data
   bytes.replace(8, 4, std::string("\x01\0\0\0", 4));
   bytes.replace(12, 4, "\xff\xff\xff\x3f");
   bytes.replace(44, 4, std::string("\x20\0\0\0", 4));
@@ -208,14 +210,15 @@ TEST(Damage, ClaimedSizesTakeNoMemory) {
 TEST(Damage, GzipBombsEndAtTheLimit) {
   const TemporaryFolder folder;
   Graph graph = sample_graph();
-  graph.variables["zeros"] = std::make_shared<OwnedTensor>(DType::kU8, std::vector<std::int64_t>{64 << 20},
-                                                           std::vector<std::byte>(64 << 20));
+  graph.variables["zeros"] =
+      std::make_shared<OwnedTensor>(DType::kU8, std::vector<std::int64_t>{64 << 20}, std::vector<std::byte>(64 << 20));
   WriteOptions options;
   options.compression = 9;
   EXPECT_LT(write_archive(graph, tract_dialect(), folder / "bomb.tgz", options).bytes, 1u << 20);
   const ReadLimits limits{1 << 20};
-  for (const auto& read : {std::function<void()>([&] { read_files(folder / "bomb.tgz", limits); }),
-                           std::function<void()>([&] { read_archive(folder / "bomb.tgz", tract_dialect(), limits); })}) {
+  for (const auto& read :
+       {std::function<void()>([&] { read_files(folder / "bomb.tgz", limits); }),
+        std::function<void()>([&] { read_archive(folder / "bomb.tgz", tract_dialect(), limits); })}) {
     try {
       read();
       ADD_FAILURE();

@@ -179,8 +179,7 @@ TEST(TensorFile, RefusesWhatItCannotRead) {
   EXPECT_EQ(change(12, {255, 255, 255, 255, 255, 255, 255, 255}),
             "w.dat: the extents [4294967295,4294967295] are too large");
   EXPECT_EQ(change(44, {8}), "w.dat: the tensor holds 8-bit floats, which cannot be read");
-  EXPECT_EQ(change(48, {0x40, 0x30, 0x52, 0x54}),
-            "w.dat: the extents [2,3] are not whole blocks of 32 items");
+  EXPECT_EQ(change(48, {0x40, 0x30, 0x52, 0x54}), "w.dat: the extents [2,3] are not whole blocks of 32 items");
   EXPECT_EQ(change(48, {0, 0x10, 0x52, 0x54}),
             "w.dat: the tensor holds strings (a type of tract), which cannot be read");
   EXPECT_EQ(change(50, {1}), "w.dat: the tensor holds items of vendor 1, which cannot be read");

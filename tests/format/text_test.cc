@@ -326,8 +326,10 @@ TEST(Text, TractsShortFormsAreWrittenOut) {
 
 TEST(Text, PaddingThatIsLeftOutIsWrittenOut) {
   const auto window = [](const std::string& call) {
-    const std::string text = flat("a = reshape(x, shape = [1, 1, 6]); w = tract_core_cast([[[1.0, 2.0, 3.0, 4.0]]], to = 'f32');\n"
-                                  "y = " + call + ";");
+    const std::string text = flat(
+        "a = reshape(x, shape = [1, 1, 6]); w = tract_core_cast([[[1.0, 2.0, 3.0, 4.0]]], to = 'f32');\n"
+        "y = " +
+        call + ";");
     const std::size_t at = text.find("padding");
     return text.substr(at, text.find(")]", at) + 2 - at);
   };

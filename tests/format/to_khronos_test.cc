@@ -121,7 +121,8 @@ TEST(ToKhronos, NamesEverythingThatItCannotSay) {
   Translation t;
   const Value x = t.input("x", {2, Dim::symbol("S")});
   t.graph.symbols = {"S"};
-  EXPECT_EQ(t.statements(x), "The operator tract_core_external cannot be said: Khronos NNEF has no symbolic size such as S.");
+  EXPECT_EQ(t.statements(x),
+            "The operator tract_core_external cannot be said: Khronos NNEF has no symbolic size such as S.");
   Translation u;
   const Value i = u.input("i", {2}, DType::kI64);
   const Value f = u.input("f", {2});
@@ -138,8 +139,9 @@ TEST(ToKhronos, InfinityIsANumberThatOverflows) {
   Translation t;
   const Value x = t.input("x", {1, 1, 2});
   const std::vector<std::pair<Dim, Dim>> padding = {{0, 0}, {0, 0}, {1, 1}};
-  EXPECT_EQ(t.statements(t.b.add("pad", {x}, {{"padding", padding}, {"value", -std::numeric_limits<double>::infinity()}})),
-            "y = pad(x, padding = [(0, 0), (0, 0), (1, 1)], value = -1e39);\n");
+  EXPECT_EQ(
+      t.statements(t.b.add("pad", {x}, {{"padding", padding}, {"value", -std::numeric_limits<double>::infinity()}})),
+      "y = pad(x, padding = [(0, 0), (0, 0), (1, 1)], value = -1e39);\n");
 }
 
 }  // namespace

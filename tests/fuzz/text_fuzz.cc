@@ -44,8 +44,7 @@ void check_recovery(std::string_view text, std::string_view quant, const nnef::D
     const nnef::DocumentSyntax document = nnef::parse_document(text, "graph.nnef", limits);
     if (!document.graph) return;
     const auto tensors = variables();
-    const nnef::Graph graph =
-        nnef::read_document(document, quant, "graph.nnef", "graph.quant", dialect, tensors, &log);
+    const nnef::Graph graph = nnef::read_document(document, quant, "graph.nnef", "graph.quant", dialect, tensors, &log);
     nnef::khronos_text_problems(document, dialect);
     nnef::khronos_graph_problems(graph, dialect);
     nnef::find_problems(graph, dialect);

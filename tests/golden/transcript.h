@@ -10,8 +10,8 @@
 // `= STATUS` stands for an exit status other than 0. A `mask PATTERN WORD` line replaces what its pattern (ECMAScript,
 // without blanks) matches in the output of the commands after it. Words are separated by blanks; "..." holds blanks
 // together.
-// `{models}` is tests/models, `{archives}` tests/golden/archives. Commands run in a temporary folder that holds a copy of tests/golden/files; a command
-// other than ours (test, ls, cat, touch, mkdir) is looked up as the shell would do it.
+// `{models}` is tests/models, `{archives}` tests/golden/archives. Commands run in a temporary folder that holds a copy
+// of tests/golden/files; a command other than ours (test, ls, cat, touch, mkdir) is looked up as the shell would do it.
 #pragma once
 
 #include <filesystem>

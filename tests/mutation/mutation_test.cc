@@ -55,10 +55,10 @@ struct Exported {
 
 // What became of one mutant.
 struct Verdict {
-  bool is_defect = false;     // tract computes something else, or nothing
-  bool is_caught = false;     // by the default check without tract
-  bool names_call = false;    // the call that was mutated
-  bool names_value = false;   // the very value of the graph
+  bool is_defect = false;    // tract computes something else, or nothing
+  bool is_caught = false;    // by the default check without tract
+  bool names_call = false;   // the call that was mutated
+  bool names_value = false;  // the very value of the graph
   std::string named;
 };
 

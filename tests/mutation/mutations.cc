@@ -88,15 +88,33 @@ class Finder {
   }
 
   void change_operator(std::size_t i, const Operation& operation) {
-    static const std::map<std::string, std::string> others = {
-        {"add", "sub"},           {"sub", "add"},           {"mul", "add"},           {"div", "mul"},
-        {"max", "min"},           {"min", "max"},           {"lt", "le"},             {"gt", "lt"},
-        {"ge", "le"},             {"eq", "ne"},             {"ne", "eq"},             {"and", "or"},
-        {"or", "and"},            {"sin", "cos"},           {"cos", "sin"},           {"floor", "ceil"},
-        {"sqrt", "rsqrt"},        {"rsqrt", "sqrt"},        {"max_reduce", "min_reduce"},
-        {"sum_reduce", "max_reduce"}, {"mean_reduce", "sum_reduce"}, {"argmax_reduce", "argmin_reduce"},
-        {"max_pool", "avg_pool"}, {"avg_pool", "max_pool"}, {"tanh", "sigmoid"},      {"sigmoid", "tanh"},
-        {"any_reduce", "all_reduce"}};
+    static const std::map<std::string, std::string> others = {{"add", "sub"},
+                                                              {"sub", "add"},
+                                                              {"mul", "add"},
+                                                              {"div", "mul"},
+                                                              {"max", "min"},
+                                                              {"min", "max"},
+                                                              {"lt", "le"},
+                                                              {"gt", "lt"},
+                                                              {"ge", "le"},
+                                                              {"eq", "ne"},
+                                                              {"ne", "eq"},
+                                                              {"and", "or"},
+                                                              {"or", "and"},
+                                                              {"sin", "cos"},
+                                                              {"cos", "sin"},
+                                                              {"floor", "ceil"},
+                                                              {"sqrt", "rsqrt"},
+                                                              {"rsqrt", "sqrt"},
+                                                              {"max_reduce", "min_reduce"},
+                                                              {"sum_reduce", "max_reduce"},
+                                                              {"mean_reduce", "sum_reduce"},
+                                                              {"argmax_reduce", "argmin_reduce"},
+                                                              {"max_pool", "avg_pool"},
+                                                              {"avg_pool", "max_pool"},
+                                                              {"tanh", "sigmoid"},
+                                                              {"sigmoid", "tanh"},
+                                                              {"any_reduce", "all_reduce"}};
     const auto found = others.find(operation.op);
     if (found == others.end()) return;
     edit("wrong operator", i, [other = found->second](Operation& o) { o.op = other; });
@@ -115,17 +133,21 @@ class Finder {
       }
       return;
     }
-    static const std::set<std::string> reducing = {"softmax", "tract_core_log_softmax", "sum_reduce", "mean_reduce",
-                                                   "max_reduce", "min_reduce", "argmax_reduce", "argmin_reduce"};
+    static const std::set<std::string> reducing = {
+        "softmax",    "tract_core_log_softmax", "sum_reduce",   "mean_reduce", "max_reduce",
+        "min_reduce", "argmax_reduce",          "argmin_reduce"};
     if (reducing.count(operation.op) > 0 && rank > 1) {
       const std::int64_t axis = operation.find("axes")->array()->items.at(0).dim()->value();
       edit("wrong axis", i, [axis, rank](Operation& o) {
         *argument_of(o, "axes") = Argument(std::vector<std::int64_t>{(axis + 1) % rank});
       });
     }
-    static const std::set<std::string> along = {"tract_core_cumsum",          "tract_core_topk",
-                                                "tract_core_gather_elements", "tract_core_scatter_elements",
-                                                "tract_core_gather",          "tract_core_fft",
+    static const std::set<std::string> along = {"tract_core_cumsum",
+                                                "tract_core_topk",
+                                                "tract_core_gather_elements",
+                                                "tract_core_scatter_elements",
+                                                "tract_core_gather",
+                                                "tract_core_fft",
                                                 "concat"};
     if (along.count(operation.op) > 0 && rank > 1) {
       const std::int64_t axis = operation.find("axis")->dim()->value();
@@ -163,8 +185,8 @@ class Finder {
   }
 
   static void shift(Operation& operation, std::size_t axis, std::int64_t by) {
-    auto& pair = std::get<Argument::Array>(
-        std::get<Argument::Array>(argument_of(operation, "padding")->is).items[axis].is);
+    auto& pair =
+        std::get<Argument::Array>(std::get<Argument::Array>(argument_of(operation, "padding")->is).items[axis].is);
     pair.items[0] = Argument(*pair.items[0].dim() + Dim(by));
     pair.items[1] = Argument(*pair.items[1].dim() - Dim(by));
   }
@@ -173,9 +195,8 @@ class Finder {
     for (std::size_t k = 0; k < operation.arguments.size(); ++k) {
       const double* number = std::get_if<double>(&operation.arguments[k].argument.is);
       if (number == nullptr) continue;
-      edit("changed constant", i, [k, changed = *number * 1.25 + 0.125](Operation& o) {
-        o.arguments[k].argument = Argument(changed);
-      });
+      edit("changed constant", i,
+           [k, changed = *number * 1.25 + 0.125](Operation& o) { o.arguments[k].argument = Argument(changed); });
     }
     static const std::set<std::string> counted = {"tract_core_trilu"};
     if (counted.count(operation.op) > 0 && operation.find("k")->dim() != nullptr) {

@@ -17,7 +17,8 @@ struct Mutation {
   std::function<void(nnef::Graph&)> apply;
 };
 
-// Every mutation that can be made of a graph, in the order of its operations. Shapes that they change are not looked at.
+// Every mutation that can be made of a graph, in the order of its operations. Shapes that they change are not looked
+// at.
 std::vector<Mutation> mutations_of(const nnef::Graph& graph);
 
 // The graph with the mutation, shapes and dtypes stated anew. False when it is no graph any more: an operation refuses

@@ -13,8 +13,8 @@ namespace {
 
 std::vector<double> floats(std::size_t count, Fill fill, std::mt19937& random) {
   static const double inf = std::numeric_limits<double>::infinity(), nan = std::nan("");
-  static const double special[] = {nan, inf, -inf, 0, -0.0, 0.5, -0.5, 1.5, -1.5, 2.5, -2.5, 1e-3, 60000, -60000, 88.5,
-                                   -88.5, 0.49999997, 3.5};
+  static const double special[] = {nan, inf,  -inf, 0,     -0.0,   0.5,  -0.5,  1.5,        -1.5,
+                                   2.5, -2.5, 1e-3, 60000, -60000, 88.5, -88.5, 0.49999997, 3.5};
   std::vector<double> items(count);
   for (std::size_t i = 0; i < count; ++i) {
     const double share = static_cast<double>(random() >> 5) * 0x1p-27;

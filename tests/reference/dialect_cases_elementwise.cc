@@ -11,10 +11,10 @@ constexpr DType kFloats[] = {DType::kF32, DType::kF16, DType::kF64};
 constexpr DType kHalfSingle[] = {DType::kF32, DType::kF16};
 constexpr DType kIntegers[] = {DType::kI64, DType::kI32, DType::kI16, DType::kI8, DType::kU8};
 
-const std::vector<std::string> kOfFloats = {"exp",   "log",   "sin",   "cos",   "tan",   "sinh",  "cosh", "asinh",
-                                            "recip", "floor", "ceil",  "round", "sqrt",  "rsqrt", "tanh", "atan",
-                                            "abs",   "neg",   "sign",  "relu",  "rsqr",  "log2",  "elu",  "softplus",
-                                            "copy",  "square", "sqr"};
+const std::vector<std::string> kOfFloats = {"exp",   "log",   "sin",      "cos",  "tan",    "sinh", "cosh",
+                                            "asinh", "recip", "floor",    "ceil", "round",  "sqrt", "rsqrt",
+                                            "tanh",  "atan",  "abs",      "neg",  "sign",   "relu", "rsqr",
+                                            "log2",  "elu",   "softplus", "copy", "square", "sqr"};
 const std::vector<std::string> kOfHalfSingle = {"sigmoid",         "tract_core_round_even", "tract_core_erf",
                                                 "tract_core_silu", "tract_core_hard_swish", "tract_transformers_silu"};
 
@@ -42,7 +42,8 @@ void add_unary(Cases& cases) {
   }
   cases.unary("acosh", {2, 3}, DType::kF32, Fill::kDistinct);
   for (DType dtype : kIntegers) {
-    for (const char* op : {"floor", "ceil", "round", "relu", "tract_core_bitnot", "copy"}) cases.unary(op, {kS, 3}, dtype);
+    for (const char* op : {"floor", "ceil", "round", "relu", "tract_core_bitnot", "copy"})
+      cases.unary(op, {kS, 3}, dtype);
     if (dtype == DType::kU8) continue;
     for (const char* op : {"abs", "neg", "sign"}) cases.unary(op, {kS, 3}, dtype);
   }

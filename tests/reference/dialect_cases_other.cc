@@ -171,11 +171,14 @@ void add_products(Cases& cases) {
     const Value x = bench.input({kS, 4}), w = bench.input({3, 4}), bias = bench.input({1, 3});
     return {bench.add("linear", {x, w, bias}), bench.add("linear", {x, w, 0.0})};
   });
-  const std::vector<std::tuple<std::string, Shape, Shape>> einsums = {
-      {"bmk,bkn->bmn", {2, kS, 4}, {2, 4, 3}}, {"bmk,bkn->mbn", {2, kS, 4}, {2, 4, 3}},
-      {"mk,nk->n", {2, 4}, {3, 4}},            {"i,j->ij", {kS}, {3}},
-      {"bij,bij->bij", {2, 3, 4}, {2, 3, 4}},  {"bmk,bkn->mn", {2, kS, 4}, {2, 4, 3}},
-      {"mk,mk->", {2, 3}, {2, 3}},             {"bik,bjk->bij", {1, 2, 4}, {3, 2, 4}}};
+  const std::vector<std::tuple<std::string, Shape, Shape>> einsums = {{"bmk,bkn->bmn", {2, kS, 4}, {2, 4, 3}},
+                                                                      {"bmk,bkn->mbn", {2, kS, 4}, {2, 4, 3}},
+                                                                      {"mk,nk->n", {2, 4}, {3, 4}},
+                                                                      {"i,j->ij", {kS}, {3}},
+                                                                      {"bij,bij->bij", {2, 3, 4}, {2, 3, 4}},
+                                                                      {"bmk,bkn->mn", {2, kS, 4}, {2, 4, 3}},
+                                                                      {"mk,mk->", {2, 3}, {2, 3}},
+                                                                      {"bik,bjk->bij", {1, 2, 4}, {3, 2, 4}}};
   for (const auto& [text, a, b] : einsums) {
     for (DType dtype : {DType::kF32, DType::kF16}) {
       for (const char* acc : {"f32", "f16"}) {
@@ -210,7 +213,8 @@ void add_attention(Cases& cases) {
   });
   cases.add("tract_transformers_apply_rope", "", [](Bench& bench) -> std::vector<Value> {
     const Value x = bench.input({1, 2, kS, 8}), cos = bench.input({1, 1, kS, 8}, DType::kF32, Fill::kUnit);
-    return {bench.add("tract_transformers_apply_rope", {x, cos, bench.input({1, 1, kS, 8}, DType::kF32, Fill::kUnit, 1)})};
+    return {
+        bench.add("tract_transformers_apply_rope", {x, cos, bench.input({1, 1, kS, 8}, DType::kF32, Fill::kUnit, 1)})};
   });
   for (DType dtype : {DType::kF32, DType::kBool}) {
     cases.add("tract_transformers_scaled_masked_softmax", std::string(nnef::to_string(dtype)),
@@ -259,7 +263,8 @@ void add_scan(Cases& cases, int chunk, const Dim& length) {
     nnef::Graph& body = graph.fragments.back().body;
     body.name = "cell_" + std::to_string(graph.fragments.size());
     nnef::Builder inner(body, bench.dialect());
-    const Value item = inner.parameter("item", DType::kF32, {1, 3}), state = inner.parameter("state", DType::kF32, {1, 3});
+    const Value item = inner.parameter("item", DType::kF32, {1, 3}),
+                state = inner.parameter("state", DType::kF32, {1, 3});
     const Value weight = inner.parameter("weight", DType::kF32, {1, 3});
     const Value next = inner.binary("add", inner.binary("mul", state, weight), item);
     inner.name_output(next, "next");
@@ -287,10 +292,9 @@ void add_other_cases(Cases& cases) {
     bench.graph().symbols = {"S", "D"};
     const Value at = bench.input({}, DType::kI64, Fill::kIndex);
     const Value end = bench.builder().binary("add", at, 2);
-    return {bench.builder().cast(
-        bench.add("tract_core_dyn_slice", {bench.input({kS, 4})},
-                  {{"start", at}, {"end", end}, {"len", Dim::symbol("D")}, {"axis", 0}}),
-        DType::kF64)};
+    return {bench.builder().cast(bench.add("tract_core_dyn_slice", {bench.input({kS, 4})},
+                                           {{"start", at}, {"end", end}, {"len", Dim::symbol("D")}, {"axis", 0}}),
+                                 DType::kF64)};
   });
 }
 

@@ -45,7 +45,8 @@ void add_reshapes(Cases& cases) {
 }
 
 void add_slices(Cases& cases) {
-  const auto slice = [&](const Shape& shape, const Axes& axes, const Shape& begin, const Shape& end, const Axes& stride) {
+  const auto slice = [&](const Shape& shape, const Axes& axes, const Shape& begin, const Shape& end,
+                         const Axes& stride) {
     for (DType dtype : {DType::kF32, DType::kI64}) {
       cases.unary("slice", shape, dtype, Fill::kPlain,
                   {{"axes", axes}, {"begin", begin}, {"end", end}, {"stride", stride}});

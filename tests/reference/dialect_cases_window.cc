@@ -13,10 +13,8 @@ struct Window {
 };
 
 std::vector<NamedArgument> attributes_of(const Window& window) {
-  return {{"padding", window.padding},
-          {"stride", window.stride},
-          {"dilation", window.dilation},
-          {"groups", window.groups}};
+  return {
+      {"padding", window.padding}, {"stride", window.stride}, {"dilation", window.dilation}, {"groups", window.groups}};
 }
 
 void add_filters(Cases& cases, const std::string& op, const std::vector<Window>& windows) {

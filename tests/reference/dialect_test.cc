@@ -39,7 +39,8 @@ struct Batch {
 };
 
 void compare(const Batch& batch, const nnef::Graph& graph, const std::vector<nnef::NamedTensor>& tract) {
-  const std::vector<nnef::NamedTensor> ours = torch2nnef::evaluate_graph(graph, batch.bench.dialect(), batch.bench.inputs());
+  const std::vector<nnef::NamedTensor> ours =
+      torch2nnef::evaluate_graph(graph, batch.bench.dialect(), batch.bench.inputs());
   for (std::size_t i = 0; i < ours.size(); ++i) {
     const Case& one = *batch.of_output.at(i);
     const auto outputs = torch2nnef::compare_outputs({tract.at(i)}, {{tract.at(i).name, ours[i].data}}, one.tolerance);

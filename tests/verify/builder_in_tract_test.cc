@@ -131,7 +131,9 @@ TEST_F(BuilderInTract, FillsOfSymbolicShapeBesideNarrowOperands) {
   graph.symbols = {"S"};
   const Value x = input("x", i64({2, 1}, {3, 0}), {S, 1});
   const Value positive = b.binary("gt", x, 0);
-  const auto filled = [&](std::int64_t number, DType dtype) { return b.broadcast_to(b.constant(number, dtype), {S, 2}); };
+  const auto filled = [&](std::int64_t number, DType dtype) {
+    return b.broadcast_to(b.constant(number, dtype), {S, 2});
+  };
   const Value ones = filled(1, DType::kI64), zeros = filled(0, DType::kI64);
   output("one_times_number", b.binary("mul", ones, 7), i64({2, 2}, {7, 7, 7, 7}));
   output("one_times", b.binary("mul", ones, x), i64({2, 2}, {3, 3, 0, 0}));

@@ -1,5 +1,5 @@
-// Why tract fails, on graphs made by hand around its known traps: a value that differs in silence, a panic on loading or
-// running, an operator that it does not have, no answer at all.
+// Why tract fails, on graphs made by hand around its known traps: a value that differs in silence, a panic on loading
+// or running, an operator that it does not have, no answer at all.
 #include "export/verify/tract_diagnosis.h"
 
 #include <gtest/gtest.h>
@@ -95,7 +95,10 @@ class DiagnosisTest : public testing::Test {
   TractDiagnosis diagnose_run(EngineRun failed, double seconds = kSeconds) {
     const TractFailure failure{graph_, dialect_, inputs_, {}, Tolerance::kApproximate, std::move(failed)};
     return diagnose(
-        engine_, failure, [&](const VisitKnown& visit) { for (const auto& [name, data] : known_) visit(name, data); },
+        engine_, failure,
+        [&](const VisitKnown& visit) {
+          for (const auto& [name, data] : known_) visit(name, data);
+        },
         seconds);
   }
 
@@ -238,8 +241,8 @@ TEST_F(DiagnosisTest, TheSmallestPartRunsFromABundle) {
   bundle.expected = {known_.back()};
   bundle.smallest = SmallestPart{std::move(*diagnosis.smallest), dialect_, diagnosis.inputs, diagnosis.expected};
   write_debug_bundle(folder.path() / "bundle", bundle);
-  const ProcessResult result = run_process({(folder.path() / "bundle/smallest/run.sh").string()}, 30,
-                                           {std::string("TRACT=") + TRACT_RUN});
+  const ProcessResult result =
+      run_process({(folder.path() / "bundle/smallest/run.sh").string()}, 30, {std::string("TRACT=") + TRACT_RUN});
   EXPECT_EQ(result.exit_status, 1);
   EXPECT_NE(result.errors.find("instead of"), std::string::npos) << result.errors;
 }

@@ -45,7 +45,8 @@ const std::vector<std::string>* choices_of(const Option& option, const Hints& hi
 
 bool takes_file(const Option& option) {
   static const std::vector<std::string> kWords = {"FILE", "PATH", "PLACE", "OUT", "FOLDER", "ARCHIVE", "DIR"};
-  return std::any_of(kWords.begin(), kWords.end(), [&](const std::string& word) { return option.value.starts_with(word); });
+  return std::any_of(kWords.begin(), kWords.end(),
+                     [&](const std::string& word) { return option.value.starts_with(word); });
 }
 
 // `--name|--name=` as bash sees the two ways to give a value; one that may be left out is only given by the second.
@@ -128,7 +129,9 @@ std::string bash_completion(const std::string& name, const HelpText& help, const
 std::string zsh_completion(const std::string& name, const HelpText& help, const Hints& hints) {
   std::string text = "#compdef " + name + "\n# Completion of " + name + " for zsh.\n_arguments -S";
   for (const Option& option : all_options(help, hints)) {
-    const std::string others = option.repeatable ? "*" : option.names.size() > 1 ? "(" + joined(option.names) + ")" : "";
+    const std::string others = option.repeatable         ? "*"
+                               : option.names.size() > 1 ? "(" + joined(option.names) + ")"
+                                                         : "";
     for (const std::string& one : option.names) {
       const bool is_long = one.starts_with("--");
       const std::string sign = option.value.empty() || !is_long ? "" : option.value_is_optional ? "=-" : "=";
@@ -143,7 +146,8 @@ std::string fish_completion(const std::string& name, const HelpText& help, const
   std::string text = "# Completion of " + name + " for fish.\n";
   for (const Option& option : all_options(help, hints)) {
     text += "complete -c " + name;
-    for (const std::string& one : option.names) text += one.starts_with("--") ? " -l " + one.substr(2) : " -s " + one.substr(1);
+    for (const std::string& one : option.names)
+      text += one.starts_with("--") ? " -l " + one.substr(2) : " -s " + one.substr(1);
     const std::vector<std::string>* choices = choices_of(option, hints);
     if (!option.value.empty()) text += option.value_is_optional ? " -f" : takes_file(option) ? " -r -F" : " -x";
     if (choices) text += " -a " + quoted(joined(*choices));

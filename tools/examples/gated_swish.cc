@@ -11,7 +11,9 @@ namespace {
 
 namespace extractor = torch2nnef::extractor;
 
-at::Tensor gated_swish(const at::Tensor& x, const at::Tensor& gate, double beta) { return x * at::sigmoid(gate * beta); }
+at::Tensor gated_swish(const at::Tensor& x, const at::Tensor& gate, double beta) {
+  return x * at::sigmoid(gate * beta);
+}
 
 // x * sigmoid(beta * gate)
 void lower(extractor::Call& call) {

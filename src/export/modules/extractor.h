@@ -41,8 +41,8 @@ struct Tensor {
 // A size: a number, or an expression of the symbols of dynamic axes.
 class Size {
  public:
-  Size(std::int64_t number) : text_(std::to_string(number)) {}        // NOLINT: numbers are sizes
-  Size(int number) : Size(static_cast<std::int64_t>(number)) {}       // NOLINT
+  Size(std::int64_t number) : text_(std::to_string(number)) {}             // NOLINT: numbers are sizes
+  Size(int number) : Size(static_cast<std::int64_t>(number)) {}            // NOLINT
   explicit Size(std::string expression) : text_(std::move(expression)) {}  // "2*S+1"
   const std::string& text() const { return text_; }
   friend Size operator+(const Size& a, const Size& b) { return joined(a, '+', b); }
@@ -51,7 +51,9 @@ class Size {
   friend Size operator/(const Size& a, const Size& b) { return joined(a, '/', b); }  // rounded down
 
  private:
-  static Size joined(const Size& a, char op, const Size& b) { return Size("(" + a.text_ + ")" + op + "(" + b.text_ + ")"); }
+  static Size joined(const Size& a, char op, const Size& b) {
+    return Size("(" + a.text_ + ")" + op + "(" + b.text_ + ")");
+  }
   std::string text_;
 };
 using Shape = std::vector<Size>;
@@ -59,16 +61,16 @@ using Shape = std::vector<Size>;
 // An argument of an operation.
 struct Argument {
   std::variant<Tensor, std::vector<Tensor>, Size, Shape, double, bool, std::string> is;
-  Argument(Tensor tensor) : is(tensor) {}                        // NOLINT(google-explicit-constructor): literals read
+  Argument(Tensor tensor) : is(tensor) {}  // NOLINT(google-explicit-constructor): literals read
   Argument(std::vector<Tensor> tensors) : is(std::move(tensors)) {}  // NOLINT  like the text that they become
-  Argument(Size size) : is(std::move(size)) {}                   // NOLINT
-  Argument(int number) : is(Size(number)) {}                     // NOLINT
-  Argument(std::int64_t number) : is(Size(number)) {}            // NOLINT
-  Argument(Shape sizes) : is(std::move(sizes)) {}                // NOLINT
-  Argument(double number) : is(number) {}                        // NOLINT
-  Argument(bool logical) : is(logical) {}                        // NOLINT
-  Argument(const char* text) : is(std::string(text)) {}          // NOLINT
-  Argument(std::string text) : is(std::move(text)) {}            // NOLINT
+  Argument(Size size) : is(std::move(size)) {}                       // NOLINT
+  Argument(int number) : is(Size(number)) {}                         // NOLINT
+  Argument(std::int64_t number) : is(Size(number)) {}                // NOLINT
+  Argument(Shape sizes) : is(std::move(sizes)) {}                    // NOLINT
+  Argument(double number) : is(number) {}                            // NOLINT
+  Argument(bool logical) : is(logical) {}                            // NOLINT
+  Argument(const char* text) : is(std::string(text)) {}              // NOLINT
+  Argument(std::string text) : is(std::move(text)) {}                // NOLINT
 };
 using Named = std::vector<std::pair<std::string, Argument>>;
 
@@ -105,7 +107,8 @@ class Call {
                           std::string_view dtype) = 0;
   // An operation of the target: tensors in the order of its declaration, attributes by name.
   virtual Tensor add(std::string_view op, std::vector<Argument> tensors, Named attributes = {}) = 0;
-  virtual std::vector<Tensor> add_several(std::string_view op, std::vector<Argument> tensors, Named attributes = {}) = 0;
+  virtual std::vector<Tensor> add_several(std::string_view op, std::vector<Argument> tensors,
+                                          Named attributes = {}) = 0;
   // "add", "mul", "max", ... with numbers and ranks adjusted as torch does.
   virtual Tensor binary(std::string_view op, Argument a, Argument b) = 0;
   virtual Tensor cast(Tensor tensor, std::string_view dtype) = 0;
@@ -177,9 +180,8 @@ struct Description {
 #define TORCH2NNEF_PLUGIN(name, parameter)                                                                          \
   static void torch2nnef_enroll(torch2nnef::extractor::Plugin& parameter);                                          \
   extern "C" __attribute__((visibility("default"))) const torch2nnef::extractor::Description* torch2nnef_plugin() { \
-    static const torch2nnef::extractor::Description description{torch2nnef::extractor::kAbi, name,                  \
-                                                                TORCH2NNEF_PLUGIN_TORCH, TORCH2NNEF_COMPILER,       \
-                                                                &torch2nnef_enroll};                                \
+    static const torch2nnef::extractor::Description description{                                                    \
+        torch2nnef::extractor::kAbi, name, TORCH2NNEF_PLUGIN_TORCH, TORCH2NNEF_COMPILER, &torch2nnef_enroll};       \
     return &description;                                                                                            \
   }                                                                                                                 \
   static void torch2nnef_enroll(torch2nnef::extractor::Plugin& parameter)

@@ -53,8 +53,8 @@ void check_description(const std::string& name, const extractor::Description& pl
   }
   const std::string compiler = TORCH2NNEF_COMPILER;
   if (compiler != plugin.compiler) {
-    refuse("T2N-P003",
-           "--plugin: " + name + " was built by " + plugin.compiler + ", this torch2nnef by " + compiler, hint);
+    refuse("T2N-P003", "--plugin: " + name + " was built by " + plugin.compiler + ", this torch2nnef by " + compiler,
+           hint);
   }
   const std::string torch = plugin.torch_version;
   if (!torch.empty() && torch != torch_version()) {

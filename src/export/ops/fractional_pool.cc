@@ -81,8 +81,10 @@ void register_fractional_pool(Registry& registry);
 
 void register_fractional_pool(Registry& registry) {
   static constexpr char kLimits[] = "the random numbers must be given; static spatial sizes";
-  registry.add("aten::fractional_max_pool2d", [](Call& call) { lower_fractional_pool(call, 2); }, kLimits);
-  registry.add("aten::fractional_max_pool3d", [](Call& call) { lower_fractional_pool(call, 3); }, kLimits);
+  registry.add(
+      "aten::fractional_max_pool2d", [](Call& call) { lower_fractional_pool(call, 2); }, kLimits);
+  registry.add(
+      "aten::fractional_max_pool3d", [](Call& call) { lower_fractional_pool(call, 3); }, kLimits);
 }
 
 }  // namespace torch2nnef

@@ -87,8 +87,10 @@ void register_igamma(Registry& registry);
 
 void register_igamma(Registry& registry) {
   static constexpr char kLimits[] = "first argument up to 1000";
-  registry.add("aten::igamma aten::special_gammainc", [](Call& call) { lower_igamma(call, false); }, kLimits);
-  registry.add("aten::igammac aten::special_gammaincc", [](Call& call) { lower_igamma(call, true); }, kLimits);
+  registry.add(
+      "aten::igamma aten::special_gammainc", [](Call& call) { lower_igamma(call, false); }, kLimits);
+  registry.add(
+      "aten::igammac aten::special_gammaincc", [](Call& call) { lower_igamma(call, true); }, kLimits);
 }
 
 }  // namespace torch2nnef

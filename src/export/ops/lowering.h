@@ -72,7 +72,7 @@ class ValueMap {
   const Tables& tables_;
   std::vector<Value> values_;  // complex ones packed
   std::map<TapeValue, ComplexParts> parts_;
-  std::map<TapeValue, Value> scales_;   // of quantised values whose scale is no number
+  std::map<TapeValue, Value> scales_;    // of quantised values whose scale is no number
   std::map<TapeValue, Value> meanings_;  // code * scale
   bool is_moving_ = false;
   Value meaning(TapeValue value);
@@ -177,8 +177,8 @@ bool covers(Domain domain, bool is_complex);
 
 // How one operator is lowered, for --list-ops, --explain and the support page.
 struct Lowering {
-  // "aten::softplus" for every overload, or "aten::add.Tensor"; of a whole module "module::Attention" by its class or the
-  // end of it, "path::encoder.0" by its place.
+  // "aten::softplus" for every overload, or "aten::add.Tensor"; of a whole module "module::Attention" by its class or
+  // the end of it, "path::encoder.0" by its place.
   std::string name;
   enum class Kind { kCode, kRow } kind = Kind::kCode;
   LoweringFunction lower;
@@ -197,7 +197,7 @@ class Registry {
   void add(std::string_view names, LoweringFunction lower, std::string_view notes = "", Domain domain = Domain::kReal);
   // Candidates for a call, overload first.
   std::vector<const Lowering*> find(const TapeCall& call) const;
-  std::vector<const Lowering*> all() const;                         // sorted by name
+  std::vector<const Lowering*> all() const;  // sorted by name
   // For what follows.
   void set_source(std::string file) { source_ = std::move(file); }
   void set_origin(std::string origin) { origin_ = std::move(origin); }

@@ -45,8 +45,8 @@ std::string operator_name(const Row& row) {
   return overload == std::string::npos ? op : op + "." + name.substr(overload + 2);
 }
 
-// "module__models__vit__Attention" is "module::models.vit.Attention", "path__encoder__0" is "path::encoder.0"; any other
-// row is of an operator.
+// "module__models__vit__Attention" is "module::models.vit.Attention", "path__encoder__0" is "path::encoder.0"; any
+// other row is of an operator.
 std::string lowered_name(const Row& row) {
   const std::string& name = row.syntax.name;
   for (auto [prefix, space] : {std::pair("module__", kModuleClass), std::pair("path__", kModulePath)}) {
@@ -144,7 +144,8 @@ void register_files(Registry& registry, const std::vector<SourceFile>& files, co
     CallCheck(*row, *table).run();
     if (row->syntax.name.rfind(kHelpers, 0) == 0) continue;
     auto lower = [row = row, table](Call& call) { lower_row(call, row, *table); };
-    registry.add(Lowering{lowered_name(*row), Lowering::Kind::kRow, lower, source, row->syntax.comment, Domain::kReal, ""});
+    registry.add(
+        Lowering{lowered_name(*row), Lowering::Kind::kRow, lower, source, row->syntax.comment, Domain::kReal, ""});
   }
 }
 

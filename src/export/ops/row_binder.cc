@@ -85,8 +85,8 @@ class Binder {
     const TapeCall& call = call_.tape_call();
     auto parameter = parameters().begin();
     for (const auto& [name, argument] : call.arguments) {
-      bool is_free = argument.value() && !call.is_attribute(name) &&
-                     std::find(names_.begin(), names_.end(), name) == names_.end();
+      bool is_free =
+          argument.value() && !call.is_attribute(name) && std::find(names_.begin(), names_.end(), name) == names_.end();
       if (!is_free) continue;
       parameter = std::find_if(parameter, parameters().end(), [&](const ParameterSyntax& one) {
         bool is_named = !names_[static_cast<std::size_t>(&one - parameters().data())].empty();

@@ -11,7 +11,8 @@ using nnef::Shape;
 
 class Arguments {
  public:
-  Arguments(const Tape& tape, const std::vector<std::pair<std::string, TapeArgument>>& list) : tape_(tape), list_(list) {}
+  Arguments(const Tape& tape, const std::vector<std::pair<std::string, TapeArgument>>& list)
+      : tape_(tape), list_(list) {}
 
   const TapeArgument* find(std::string_view name) const {
     for (const auto& [key, argument] : list_) {

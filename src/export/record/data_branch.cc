@@ -36,8 +36,8 @@ bool divides(const std::string& op) {
 }
 
 bool is_integer(const c10::IValue& value) {
-  return value.isInt() || (value.isTensor() && value.toTensor().defined() &&
-                           at::isIntegralType(value.toTensor().scalar_type(), true));
+  return value.isInt() ||
+         (value.isTensor() && value.toTensor().defined() && at::isIntegralType(value.toTensor().scalar_type(), true));
 }
 
 }  // namespace
@@ -55,9 +55,9 @@ void Recorder::refuse_in_region(const c10::FunctionSchema& schema, const std::ve
     why = "divides integers by what depends on the inputs";
   }
   if (why.empty()) return;
-  throw Unsupported(schema.name() + " " + why + ", in " + region_->what +
-                        ": it is computed for every input, also where that fails",
-                    "compute it outside, with values that are right at all inputs, and choose with torch.where");
+  throw Unsupported(
+      schema.name() + " " + why + ", in " + region_->what + ": it is computed for every input, also where that fails",
+      "compute it outside, with values that are right at all inputs, and choose with torch.where");
 }
 
 void Recorder::refuse_data_flow(const Node* node, const Slot& condition, const std::string& what,

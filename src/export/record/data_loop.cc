@@ -113,9 +113,9 @@ Slot Recorder::more_rounds(const Slot& trips, std::int64_t round) {
   for (const c10::IValue& world : trips.worlds) result.worlds.emplace_back(world.toInt() > round);
   TapeValueInfo info;
   info.type = ScalarType::kBool;
-  TapeValue value = tape_.call1("aten::gt", "Tensor",
-                                {{"self", {trips.note.scalar}}, {"other", {number_value(c10::IValue(round), {})}}}, info,
-                                here());
+  TapeValue value =
+      tape_.call1("aten::gt", "Tensor",
+                  {{"self", {trips.note.scalar}}, {"other", {number_value(c10::IValue(round), {})}}}, info, here());
   result.note = Note::data(value, trips.note.text);
   return result;
 }

@@ -78,10 +78,13 @@ std::vector<std::string> output_names(const ExportOptions& options, const Dynami
   }
   for (const Symbol& symbol : axes.symbols) {
     if (std::find(names.begin(), names.end(), symbol.name) == names.end()) continue;
-    throw ExportError(ExportError::Kind::kUsage, {Severity::kError, "T2N-M006", "", {},
-                                                  "--dynamic-axes: the symbol " + symbol.name +
-                                                      " has the name of an output",
-                                                  "choose another name, such as S"});
+    throw ExportError(ExportError::Kind::kUsage,
+                      {Severity::kError,
+                       "T2N-M006",
+                       "",
+                       {},
+                       "--dynamic-axes: the symbol " + symbol.name + " has the name of an output",
+                       "choose another name, such as S"});
   }
   return names;
 }
@@ -133,8 +136,9 @@ void say_what_claims_nothing(const Tables& tables, const Recorder& recorder, Dia
   std::set<std::string> said;
   for (const Lowering* claim : tables.claims()) {
     if (recorder.claimed().count(claim->name) > 0 || !said.insert(claim->name).second) continue;
-    diagnostics.warning("T2N-P004", claim->name + " of " + claim->origin + " claims no module of the model", {},
-                        classes.empty() ? "the model calls no modules" : "the classes of the modules that are called: " + classes);
+    diagnostics.warning(
+        "T2N-P004", claim->name + " of " + claim->origin + " claims no module of the model", {},
+        classes.empty() ? "the model calls no modules" : "the classes of the modules that are called: " + classes);
   }
 }
 
@@ -166,8 +170,8 @@ void execute(const Model::Impl& model, const ExportOptions& options, const Plan&
   recorder_options.tables = plan.tables;
   recorder_options.max_iterations = options.max_iterations;
   recorder_options.follows_state = options.state_io;
-  Recorder recorder(recording.tape, diagnostics, model.module,
-                    worlds.front() == plan.axes.sample || worlds.size() == 1, recorder_options);
+  Recorder recorder(recording.tape, diagnostics, model.module, worlds.front() == plan.axes.sample || worlds.size() == 1,
+                    recorder_options);
   if (options.check != Check::kNone) recorder.take_fingerprints(recording.fingerprints);
   if (options.model_tree) recorder.keep_folded_calls(recording.folded);
   std::vector<std::vector<at::Tensor>> leaves(worlds.size());
@@ -228,7 +232,8 @@ Recording execute_or_stop(const Model::Impl& model, const ExportOptions& options
   } catch (const Unsupported& error) {
     diagnostics.error("T2N-R009", error.what(), {}, error.hint());
   } catch (const AttributeWritten& written) {
-    diagnostics.error("T2N-R015", std::string(written.what()) + " at some sizes or values, but not on the sample inputs", {},
+    diagnostics.error("T2N-R015",
+                      std::string(written.what()) + " at some sizes or values, but not on the sample inputs", {},
                       "give sample inputs with which it is written");
   }
   if (refused) *refused = std::move(recording);

@@ -13,8 +13,8 @@ namespace torch2nnef {
 void execute(const Model::Impl& model, const ExportOptions& options, const Plan& plan,
              const std::vector<nnef::Bindings>& worlds, Diagnostics& diagnostics, Recording& recording);
 
-// The same, throwing ExportError with all that was found when the recording ends before its time; then what there is of it
-// goes to `refused`, if that is not null.
+// The same, throwing ExportError with all that was found when the recording ends before its time; then what there is of
+// it goes to `refused`, if that is not null.
 Recording execute_or_stop(const Model::Impl& model, const ExportOptions& options, const Plan& plan,
                           const std::vector<nnef::Bindings>& worlds, Diagnostics& diagnostics, Recording* refused);
 

@@ -124,7 +124,8 @@ void Recorder::run_block(const Block* block, Frame& frame) {
   }
 }
 
-// Views keep their base, so what has gone is told to the cells at once: activations are the larger part of what is live.
+// Views keep their base, so what has gone is told to the cells at once: activations are the larger part of what is
+// live.
 void Recorder::drop(const jit::Value* value, Frame& frame) {
   const auto found = frame.values.find(value);
   if (found == frame.values.end()) return;

@@ -112,7 +112,8 @@ Slot Recorder::merged_items(const Slot& condition, const Slot& yes, const Slot& 
     merged_notes.push_back(item.note);
   }
   Slot result;
-  for (std::vector<c10::IValue>& world : worlds) result.worlds.push_back(container_like(yes.sample(), std::move(world)));
+  for (std::vector<c10::IValue>& world : worlds)
+    result.worlds.push_back(container_like(yes.sample(), std::move(world)));
   notes_.set(result.sample(), std::move(merged_notes));
   return result;
 }

@@ -347,8 +347,9 @@ Note Recorder::data_note(const c10::FunctionSchema& schema, const std::vector<Sl
 
 // Comparisons of numbers, and, or, not; no value for any other operator.
 TapeValue Recorder::truth_value(const std::string& op, const std::vector<TapeValue>& values, TapeValueInfo info) {
-  static const std::map<std::string, std::string> kLogical = {
-      {"aten::__and__", "aten::logical_and"}, {"aten::__or__", "aten::logical_or"}, {"aten::__xor__", "aten::logical_xor"}};
+  static const std::map<std::string, std::string> kLogical = {{"aten::__and__", "aten::logical_and"},
+                                                              {"aten::__or__", "aten::logical_or"},
+                                                              {"aten::__xor__", "aten::logical_xor"}};
   info.is_number = false;
   auto both = [&](const std::string& name, const std::string& overload, TapeValue other) {
     return tape_.call1(name, overload, {{"self", {values[0]}}, {"other", {other}}}, info, here());
@@ -397,7 +398,8 @@ bool Recorder::run_number_to_tensor(const Node* node, Frame& frame, const c10::F
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (!is_number(items[i])) return false;
     known = known && notes[i].kind != Note::Kind::kUnexplained &&
-            (notes[i].kind != Note::Kind::kData || notes[i].scalar) && !(items[i].isBool() && notes[i].kind == Note::Kind::kSizes);
+            (notes[i].kind != Note::Kind::kData || notes[i].scalar) &&
+            !(items[i].isBool() && notes[i].kind == Note::Kind::kSizes);
     auto ratio = contents_of({{items[i]}, notes[i]});
     if (ratio) ratios.push_back(ratio->front());
     sizes = sizes && ratio;

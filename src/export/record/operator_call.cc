@@ -106,8 +106,8 @@ void Recorder::run_operator(const Node* node, Frame& frame) {
       throw Unsupported(schema->name() + " writes several tensors at once", "write the model without it");
     }
   }
-  if (run_filled_list(node, frame, *schema, inputs) || run_metadata(node, frame, *schema, inputs) || run_item(node, frame, *schema, inputs) ||
-      run_number_to_tensor(node, frame, *schema, inputs)) {
+  if (run_filled_list(node, frame, *schema, inputs) || run_metadata(node, frame, *schema, inputs) ||
+      run_item(node, frame, *schema, inputs) || run_number_to_tensor(node, frame, *schema, inputs)) {
     return;
   }
   if (computes_tensors(*schema)) return run_tensor_operator(node, frame, *schema, std::move(inputs));

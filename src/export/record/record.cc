@@ -56,7 +56,10 @@ class GridSearch {
   [[noreturn]] void fail() const {
     if (!first_) {
       throw ExportError(ExportError::Kind::kUsage,
-                        {Severity::kError, "T2N-M005", "", {},
+                        {Severity::kError,
+                         "T2N-M005",
+                         "",
+                         {},
                          "the bounds of --symbol leave too few sizes to execute the model at",
                          "widen them, or make the axis static"});
     }
@@ -65,9 +68,8 @@ class GridSearch {
                                    "make that axis static, or bound it with --symbol to sizes that the model takes"
                                  : "give bounds within which it goes the same way (--symbol " + first_->bounds() +
                                        "), or make the axis static";
-    throw ExportError(ExportError::Kind::kNotExportable,
-                      {Severity::kError, first_->code(), "", first_->where(),
-                       std::string(first_->what()) + " (at " + sizes_ + ")", hint});
+    throw ExportError(ExportError::Kind::kNotExportable, {Severity::kError, first_->code(), "", first_->where(),
+                                                          std::string(first_->what()) + " (at " + sizes_ + ")", hint});
   }
 
  private:
@@ -75,8 +77,8 @@ class GridSearch {
   static constexpr std::int64_t kGrids[] = {1, 2, 4, 8, 16, 32, 64, 3, 6, 12, 24, 48, 5, 10, 20, 7, 14, 28};
   static constexpr std::size_t kTried = 3;  // worlds; all of them are executed on the grid that is found
 
-  // The same for all symbols; but multiples of just the sample's own size are what a model takes that has that size as a
-  // number, and only powers of two are common enough to be something else.
+  // The same for all symbols; but multiples of just the sample's own size are what a model takes that has that size as
+  // a number, and only powers of two are common enough to be something else.
   Grids grids_of(std::int64_t grid) const {
     const bool is_power_of_two = (grid & (grid - 1)) == 0;
     Grids grids;

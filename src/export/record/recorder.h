@@ -151,7 +151,8 @@ class Recorder {
 
   // --- loops over a dynamic axis: scan_loop.cc ---
   void run_scan_loop(const Node* node, Frame& frame, const Slot& trips, const std::vector<Slot>& carried);
-  // The same for a loop of a known number of rounds. False when it has too few or is no scan: then nothing has happened.
+  // The same for a loop of a known number of rounds. False when it has too few or is no scan: then nothing has
+  // happened.
   bool run_long_loop(const Node* node, Frame& frame, const std::vector<Slot>& carried, std::int64_t count);
   [[noreturn]] void no_scan(const std::string& reason);
   Round record_round(const Node* node, Frame& frame, const Slot& trips, const std::vector<Slot>& carried,
@@ -255,8 +256,8 @@ class Recorder {
   std::vector<FoldedCall>* folded_ = nullptr;
   std::unordered_map<const void*, std::string> paths_;  // of module objects
   std::unordered_map<const Node*, std::vector<const torch::jit::Value*>> last_uses_;
-  std::unordered_map<const Node*, c10::IValue> constants_;  // of prim::Constant nodes
-  std::unordered_map<const void*, at::Tensor> numbers_;     // see mark_number
+  std::unordered_map<const Node*, c10::IValue> constants_;                        // of prim::Constant nodes
+  std::unordered_map<const void*, at::Tensor> numbers_;                           // see mark_number
   std::unordered_map<const void*, std::pair<c10::IValue, TapeArgument>> packed_;  // by object, which is kept alive
   std::set<const torch::jit::Graph*> analysed_;
   std::unordered_map<const void*, FilledList> filled_;

@@ -30,8 +30,8 @@ struct ScanCall {
 //   t2n::scan(Dim trips, [Tensor base, Dim axis, Dim first, Dim step][] scanned, Tensor[] state, Tensor[] full)
 // A select or slice of one item of a tensor from outside, at a place that moves by one with the rounds, becomes a
 // scanned input: the base's items first, first + step, ... along the axis, each with that axis of size 1. The body's
-// inputs are those, then the states, then what it uses whole; its outputs are `next` and then `items`. Throws Unsupported,
-// with the reason, when the round is not of that form.
+// inputs are those, then the states, then what it uses whole; its outputs are `next` and then `items`. Throws
+// Unsupported, with the reason, when the round is not of that form.
 ScanCall cut_scan(Tape& tape, const Round& round);
 
 }  // namespace torch2nnef

@@ -60,9 +60,9 @@ std::shared_ptr<torch::jit::Operator> operator_of(const TapeCall& call) {
     const bool takes_all = std::all_of(call.arguments.begin(), call.arguments.end(), [&](const auto& given) {
       return schema.argumentIndexWithName(given.first).has_value();
     });
-    const bool is_given_all = std::all_of(schema.arguments().begin(), schema.arguments().end(), [&](const auto& formal) {
-      return formal.default_value().has_value() || call.find(formal.name()) != nullptr;
-    });
+    const bool is_given_all = std::all_of(
+        schema.arguments().begin(), schema.arguments().end(),
+        [&](const auto& formal) { return formal.default_value().has_value() || call.find(formal.name()) != nullptr; });
     if (takes_all && is_given_all) return op;
   }
   throw std::runtime_error("libtorch has no " + call.full_name());
@@ -227,7 +227,8 @@ void Replay::step() {
     for (std::size_t i = 0; i < call.results.size() && i < results.size(); ++i) {
       if (!call.results[i]) continue;
       at::Tensor& result = results[i];
-      if (result.defined() && tape_.info(call.results[i]).is_number) result.unsafeGetTensorImpl()->set_wrapped_number(true);
+      if (result.defined() && tape_.info(call.results[i]).is_number)
+        result.unsafeGetTensorImpl()->set_wrapped_number(true);
       values_[static_cast<std::size_t>(call.results[i].id)] = result;
     }
   }

@@ -347,7 +347,8 @@ void check_name(const std::string& name, const torch::jit::Method& method) {
 SampleInputs from_file(const Model::Impl& model, const ExportOptions& options, const std::filesystem::path& path,
                        const std::string& from) {
   if (path.extension() == ".pt") return {pickled_arguments(path), from};
-  return {Assembler(model.module.get_method(options.method), Tensors(read_file(path)), options.extra_arguments).run(), from};
+  return {Assembler(model.module.get_method(options.method), Tensors(read_file(path)), options.extra_arguments).run(),
+          from};
 }
 
 }  // namespace
@@ -388,14 +389,18 @@ SampleInputs sample_inputs(const Model::Impl& model, const ExportOptions& option
                                                            : "input";
       tensors.emplace_back(name, specified_values(spec, generator));
     }
-    return {Assembler(model.module.get_method(options.method), Tensors(std::move(tensors)), options.extra_arguments).run(),
-            "made as --input says, seed " + std::to_string(options.seed)};
+    return {
+        Assembler(model.module.get_method(options.method), Tensors(std::move(tensors)), options.extra_arguments).run(),
+        "made as --input says, seed " + std::to_string(options.seed)};
   }
   if (!model.npz.empty()) {
-    return {Assembler(model.module.get_method(options.method), Tensors(npz_in_memory(model.npz)), options.extra_arguments).run(),
-            "carried by the archive (inputs.npz)"};
+    return {
+        Assembler(model.module.get_method(options.method), Tensors(npz_in_memory(model.npz)), options.extra_arguments)
+            .run(),
+        "carried by the archive (inputs.npz)"};
   }
-  if (auto bundled = options.method == "forward" ? bundled_inputs(model.module) : std::nullopt) return {*bundled, "carried by the archive (bundled inputs)"};
+  if (auto bundled = options.method == "forward" ? bundled_inputs(model.module) : std::nullopt)
+    return {*bundled, "carried by the archive (bundled inputs)"};
   std::filesystem::path beside = model.path;
   beside.replace_extension(".inputs.npz");
   std::error_code error;

@@ -24,8 +24,7 @@ struct NamedLeaf {
   std::string name;
   at::Tensor tensor;
 };
-std::vector<NamedLeaf> tensor_leaves(const std::vector<c10::IValue>& arguments,
-                                     const torch::jit::Method& method);
+std::vector<NamedLeaf> tensor_leaves(const std::vector<c10::IValue>& arguments, const torch::jit::Method& method);
 // The same arguments with other tensors, in that order.
 std::vector<c10::IValue> with_leaves(const std::vector<c10::IValue>& arguments, const std::vector<at::Tensor>& leaves);
 

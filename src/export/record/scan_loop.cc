@@ -1,5 +1,5 @@
-// A loop that walks an axis, a dynamic or a long one: one round is recorded and becomes the body of a t2n::scan, all rounds
-// are executed for their values.
+// A loop that walks an axis, a dynamic or a long one: one round is recorded and becomes the body of a t2n::scan, all
+// rounds are executed for their values.
 
 #include <torch/csrc/jit/runtime/interpreter.h>
 

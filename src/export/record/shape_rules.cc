@@ -84,7 +84,8 @@ class Explainer {
     return shapes_.size() == 1 ? moved_axes(op_, arguments_, shapes_.front()) : std::nullopt;
   }
   std::optional<Dim> exact(const std::optional<Shape>& shape) const {
-    return shape && shape->size() == rank_ && fits((*shape)[axis_]) ? std::optional<Dim>((*shape)[axis_]) : std::nullopt;
+    return shape && shape->size() == rank_ && fits((*shape)[axis_]) ? std::optional<Dim>((*shape)[axis_])
+                                                                    : std::nullopt;
   }
 
   // The symbolic size of an argument's axis, aligned right as broadcasting does.

@@ -95,7 +95,8 @@ bool holds_tensors(const c10::IValue& value) { return !tensors_in(value).empty()
 void check_steady(const Values& first, const Values& second) {
   for (const auto& [path, value] : second) {
     auto before = first.find(path);
-    if (before == first.end()) refuse("the attribute " + path + " is first written in a second call", "set it in every call");
+    if (before == first.end())
+      refuse("the attribute " + path + " is first written in a second call", "set it in every call");
     const std::vector<at::Tensor> x = tensors_in(before->second), y = tensors_in(value);
     if (x.size() != y.size()) {
       refuse("the attribute " + path + " holds " + std::to_string(x.size()) + " tensors after a first call and " +
@@ -203,7 +204,8 @@ StatePlan find_state(const Model::Impl& model, const ExportOptions& options,
     for (const auto& [path, value] : plan.attributes) {
       const c10::IValue archived = attribute_at(model.module, path);
       const std::vector<at::Tensor> tensors = tensors_in(value);
-      for (std::size_t i = 0; i < tensors.size(); ++i) initial.push_back(initial_of(archived, i, tensors[i], as_archived));
+      for (std::size_t i = 0; i < tensors.size(); ++i)
+        initial.push_back(initial_of(archived, i, tensors[i], as_archived));
     }
     if (begins_as(executor, plan, initial, first)) break;
     if (!as_archived) {

@@ -76,35 +76,37 @@ std::vector<std::string> size_texts(const std::vector<nnef::Bindings>& worlds) {
 std::string summary(const ExportReport& report) {
   std::string html = "<dl class=\"facts\">\n";
   if (report.archive_bytes > 0) {
-    html += row("archive", fmt::format("{}, {}, {} of it in {} tensors", code(report.output.string()),
-                                       text_size(report.archive_bytes), text_size(report.tensor_bytes), report.tensors));
+    html +=
+        row("archive", fmt::format("{}, {}, {} of it in {} tensors", code(report.output.string()),
+                                   text_size(report.archive_bytes), text_size(report.tensor_bytes), report.tensors));
     html += row("graph", fmt::format("{} operations from {} calls", report.operations, report.calls));
   }
   std::string inputs = tensors(report.inputs);
   if (inputs.empty() && report.tree) inputs = strings(report.tree->inputs);
   html += row("inputs", inputs) + row("outputs", tensors(report.outputs));
   html += row("symbols", strings(symbol_texts(report.symbols)));
-  html += row("constraints", strings(report.constraints)) + row("recorded at", strings(size_texts(report.recorded_sizes)));
+  html +=
+      row("constraints", strings(report.constraints)) + row("recorded at", strings(size_texts(report.recorded_sizes)));
   return html + row("samples", html_text(report.inputs_from)) + "</dl>\n";
 }
 
 std::string check(const CheckReport& check) {
   std::string html = "<h2>Check</h2>\n";
   if (check.outputs.empty()) {
-    return html + fmt::format("<p>Not run{}.</p>\n", check.not_run_because.empty()
-                                                         ? ""
-                                                         : ": " + html_text(check.not_run_because));
+    return html + fmt::format("<p>Not run{}.</p>\n",
+                              check.not_run_because.empty() ? "" : ": " + html_text(check.not_run_because));
   }
-  html += "<table><thead><tr><th>engine</th><th>output</th><th>at</th><th>verdict</th><th class=\"number\">max abs</th>"
-          "<th class=\"number\">max rel</th></tr></thead><tbody>\n";
+  html +=
+      "<table><thead><tr><th>engine</th><th>output</th><th>at</th><th>verdict</th><th class=\"number\">max abs</th>"
+      "<th class=\"number\">max rel</th></tr></thead><tbody>\n";
   for (const CheckReport::Output& output : check.outputs) {
     const std::vector<std::string> sizes = size_texts({output.sizes});
-    html += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"number\">{:.2g}</td>"
-                        "<td class=\"number\">{:.2g}</td></tr>\n",
-                        html_text(output.engine.empty() ? check.engine : output.engine), code(output.name),
-                        html_text(sizes.front()),
-                        output.agrees ? "agrees" : "<strong>differs</strong>: " + html_text(output.detail),
-                        output.max_abs, output.max_rel);
+    html += fmt::format(
+        "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"number\">{:.2g}</td>"
+        "<td class=\"number\">{:.2g}</td></tr>\n",
+        html_text(output.engine.empty() ? check.engine : output.engine), code(output.name), html_text(sizes.front()),
+        output.agrees ? "agrees" : "<strong>differs</strong>: " + html_text(output.detail), output.max_abs,
+        output.max_rel);
   }
   html += "</tbody></table>\n";
   if (check.divergence) {
@@ -140,10 +142,9 @@ std::string tools(const ModelTree& tree) {
       "<div class=\"tools\" role=\"search\"><input type=\"search\" id=\"search\" aria-label=\"Search calls\" "
       "placeholder=\"Search calls (press /)\">\n";
   using State = ModelCall::State;
-  for (State state :
-       {State::kUnsupported, State::kExported, State::kFolded, State::kUnused, State::kNotTried}) {
-    const auto count = std::count_if(tree.calls.begin(), tree.calls.end(),
-                                     [&](const ModelCall& call) { return call.state == state; });
+  for (State state : {State::kUnsupported, State::kExported, State::kFolded, State::kUnused, State::kNotTried}) {
+    const auto count =
+        std::count_if(tree.calls.begin(), tree.calls.end(), [&](const ModelCall& call) { return call.state == state; });
     if (count == 0) continue;
     html += fmt::format("<label><input type=\"checkbox\" value=\"{0}\" checked> {0} ({1})</label>\n", to_string(state),
                         count);
@@ -185,10 +186,10 @@ std::string weights(const ModelTree& tree) {
       "<h2>Weights and constants</h2>\n<table><thead><tr><th>name</th><th>tensor</th><th class=\"number\">size</th>"
       "<th style=\"width:25%\"></th></tr></thead><tbody>\n";
   for (const ModelWeight* one : sorted) {
-    html += fmt::format("<tr><td>{}</td><td>{}</td><td class=\"number\">{}</td><td><span class=\"bar\" "
-                        "style=\"width:{:.1f}%\"></span></td></tr>\n",
-                        code(one->label), code(one->facts), text_size(one->bytes),
-                        100 * static_cast<double>(one->bytes) / most);
+    html += fmt::format(
+        "<tr><td>{}</td><td>{}</td><td class=\"number\">{}</td><td><span class=\"bar\" "
+        "style=\"width:{:.1f}%\"></span></td></tr>\n",
+        code(one->label), code(one->facts), text_size(one->bytes), 100 * static_cast<double>(one->bytes) / most);
   }
   return html + "</tbody></table>\n";
 }

@@ -62,16 +62,18 @@ int level_of(const CallError& error) {
 
 std::string chip(const CallError* error) {
   if (!error) return "<span class=\"not-measured\">not measured</span>";
-  return fmt::format("<span class=\"error-chip e{}\" title=\"largest error that this call adds, as a share of the size "
-                     "of its values\">{}{:.1e}</span>",
-                     level_of(*error), error->own_agrees ? "" : "differs: ", share_of(*error));
+  return fmt::format(
+      "<span class=\"error-chip e{}\" title=\"largest error that this call adds, as a share of the size "
+      "of its values\">{}{:.1e}</span>",
+      level_of(*error), error->own_agrees ? "" : "differs: ", share_of(*error));
 }
 
 std::string error_facts(const CallError& error) {
-  return fmt::format("adds max abs {:.2g}, max rel {:.2g}{}<br>since the inputs max abs {:.2g}, max rel {:.2g}{}<br>"
-                     "root mean square of its values {:.3g}",
-                     error.own_abs, error.own_rel, error.own_agrees ? "" : " (outside of the tolerance)", error.max_abs,
-                     error.max_rel, error.agrees ? "" : " (outside of the tolerance)", error.magnitude);
+  return fmt::format(
+      "adds max abs {:.2g}, max rel {:.2g}{}<br>since the inputs max abs {:.2g}, max rel {:.2g}{}<br>"
+      "root mean square of its values {:.3g}",
+      error.own_abs, error.own_rel, error.own_agrees ? "" : " (outside of the tolerance)", error.max_abs, error.max_rel,
+      error.agrees ? "" : " (outside of the tolerance)", error.magnitude);
 }
 
 // A module, made from the paths that calls and the module list name.
@@ -156,9 +158,10 @@ class TreeWriter {
 
   void write(const Module& module, const std::string& name) {
     const bool open = module.path.empty() || module.troubles > 0;
-    html_ += fmt::format("<details class=\"module\" data-path=\"{}\"{}><summary><span class=\"name mono\">{}</span> "
-                         "<span class=\"soft\">{}",
-                         html_text(module.path), open ? " open" : "", html_text(name), html_text(module.class_name));
+    html_ += fmt::format(
+        "<details class=\"module\" data-path=\"{}\"{}><summary><span class=\"name mono\">{}</span> "
+        "<span class=\"soft\">{}",
+        html_text(module.path), open ? " open" : "", html_text(name), html_text(module.class_name));
     html_ += module.calls == 0 ? " &middot; not called"
                                : fmt::format(" &middot; {} call{}", module.calls, module.calls == 1 ? "" : "s");
     if (module.weight_bytes > 0) html_ += fmt::format(" &middot; weights {}", text_size(module.weight_bytes));
@@ -194,8 +197,9 @@ class TreeWriter {
     html_ += fmt::format(
         "<details class=\"call {}{}\" data-state=\"{}\" data-path=\"{}\"{}><summary><span class=\"state\">{}</span>"
         "{} <span class=\"mono\">{}</span>",
-        call.state == ModelCall::State::kNotTried ? "waiting" : state, is_first_to_differ(call) ? " first-to-differ" : "",
-        state, html_text(call.where.module_path), is_trouble ? " open" : "", state, code(call.op),
+        call.state == ModelCall::State::kNotTried ? "waiting" : state,
+        is_first_to_differ(call) ? " first-to-differ" : "", state, html_text(call.where.module_path),
+        is_trouble ? " open" : "", state, code(call.op),
         html_text(call.results.empty() ? "" : fmt::format("-> {}", fmt::join(call.results, ", "))));
     if (is_first_to_differ(call)) html_ += " <span class=\"badge bad\">first to differ</span>";
     if (is_exported) html_ += chip(error);

@@ -43,7 +43,8 @@ class TreeMaker {
     }
     std::size_t folded = 0;
     for (std::size_t i = 0; i < tape_.calls.size(); ++i) {
-      for (; folded < recording_.folded.size() && recording_.folded[folded].before <= i; ++folded) add(recording_.folded[folded]);
+      for (; folded < recording_.folded.size() && recording_.folded[folded].before <= i; ++folded)
+        add(recording_.folded[folded]);
       add(tape_.calls[i], i);
     }
     for (; folded < recording_.folded.size(); ++folded) add(recording_.folded[folded]);

@@ -224,7 +224,8 @@ std::string text_diagnostics(const std::vector<Diagnostic>& list) {
 
 std::string text_rerun(const RerunResult& result, const std::string& bundle) {
   if (!result.failure.empty()) {
-    return fmt::format("{}: still fails: {} does not run the archive: {}\n", bundle, result.check.engine, result.failure);
+    return fmt::format("{}: still fails: {} does not run the archive: {}\n", bundle, result.check.engine,
+                       result.failure);
   }
   return fmt::format("{}: {}\n{}", bundle, result.agrees() ? "does not fail any more" : "still fails",
                      check_text(result.check));

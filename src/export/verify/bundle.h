@@ -24,9 +24,9 @@ struct DebugBundle {
   std::vector<nnef::NamedTensor> inputs;    // io.npz, with the results that PyTorch computed (f16 as f32, since
   std::vector<nnef::NamedTensor> expected;  //   tract reads no other)
   Tolerance tolerance = Tolerance::kApproximate;
-  std::string versions;     // versions.txt
-  std::string log;          // log.txt: what the engine printed, what differs
-  std::string report_json;  // report.json
+  std::string versions;                  // versions.txt
+  std::string log;                       // log.txt: what the engine printed, what differs
+  std::string report_json;               // report.json
   std::optional<SmallestPart> smallest;  // smallest/: model.nnef.tgz, io.npz and run.sh
 };
 

@@ -21,8 +21,9 @@ constexpr const char* kMakeBundle = "please report it (--debug-bundle FILE.tgz m
 }
 
 [[noreturn]] void not_evaluated(const std::string& text) {
-  throw ExportError(ExportError::Kind::kUsage, {Severity::kError, "T2N-C005", "", {}, text,
-                                                "check in tract (--check=tract), or not (--check=none)"});
+  throw ExportError(
+      ExportError::Kind::kUsage,
+      {Severity::kError, "T2N-C005", "", {}, text, "check in tract (--check=tract), or not (--check=none)"});
 }
 
 std::string text_of(const nnef::Bindings& sizes) {
@@ -45,7 +46,8 @@ std::vector<Diagnostic> problems_of(const std::vector<CheckReport::Output>& outp
   std::vector<Diagnostic> problems;
   for (const CheckReport::Output& output : outputs) {
     if (output.agrees) continue;
-    Diagnostic problem{Severity::kError, code, "", {}, "", std::string("this is a defect of ") + whose + "; " + kMakeBundle};
+    Diagnostic problem{
+        Severity::kError, code, "", {}, "", std::string("this is a defect of ") + whose + "; " + kMakeBundle};
     problem.text = "output " + output.name + text_of(output.sizes) + " differs: " + output.detail;
     if (first) {
       problem.op = first->aten;
@@ -67,9 +69,9 @@ void warn_of_values(const CheckSubject& subject, const Recording::Run& run, cons
   const bool is_wrong =
       std::any_of(steps.calls.begin(), steps.calls.end(), [](const CallError& call) { return !call.own_agrees; });
   if (!is_wrong || !steps.divergence) return;
-  report.diagnostics.warning(
-      "T2N-C007", "every output agrees" + text_of(run.sizes) + ", but not " + steps.divergence->to_string(),
-      steps.divergence->where, "try other inputs (--inputs, --seed)");
+  report.diagnostics.warning("T2N-C007",
+                             "every output agrees" + text_of(run.sizes) + ", but not " + steps.divergence->to_string(),
+                             steps.divergence->where, "try other inputs (--inputs, --seed)");
 }
 
 std::optional<Failure> evaluate_at(const CheckSubject& subject, const Recording::Run& run, const ExportOptions& options,
@@ -106,7 +108,8 @@ std::optional<Failure> evaluate(const CheckSubject& subject, const ExportOptions
     LockStep steps = compare_in_lock_step(subject, subject.recording.runs.front(), options.tolerance);
     report.check.calls = std::move(steps.calls);
     if (!steps.incomplete.empty()) {
-      report.diagnostics.warning("T2N-C008", "the errors of single calls are not known from here on: " + steps.incomplete);
+      report.diagnostics.warning("T2N-C008",
+                                 "the errors of single calls are not known from here on: " + steps.incomplete);
     }
   }
   return std::nullopt;
@@ -134,7 +137,8 @@ std::optional<Failure> judge(const Engine& engine, const CheckSubject& subject, 
                              const EngineRun& result, const ExportOptions& options, ExportReport& report) {
   if (!result.ran) {
     for (const nnef::NamedTensor& output : run.outputs) {
-      report.check.outputs.push_back({"tract " + engine.version, output.name, run.sizes, 0, 0, false, "was not computed"});
+      report.check.outputs.push_back(
+          {"tract " + engine.version, output.name, run.sizes, 0, 0, false, "was not computed"});
     }
     return Failure{&run,
                    {{Severity::kError,
@@ -145,15 +149,15 @@ std::optional<Failure> judge(const Engine& engine, const CheckSubject& subject, 
                      std::string("this is a defect of torch2nnef; ") + kMakeBundle}},
                    result.log};
   }
-  std::vector<CheckReport::Output> outputs = compare_outputs(run.outputs, result.outputs, options.tolerance,
-                                                             outputs_through_half(subject.archive));
+  std::vector<CheckReport::Output> outputs =
+      compare_outputs(run.outputs, result.outputs, options.tolerance, outputs_through_half(subject.archive));
   for (CheckReport::Output& output : outputs) {
     output.engine = "tract " + engine.version;
     output.sizes = run.sizes;
   }
   report.check.outputs.insert(report.check.outputs.end(), outputs.begin(), outputs.end());
-  Failure failure{&run,
-                  problems_of(outputs, "T2N-C003", "torch2nnef or of tract", report.check.divergence), result.log};
+  Failure failure{&run, problems_of(outputs, "T2N-C003", "torch2nnef or of tract", report.check.divergence),
+                  result.log};
   if (failure.problems.empty()) return std::nullopt;
   return failure;
 }

@@ -227,7 +227,8 @@ std::vector<CheckReport::Output> compare_outputs(const std::vector<nnef::NamedTe
       output.detail = "is not among the engine's results";
       continue;
     }
-    const Comparison comparison = compare_tensors(*wanted.data, *found->data, tolerance, computed_in_half.count(wanted.name) > 0);
+    const Comparison comparison =
+        compare_tensors(*wanted.data, *found->data, tolerance, computed_in_half.count(wanted.name) > 0);
     output.max_abs = comparison.max_abs;
     output.max_rel = comparison.max_rel;
     output.agrees = comparison.agrees;

@@ -46,8 +46,8 @@ std::vector<CheckReport::Output> compare_outputs(const std::vector<nnef::NamedTe
                                                  const std::vector<nnef::NamedTensor>& actual, Tolerance tolerance,
                                                  const std::set<std::string>& computed_in_half = {});
 
-// The outputs that depend on a result of f16: two kernels that are right differ by rounding errors of f16 there, whatever
-// the dtype of the output. Weights that are only stored so do not count.
+// The outputs that depend on a result of f16: two kernels that are right differ by rounding errors of f16 there,
+// whatever the dtype of the output. Weights that are only stored so do not count.
 std::set<std::string> outputs_through_half(const nnef::Graph& graph);
 
 }  // namespace torch2nnef

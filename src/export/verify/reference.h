@@ -1,5 +1,5 @@
-// The check that needs nothing installed: the archive, as it reads back, evaluated with ATen's kernels and compared with
-// what PyTorch computed, output by output and value by value.
+// The check that needs nothing installed: the archive, as it reads back, evaluated with ATen's kernels and compared
+// with what PyTorch computed, output by output and value by value.
 #pragma once
 
 #include <functional>

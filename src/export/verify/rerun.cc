@@ -22,12 +22,13 @@ using nnef::NamedTensor;
 namespace {
 
 [[noreturn]] void no_bundle(const fs::path& place, const std::string& why) {
-  throw ExportError(ExportError::Kind::kUsage, {Severity::kError,
-                                                "T2N-B001",
-                                                "",
-                                                {},
-                                                place.filename().string() + " is no debug bundle that can be run: " + why,
-                                                "give a folder or a FILE.tgz that --debug-bundle made"});
+  throw ExportError(ExportError::Kind::kUsage,
+                    {Severity::kError,
+                     "T2N-B001",
+                     "",
+                     {},
+                     place.filename().string() + " is no debug bundle that can be run: " + why,
+                     "give a folder or a FILE.tgz that --debug-bundle made"});
 }
 
 Engine engine_for(const fs::path& tract) {

@@ -300,8 +300,9 @@ class Diagnoser {
   // that differs on known values.
   void find_together() {
     if (is_over()) return;
-    result_.text = "no value in the middle of the graph differs when tract gives it out, so that the difference comes "
-                   "with its optimiser";
+    result_.text =
+        "no value in the middle of the graph differs when tract gives it out, so that the difference comes "
+        "with its optimiser";
     for (Value output : graph_.outputs) {
       const std::size_t last = maker_of(output);
       if (last >= graph_.operations.size() || nnef::is_source(graph_.operations[last])) continue;
@@ -353,9 +354,9 @@ class Diagnoser {
       failing = std::move(fewer);
       keep(std::move(made));
     }
-    result_.text += failing->size() == 1
-                        ? "; that operation alone does so"
-                        : fmt::format("; {} of {} operations are enough to show it", failing->size(), operations_.size());
+    result_.text += failing->size() == 1 ? "; that operation alone does so"
+                                         : fmt::format("; {} of {} operations are enough to show it", failing->size(),
+                                                       operations_.size());
   }
 
   void name(std::size_t operation) {

@@ -1,5 +1,5 @@
-// Why tract fails on an archive: the first operation where it differs, or does not get through, and the smallest part of
-// the graph that still shows it.
+// Why tract fails on an archive: the first operation where it differs, or does not get through, and the smallest part
+// of the graph that still shows it.
 #pragma once
 
 #include <filesystem>
@@ -17,7 +17,7 @@ namespace torch2nnef {
 
 // What was seen to fail.
 struct TractFailure {
-  const nnef::Graph& graph;      // as it was written
+  const nnef::Graph& graph;  // as it was written
   const nnef::Dialect& dialect;
   std::vector<nnef::NamedTensor> inputs;  // of the run that failed
   nnef::Bindings sizes;                   // of the symbols in that run

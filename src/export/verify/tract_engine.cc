@@ -40,8 +40,7 @@ std::vector<std::string> with_own(std::vector<std::string> environment) {
 // The engine behind a program, or why it is none.
 std::optional<Engine> probe(const fs::path& program, std::string& why_not,
                             const std::vector<std::string>& environment = {}) {
-  const ProcessResult result =
-      run_process({program.string(), "--version"}, kVersionTimeout, with_own(environment));
+  const ProcessResult result = run_process({program.string(), "--version"}, kVersionTimeout, with_own(environment));
   if (!result.started) {
     why_not = result.why_not;
   } else if (result.timed_out) {
@@ -161,8 +160,8 @@ std::vector<EngineRun> run_at_once(const Engine& engine, const fs::path& archive
   std::vector<std::string> command = engine_arguments(archive, {}, widened);
   command.insert(command.begin(), engine.program.string());
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    command.insert(command.end(), {"--input-from-npz", file("inputs", i).string(), "--save-outputs-npz",
-                                   file("outputs", i).string()});
+    command.insert(command.end(),
+                   {"--input-from-npz", file("inputs", i).string(), "--save-outputs-npz", file("outputs", i).string()});
   }
   const ProcessResult process = run_process(command, timeout_seconds, with_own(engine.environment));
   std::vector<EngineRun> runs;

@@ -12,16 +12,15 @@
 namespace torch2nnef TORCH2NNEF_API {
 
 struct Engine {
-  std::filesystem::path program;  // the tract command, or tract-run
-  std::string version;            // "0.23.9"
+  std::filesystem::path program;              // the tract command, or tract-run
+  std::string version;                        // "0.23.9"
   std::vector<std::string> environment = {};  // NAME=VALUE that it needs beside ours
 };
 
 // --tract PATH, else $TRACT, else `tract` then `tract-run` on PATH, else beside this program, else where
-// tools/get-tract puts it; among these the first of the wanted release (tract-run with the library of that release, when
-// tools/get-tract has fetched it), else the first of any. A path that
-// was given (by the argument or $TRACT) and does not work throws std::runtime_error with the reason; nothing found is
-// nullopt.
+// tools/get-tract puts it; among these the first of the wanted release (tract-run with the library of that release,
+// when tools/get-tract has fetched it), else the first of any. A path that was given (by the argument or $TRACT) and
+// does not work throws std::runtime_error with the reason; nothing found is nullopt.
 std::optional<Engine> find_engine(const std::filesystem::path& explicit_path,
                                   const nnef::Version& wanted = nnef::Target{}.version);
 
@@ -39,8 +38,8 @@ struct EngineRun {
 EngineRun run_engine(const Engine& engine, const std::filesystem::path& archive,
                      const std::vector<nnef::NamedTensor>& inputs, double timeout_seconds);
 
-// The same at several inputs. tract-run loads and optimises the archive for all of them once; where one of them fails, it
-// and those after it are run by themselves.
+// The same at several inputs. tract-run loads and optimises the archive for all of them once; where one of them fails,
+// it and those after it are run by themselves.
 std::vector<EngineRun> run_engine_on_each(const Engine& engine, const std::filesystem::path& archive,
                                           const std::vector<std::vector<nnef::NamedTensor>>& inputs,
                                           double timeout_seconds);

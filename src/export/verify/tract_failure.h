@@ -14,9 +14,9 @@ struct ExplainedFailure {
   std::optional<SmallestPart> smallest;  // the part of the archive that fails as the whole does, when there is one
 };
 
-// Looks for it with runs of parts of the archive (verify/tract_diagnosis.h), the values of the reference evaluator being
-// what they are held against: so it must agree with PyTorch. `failed` is what tract did on the inputs of `run`. Takes up
-// to a minute, after a time-out up to the time that the check has; nothing when no operation was found.
+// Looks for it with runs of parts of the archive (verify/tract_diagnosis.h), the values of the reference evaluator
+// being what they are held against: so it must agree with PyTorch. `failed` is what tract did on the inputs of `run`.
+// Takes up to a minute, after a time-out up to the time that the check has; nothing when no operation was found.
 std::optional<ExplainedFailure> explain_tract_failure(const Engine& engine, const CheckSubject& subject,
                                                       const Recording::Run& run, const EngineRun& failed,
                                                       const ExportOptions& options);

@@ -81,8 +81,9 @@ double EvalCall::number(std::string_view name) const {
   if (parameter == nullptr || !parameter->default_text || parameter->default_text->empty()) {
     fail("the argument '" + std::string(name) + "' is missing");
   }
-  return *parameter->default_text == "true" ? 1 : *parameter->default_text == "false" ? 0
-                                                                                   : std::stod(*parameter->default_text);
+  return *parameter->default_text == "true"    ? 1
+         : *parameter->default_text == "false" ? 0
+                                               : std::stod(*parameter->default_text);
 }
 
 std::vector<double> EvalCall::numbers(std::string_view name) const {

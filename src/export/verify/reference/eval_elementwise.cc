@@ -210,9 +210,8 @@ Tensors cast(const EvalCall& call) {
 
 void add_elementwise_evaluation(EvalTable& table) {
   for (const UnaryRow& row : kUnary) {
-    table.emplace(row.op, [&row](const EvalCall& call) -> Tensors {
-      return {through_single(row.function, call.tensor_at(0))};
-    });
+    table.emplace(
+        row.op, [&row](const EvalCall& call) -> Tensors { return {through_single(row.function, call.tensor_at(0))}; });
   }
   for (const BinaryRow& row : kBinary) {
     table.emplace(row.op, [&row](const EvalCall& call) -> Tensors {

@@ -80,8 +80,8 @@ void keep_extremes(at::Tensor& y, const at::Tensor& flat, const at::Tensor& upda
   }
 }
 
-at::Tensor scattered_extremes(const at::Tensor& x, std::int64_t axis, const at::Tensor& places, const at::Tensor& updates,
-                              bool largest) {
+at::Tensor scattered_extremes(const at::Tensor& x, std::int64_t axis, const at::Tensor& places,
+                              const at::Tensor& updates, bool largest) {
   const bool integral = at::isIntegralType(x.scalar_type(), true);
   const at::ScalarType wide = integral ? at::kLong : at::kDouble;
   at::Tensor y = x.to(wide).clone(at::MemoryFormat::Contiguous), given = updates.to(wide).contiguous();

@@ -117,8 +117,8 @@ at::Tensor resized(const at::Tensor& x, const std::vector<std::int64_t>& sizes, 
   at::Tensor y = x;
   for (std::int64_t axis = 0; axis < x.dim(); ++axis) {
     const auto i = static_cast<std::size_t>(axis);
-    const float scale =
-        scales.empty() ? static_cast<float>(sizes[i]) / static_cast<float>(x.size(axis)) : static_cast<float>(scales[i]);
+    const float scale = scales.empty() ? static_cast<float>(sizes[i]) / static_cast<float>(x.size(axis))
+                                       : static_cast<float>(scales[i]);
     if (sizes[i] == x.size(axis) && scale == 1) continue;
     y = resized_axis(y, axis, sizes[i], scale, rule);
   }
@@ -128,8 +128,9 @@ at::Tensor resized(const at::Tensor& x, const std::vector<std::int64_t>& sizes, 
 void add_resample_evaluation(EvalTable& table) {
   table.emplace("tract_core_resize", resize);
   table.emplace("multilinear_upsample", multilinear_upsample);
-  table.emplace("nearest_upsample",
-                [](const EvalCall& call) -> Tensors { return {upsampled(call, {"asymmetric", "nearest", "floor"})}; });
+  table.emplace("nearest_upsample", [](const EvalCall& call) -> Tensors {
+    return {upsampled(call, {"asymmetric", "nearest", "floor"})};
+  });
   for (std::string_view op : {"tract_core_grid_sample", "tract_onnx_grid_sample"}) table.emplace(op, grid_sample);
 }
 

@@ -129,12 +129,10 @@ void add_shape_evaluation(EvalTable& table) {
   table.emplace("stack", [](const EvalCall& call) -> Tensors {
     return {at::stack(call.tensors("values"), call.integer("axis"))};
   });
-  table.emplace("tile", [](const EvalCall& call) -> Tensors {
-    return {call.tensor("input").repeat(call.integers("repeats"))};
-  });
-  table.emplace("tract_core_shape_of", [](const EvalCall& call) -> Tensors {
-    return {at::tensor(call.tensor("input").sizes(), at::kLong)};
-  });
+  table.emplace(
+      "tile", [](const EvalCall& call) -> Tensors { return {call.tensor("input").repeat(call.integers("repeats"))}; });
+  table.emplace("tract_core_shape_of",
+                [](const EvalCall& call) -> Tensors { return {at::tensor(call.tensor("input").sizes(), at::kLong)}; });
   table.emplace("tract_core_downsample", [](const EvalCall& call) -> Tensors {
     at::Tensor x = call.tensor("input");
     const std::int64_t axis = call.integer("axis");

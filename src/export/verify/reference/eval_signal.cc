@@ -11,8 +11,8 @@ at::Tensor complex_of(const at::Tensor& x) { return at::view_as_complex(widened(
 Tensors fourier(const EvalCall& call) {
   at::Tensor x = complex_of(call.tensor("input"));
   const std::int64_t axis = call.integer("axis");
-  at::Tensor y = call.logical("inverse") ? at::fft_ifft(x, c10::nullopt, axis, "forward")
-                                         : at::fft_fft(x, c10::nullopt, axis);
+  at::Tensor y =
+      call.logical("inverse") ? at::fft_ifft(x, c10::nullopt, axis, "forward") : at::fft_fft(x, c10::nullopt, axis);
   return {at::view_as_real(y).to(call.result_type())};
 }
 

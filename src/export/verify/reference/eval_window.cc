@@ -235,7 +235,8 @@ Tensors max_pool_with_index(const EvalCall& call) {
   at::Tensor places = padded(at::arange(count, at::kLong).reshape(shape), window.padding, 0);
   at::Tensor items = padded(x, window.padding, lowest(x.scalar_type()));
   places = places.expand_as(items);
-  for (std::size_t i = 0; i < window.rank(); ++i) items = unfolded(items, window, i), places = unfolded(places, window, i);
+  for (std::size_t i = 0; i < window.rank(); ++i)
+    items = unfolded(items, window, i), places = unfolded(places, window, i);
   const auto rank = static_cast<std::int64_t>(window.rank());
   items = items.flatten(-rank, -1);
   places = places.flatten(-rank, -1);

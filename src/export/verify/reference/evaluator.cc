@@ -97,7 +97,8 @@ void Evaluator::find_last_uses() {
     for (nnef::Value result : graph_.operations[i].results) last_use_[static_cast<std::size_t>(result.id)] = i;
   }
   for (std::size_t i = 0; i < end; ++i) {
-    for_each_operand(graph_.operations[i], [&](nnef::Value value) { last_use_[static_cast<std::size_t>(value.id)] = i; });
+    for_each_operand(graph_.operations[i],
+                     [&](nnef::Value value) { last_use_[static_cast<std::size_t>(value.id)] = i; });
   }
   for (nnef::Value output : graph_.outputs) last_use_[static_cast<std::size_t>(output.id)] = end;
   dead_after_.resize(end);

@@ -61,7 +61,7 @@ class Evaluator {
   const nnef::Dialect& dialect_;
   nnef::Bindings sizes_;
   EvalValues values_;
-  std::vector<std::size_t> last_use_;                // by Value::id; of outputs the end
+  std::vector<std::size_t> last_use_;                  // by Value::id; of outputs the end
   std::vector<std::vector<std::int32_t>> dead_after_;  // by operation
   EvalBody body_;
   std::size_t next_ = 0;

@@ -153,8 +153,8 @@ class Stepper {
     if (call != noted_call_) operands_.clear();
     noted_call_ = call;
     for_each_operand(operation, [&](nnef::Value value) {
-      const bool is_known = std::any_of(operands_.begin(), operands_.end(),
-                                        [&](const auto& known) { return known.first == value; });
+      const bool is_known =
+          std::any_of(operands_.begin(), operands_.end(), [&](const auto& known) { return known.first == value; });
       if (!is_known && fed_.value(value).defined()) operands_.emplace_back(value, fed_.value(value));
     });
   }

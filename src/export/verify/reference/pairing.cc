@@ -33,9 +33,8 @@ Pairing::Pairing(const CheckSubject& subject) {
     if (subject.recording.tape.values[id].kind != TapeValueInfo::Kind::kResult) continue;
     const Lineage::Standing& standing = subject.lineage.standing[id];
     using Part = Paired::Part;
-    for (const auto& [value, part] : {std::pair{standing.value, Part::kWhole},
-                                      {standing.re, Part::kReal},
-                                      {standing.im, Part::kImaginary}}) {
+    for (const auto& [value, part] :
+         {std::pair{standing.value, Part::kWhole}, {standing.re, Part::kReal}, {standing.im, Part::kImaginary}}) {
       if (const nnef::Value found = find(subject.graph, value)) pairs_[id].push_back({found, part});
     }
   }
