@@ -235,6 +235,26 @@ TEST(Sizes, SqueezeMayNotLoseADynamicAxis) {
   expect_right(body, {sample({3, 1, 4})}, dynamic({axis(0, "B")}, {{"B", 2, 64}}));
 }
 
+// tract trips over these when the batch is symbolic, unless they are written in another way.
+TEST(Sizes, OfABatchThatTractMovesThroughOperations) {
+  // A filter of one item with a stride, and another one before it.
+  expect_right(
+      "def forward(self, x):\n  w = torch.sin(torch.arange(128, dtype=6)).reshape(16, 8, 1, 1)\n"
+      "  y = torch.relu(torch.conv2d(x, w, None, [2, 2]) + 0.1)\n"
+      "  return torch.conv2d(y, torch.cos(w.reshape(8, 16, 1, 1)), None, [2, 2])\n",
+      {sample({2, 8, 12, 11})}, dynamic({axis(0, "B")}));
+  expect_right(
+      "def forward(self, x):\n  w = torch.sin(torch.arange(192, dtype=6)).reshape(8, 8, 1, 3)\n"
+      "  y = torch.relu(torch.conv2d(x, w[:, :, :, :1], None, [2, 2]) + 0.1)\n"
+      "  return torch.conv2d(y, w, None, [2, 2], [0, 1])\n",
+      {sample({2, 8, 12, 11})}, dynamic({axis(0, "B")}));
+  // Windows that join the batch, then a product with a matrix.
+  expect_right(
+      "def forward(self, x):\n  w = torch.sin(torch.arange(15, dtype=6)).reshape(5, 3)\n"
+      "  y = x.permute(0, 1, 3, 2, 4, 5).reshape(-1, 2, 2, 3)\n  return torch.nn.functional.linear(y, w)\n",
+      {sample({2, 4, 2, 4, 2, 3})}, dynamic({axis(0, "B")}));
+}
+
 // --- structures ---
 
 TEST(Structures, ListsTuplesAndDicts) {

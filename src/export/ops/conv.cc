@@ -1,6 +1,9 @@
 // Convolutions. torch's filter layout is the format's, so that constant weights are written as they are.
 
+#include <algorithm>
+
 #include "export/ops/convolution.h"
+#include "export/ops/pool.h"
 #include "export/ops/shape_util.h"
 
 namespace torch2nnef {
@@ -66,6 +69,25 @@ Value convolved(Call& call, const Convolution& convolution, Value weight, const 
                              {"groups", convolution.groups}});
 }
 
+// tract makes a filter of one item with a stride into one without, of every second item, and moves the taking of these
+// up to the convolution before; where the batch is symbolic it trips over a reshape there. A pool of one item takes the
+// same ones and stays where it is.
+void take_points(Call& call, Convolution& convolution, const Padding& padding) {
+  Builder& b = call.builder();
+  const Shape& shape = b.shape(convolution.input);
+  if (std::all_of(shape.begin(), shape.end(), [](const Dim& dim) { return dim.is_constant(); })) return;
+  const std::vector<std::int64_t> ones(convolution.spatial(), 1);
+  Pool points{ones, ones, ones, std::vector<std::int64_t>(convolution.spatial(), 0)};
+  for (std::size_t axis = 0; axis < convolution.spatial(); ++axis) {
+    const bool is_point =
+        convolution.extent(axis) == 1 && padding[axis].first == Dim(0) && padding[axis].second == Dim(0);
+    if (is_point) std::swap(points.stride[axis], convolution.stride[axis]);
+  }
+  if (points.stride == ones) return;
+  const Padding none(convolution.spatial());
+  convolution.input = b.add("avg_pool", {convolution.input}, pool_attributes(points, none));
+}
+
 void lower_convolution(Call& call) {
   if (call.has("transposed") && call.flag("transposed")) return lower_transposed_convolution(call);
   if (is_empty(call.result_shape())) return call.result(zeros(call, call.result_dtype(), call.result_shape()));
@@ -76,6 +98,7 @@ void lower_convolution(Call& call) {
   for (std::size_t axis = 0; axis < padding.size(); ++axis) {
     drop_unreached(padding[axis], shape.at(axis + 2), convolution.extent(axis), convolution.stride[axis]);
   }
+  take_points(call, convolution, padding);
   set_convolution_result(call, convolution, convolved(call, convolution, weight, padding));
 }
 
