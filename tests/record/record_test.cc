@@ -251,7 +251,7 @@ TEST(Sizes, OfABatchThatTractMovesThroughOperations) {
   // Windows that join the batch, then a product with a matrix.
   expect_right(
       "def forward(self, x):\n  w = torch.sin(torch.arange(15, dtype=6)).reshape(5, 3)\n"
-      "  y = x.permute(0, 1, 3, 2, 4, 5).reshape(-1, 2, 2, 3)\n  return torch.nn.functional.linear(y, w)\n",
+      "  y = x.permute(0, 1, 3, 2, 4, 5).reshape(-1, 2, 2, 3)\n  return torch.linear(y, w)\n",
       {sample({2, 4, 2, 4, 2, 3})}, dynamic({axis(0, "B")}));
 }
 
