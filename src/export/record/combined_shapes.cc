@@ -3,6 +3,8 @@
 #include <cctype>
 #include <map>
 
+#include "export/record/axis_argument.h"
+
 namespace torch2nnef {
 namespace {
 
@@ -11,15 +13,9 @@ using nnef::Shape;
 
 class Arguments {
  public:
-  Arguments(const Tape& tape, const std::vector<std::pair<std::string, TapeArgument>>& list)
-      : tape_(tape), list_(list) {}
+  Arguments(const Tape& tape, const NamedArguments& list) : tape_(tape), list_(list) {}
 
-  const TapeArgument* find(std::string_view name) const {
-    for (const auto& [key, argument] : list_) {
-      if (key == name) return &argument;
-    }
-    return nullptr;
-  }
+  const TapeArgument* find(std::string_view name) const { return find_argument(list_, name); }
 
   const Shape* shape(std::string_view name) const {
     const TapeArgument* argument = find(name);
@@ -37,19 +33,11 @@ class Arguments {
     return shapes;
   }
 
-  // `dim` among `rank` axes.
-  std::optional<std::size_t> axis(std::size_t rank) const {
-    const TapeArgument* argument = find("dim");
-    const Dim* dim = argument ? std::get_if<Dim>(&argument->is) : nullptr;
-    if (!dim || !dim->is_constant()) return std::nullopt;
-    const std::int64_t axis = dim->value() < 0 ? dim->value() + static_cast<std::int64_t>(rank) : dim->value();
-    if (axis < 0 || axis >= static_cast<std::int64_t>(rank)) return std::nullopt;
-    return static_cast<std::size_t>(axis);
-  }
+  std::optional<std::size_t> axis(std::size_t rank) const { return axis_of(list_, "dim", rank); }
 
  private:
   const Tape& tape_;
-  const std::vector<std::pair<std::string, TapeArgument>>& list_;
+  const NamedArguments& list_;
 };
 
 // Where sizes must be equal, a symbolic one says more than a number that was equal by chance.
@@ -134,8 +122,7 @@ std::optional<Shape> summed(const Arguments& arguments) {
 
 }  // namespace
 
-std::optional<Shape> combined_shape(const Tape& tape, const std::string& op,
-                                    const std::vector<std::pair<std::string, TapeArgument>>& list) {
+std::optional<Shape> combined_shape(const Tape& tape, const std::string& op, const NamedArguments& list) {
   const Arguments arguments(tape, list);
   if (op == "aten::cat" || op == "aten::concat" || op == "aten::concatenate") return joined(arguments);
   if (op == "aten::stack") return stacked(arguments);

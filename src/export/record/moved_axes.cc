@@ -1,35 +1,14 @@
 #include "export/record/moved_axes.h"
 
+#include "export/record/axis_argument.h"
+
 namespace torch2nnef {
 namespace {
 
-using Arguments = std::vector<std::pair<std::string, TapeArgument>>;
 using nnef::Shape;
 
-const TapeArgument* find(const Arguments& arguments, const std::string& name) {
-  for (const auto& [key, argument] : arguments) {
-    if (key == name) return &argument;
-  }
-  return nullptr;
-}
-
-// An axis among `rank`; nullopt when it is none.
-std::optional<std::size_t> as_axis(const TapeArgument& argument, std::size_t rank) {
-  const nnef::Dim* dim = std::get_if<nnef::Dim>(&argument.is);
-  if (!dim || !dim->is_constant()) return std::nullopt;
-  const auto count = static_cast<std::int64_t>(rank);
-  const std::int64_t axis = dim->value() < 0 ? dim->value() + count : dim->value();
-  if (axis < 0 || axis >= count) return std::nullopt;
-  return static_cast<std::size_t>(axis);
-}
-
-std::optional<std::size_t> axis_of(const Arguments& arguments, const std::string& name, std::size_t rank) {
-  const TapeArgument* argument = find(arguments, name);
-  return argument ? as_axis(*argument, rank) : std::nullopt;
-}
-
-std::optional<Shape> permuted(const Arguments& arguments, const Shape& self) {
-  const TapeArgument* dims = find(arguments, "dims");
+std::optional<Shape> permuted(const NamedArguments& arguments, const Shape& self) {
+  const TapeArgument* dims = find_argument(arguments, "dims");
   if (!dims || !dims->list() || dims->list()->size() != self.size()) return std::nullopt;
   Shape shape;
   for (const TapeArgument& item : *dims->list()) {
@@ -46,9 +25,9 @@ std::optional<Shape> swapped(std::optional<std::size_t> a, std::optional<std::si
   return shape;
 }
 
-std::optional<Shape> flattened(const Arguments& arguments, const Shape& self) {
-  const auto begin = find(arguments, "start_dim") ? axis_of(arguments, "start_dim", self.size()) : 0;
-  const auto end = find(arguments, "end_dim") ? axis_of(arguments, "end_dim", self.size()) : self.size() - 1;
+std::optional<Shape> flattened(const NamedArguments& arguments, const Shape& self) {
+  const auto begin = find_argument(arguments, "start_dim") ? axis_of(arguments, "start_dim", self.size()) : 0;
+  const auto end = find_argument(arguments, "end_dim") ? axis_of(arguments, "end_dim", self.size()) : self.size() - 1;
   if (!begin || !end || *begin > *end) return std::nullopt;
   Shape shape(self.begin(), self.begin() + static_cast<std::ptrdiff_t>(*begin));
   nnef::Dim product(1);
@@ -59,9 +38,9 @@ std::optional<Shape> flattened(const Arguments& arguments, const Shape& self) {
 }
 
 // Reductions: the axes of `dim` (a number, a list, or none for all) are dropped, or stay with size 1.
-std::optional<Shape> reduced(const Arguments& arguments, const Shape& self) {
-  const TapeArgument* dim = find(arguments, "dim");
-  const bool* keeps = std::get_if<bool>(&find(arguments, "keepdim")->is);
+std::optional<Shape> reduced(const NamedArguments& arguments, const Shape& self) {
+  const TapeArgument* dim = find_argument(arguments, "dim");
+  const bool* keeps = std::get_if<bool>(&find_argument(arguments, "keepdim")->is);
   if (!dim || !keeps) return std::nullopt;
   const bool takes_all = dim->is_none();
   std::vector<bool> is_reduced(self.size(), takes_all);
@@ -79,10 +58,10 @@ std::optional<Shape> reduced(const Arguments& arguments, const Shape& self) {
 }
 
 // A bound of a slice; one that counts from the end is taken to be a number.
-std::optional<nnef::Dim> bound(const Arguments& arguments, const std::string& name, const nnef::Dim& size,
+std::optional<nnef::Dim> bound(const NamedArguments& arguments, const std::string& name, const nnef::Dim& size,
                                const nnef::Dim& missing) {
   constexpr std::int64_t kUnbounded = std::int64_t{1} << 62;  // Python's default end arrives as the largest int64
-  const TapeArgument* argument = find(arguments, name);
+  const TapeArgument* argument = find_argument(arguments, name);
   if (!argument || argument->is_none()) return missing;
   const nnef::Dim* dim = std::get_if<nnef::Dim>(&argument->is);
   if (!dim) return std::nullopt;
@@ -92,9 +71,9 @@ std::optional<nnef::Dim> bound(const Arguments& arguments, const std::string& na
 }
 
 // As long as no bound lies outside, which the caller finds out.
-std::optional<Shape> sliced(const Arguments& arguments, Shape shape) {
+std::optional<Shape> sliced(const NamedArguments& arguments, Shape shape) {
   const auto axis = axis_of(arguments, "dim", shape.size());
-  const TapeArgument* argument = find(arguments, "step");
+  const TapeArgument* argument = find_argument(arguments, "step");
   const nnef::Dim* step = argument ? std::get_if<nnef::Dim>(&argument->is) : nullptr;
   if (!axis || !step || !step->is_constant()) return std::nullopt;
   const nnef::Dim size = shape[*axis];
@@ -104,9 +83,9 @@ std::optional<Shape> sliced(const Arguments& arguments, Shape shape) {
   return shape;
 }
 
-std::optional<Shape> narrowed(const Arguments& arguments, Shape shape) {
+std::optional<Shape> narrowed(const NamedArguments& arguments, Shape shape) {
   const auto axis = axis_of(arguments, "dim", shape.size());
-  const TapeArgument* argument = find(arguments, "length");
+  const TapeArgument* argument = find_argument(arguments, "length");
   const nnef::Dim* length = argument ? std::get_if<nnef::Dim>(&argument->is) : nullptr;
   if (!axis || !length) return std::nullopt;
   shape[*axis] = *length;
@@ -115,9 +94,9 @@ std::optional<Shape> narrowed(const Arguments& arguments, Shape shape) {
 
 }  // namespace
 
-std::optional<Shape> moved_axes(const std::string& op, const Arguments& arguments, const Shape& self) {
+std::optional<Shape> moved_axes(const std::string& op, const NamedArguments& arguments, const Shape& self) {
   const std::size_t rank = self.size();
-  if (find(arguments, "keepdim")) return reduced(arguments, self);
+  if (find_argument(arguments, "keepdim")) return reduced(arguments, self);
   if (op == "aten::permute") return permuted(arguments, self);
   if (op == "aten::transpose") {
     return swapped(axis_of(arguments, "dim0", rank), axis_of(arguments, "dim1", rank), self);
