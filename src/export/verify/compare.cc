@@ -238,15 +238,19 @@ std::vector<CheckReport::Output> compare_outputs(const std::vector<nnef::NamedTe
 }
 
 std::set<std::string> outputs_through_half(const nnef::Graph& graph) {
-  const auto makes_half = [&](std::size_t i) {
-    const std::vector<nnef::Value>& results = graph.operations[i].results;
-    return std::any_of(results.begin(), results.end(),
-                       [&](nnef::Value result) { return graph.info(result).dtype == DType::kF16; });
-  };
+  std::vector<bool> through(graph.values.size(), false);  // by Value::id
+  const auto is_through = [&](nnef::Value value) { return through[static_cast<std::size_t>(value.id)]; };
+  for (const nnef::Operation& operation : graph.operations) {
+    if (nnef::is_source(operation)) continue;
+    const std::vector<nnef::Value> read = nnef::values_read_by(operation);
+    const bool reads_half = std::any_of(read.begin(), read.end(), is_through);
+    for (nnef::Value result : operation.results) {
+      through[static_cast<std::size_t>(result.id)] = reads_half || graph.info(result).dtype == DType::kF16;
+    }
+  }
   std::set<std::string> names;
   for (nnef::Value output : graph.outputs) {
-    const std::vector<std::size_t> needed = nnef::needed_operations(graph, {output});
-    if (std::any_of(needed.begin(), needed.end(), makes_half)) names.insert(graph.info(output).name);
+    if (is_through(output)) names.insert(graph.info(output).name);
   }
   return names;
 }
