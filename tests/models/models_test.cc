@@ -1,61 +1,35 @@
 // The models of this folder, exported by the command, run in tract and compared with what eager PyTorch made of the
 // same inputs (NAME.results.npz).
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <filesystem>
-#include <optional>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
-#include "export/verify/compare.h"
 #include "export/verify/private_folder.h"
-#include "export/verify/subprocess.h"
-#include "export/verify/tract_engine.h"
-#include "nnef/io.h"
+#include "in_tract.h"
 #include "tensors.h"
 
 namespace {
 
-namespace fs = std::filesystem;
 using torch2nnef::ProcessResult;
-using Arguments = std::vector<std::string>;
-
-constexpr double kTimeoutSeconds = 120;
+using torch2nnef_test::Arguments;
+using torch2nnef_test::difference_in_tract;
+namespace fs = std::filesystem;
 
 const fs::path kModels = MODELS;
 
 ProcessResult export_model(const std::string& name, const fs::path& output, const Arguments& more) {
-  Arguments command = {TORCH2NNEF, kModels / (name + ".pt"), "--inputs", kModels / (name + ".inputs.npz"), "-o",
-                       output};
-  command.insert(command.end(), more.begin(), more.end());
-  return torch2nnef::run_process(command, kTimeoutSeconds);
-}
-
-const torch2nnef::Engine& engine() {
-  static const std::optional<torch2nnef::Engine> found = torch2nnef::find_engine({});
-  if (!found) throw std::runtime_error("there is no tract: tools/get-tract fetches it");
-  return *found;
+  Arguments arguments = {"--inputs", kModels / (name + ".inputs.npz")};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return torch2nnef_test::export_model(kModels / (name + ".pt"), output, arguments);
 }
 
 std::string names(const std::vector<nnef::NamedTensor>& tensors) {
   std::string list;
   for (const nnef::NamedTensor& tensor : tensors) list += (list.empty() ? "" : ",") + tensor.name;
   return list;
-}
-
-// What differs between the archive's results in tract and `expected`, "" for nothing.
-std::string difference_in_tract(const fs::path& archive, const std::vector<nnef::NamedTensor>& inputs,
-                                const std::vector<nnef::NamedTensor>& expected) {
-  const torch2nnef::EngineRun run = torch2nnef::run_engine(engine(), archive, inputs, kTimeoutSeconds);
-  if (!run.ran) return run.message;
-  std::string problems;
-  for (const auto& output : torch2nnef::compare_outputs(expected, run.outputs, torch2nnef::Tolerance::kApproximate)) {
-    if (!output.agrees) problems += fmt::format("{}: {}\n", output.name, output.detail);
-  }
-  return problems;
 }
 
 class Model : public testing::TestWithParam<std::string> {};
@@ -129,7 +103,7 @@ TEST(TracedByTorch2, NeedsNoSampleInputs) {
     Arguments command = {TORCH2NNEF, kModels / "traced_by_torch_2.pt", "-o", folder.path() / "model.nnef.tgz",
                          "--check=tract"};
     command.insert(command.end(), more.begin(), more.end());
-    return torch2nnef::run_process(command, kTimeoutSeconds);
+    return torch2nnef::run_process(command, torch2nnef_test::kTimeoutSeconds);
   };
   const ProcessResult made = run({});
   ASSERT_EQ(made.exit_status, 0) << made.errors;
