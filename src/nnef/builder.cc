@@ -206,6 +206,9 @@ std::vector<Value> Builder::add_multi(std::string_view op, std::vector<Argument>
     const std::unique_ptr<bool, decltype(end)> inside(&(state_->is_older_form = true), end);
     if (const std::optional<Value> form = older_form(*this, op, tensors)) return {*form};
   }
+  if (is_product(op) && dialect_.has("tract_core_gather")) {
+    for (Argument& tensor : tensors) tensor = state_->item_by_item(*this, tensor);
+  }
   Operation operation = bind(declaration, std::move(tensors), std::move(attributes));
   const std::string reason = why_wrong(graph_, operation, dialect_.target());
   if (!reason.empty()) refuse_for_target(declaration.name, reason, dialect_);

@@ -25,6 +25,14 @@ struct Builder::State {
   std::unordered_set<std::int32_t> outputs;
   std::unordered_set<std::int32_t> integers;  // constants, bools too, that are literals
   bool is_older_form = false;                 // the operations being added are those of a form for older releases
+  std::size_t indexed = 0;                    // operations of which `producers` knows the results
+  std::unordered_map<std::int32_t, std::size_t> producers;    // by value: where its operation stands
+  std::unordered_map<std::int32_t, Value> without_broadcast;  // what item_by_item() gave
+
+  // The value as operations in which nothing is broadcast; itself where nothing is.
+  Value item_by_item(Builder& b, Value x);
+  Argument item_by_item(Builder& b, const Argument& tensor);
+  Value moved_item_by_item(Builder& b, Value x, const Operation& operation);
 
   static constexpr std::int32_t kReserved = -1;
 
@@ -36,6 +44,9 @@ struct Builder::State {
   std::string unique_label(std::string_view wanted);
   void hold(const std::string& name, std::int32_t id) { holders[name] = id; }
 };
+
+// Sums products of items of several tensors.
+bool is_product(std::string_view op);
 
 // The operation as text, equal for operations that compute the same.
 std::string operation_key(const Operation& operation);

@@ -101,6 +101,9 @@ bool may_be_equal(const Dim& a, const Dim& b);
 using InferFunction = Results (*)(const Call&);
 using InferTable = std::unordered_map<std::string_view, InferFunction>;
 
+// Computes each item of the result from the items at the same place.
+bool is_elementwise(std::string_view op);
+
 void add_elementwise_inference(InferTable& table);
 void add_shape_inference(InferTable& table);
 void add_window_inference(InferTable& table);

@@ -164,4 +164,13 @@ void add_elementwise_inference(InferTable& table) {
   table.emplace("tract_core_clamped_swiglu", infer_clamped_swiglu);
 }
 
+bool is_elementwise(std::string_view op) {
+  static const InferTable kTable = [] {
+    InferTable table;
+    add_elementwise_inference(table);
+    return table;
+  }();
+  return kTable.contains(op);
+}
+
 }  // namespace nnef
