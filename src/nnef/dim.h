@@ -93,6 +93,9 @@ std::optional<Dim> exact_div(const Dim& a, const Dim& b);
 // True when a division in the expression is by something that is no number. tract cannot compute those.
 bool divides_by_symbols(const Dim& dim);
 
+// True when the expression is >= 0 for all sizes >= 0; false means not known.
+bool is_never_negative(const Dim& dim);
+
 using Shape = std::vector<Dim>;
 
 // Number of items: the product of the dims, 1 for rank 0.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "nnef/dim.h"
+#include "nnef/dim_parts.h"
 #include "nnef/dim_sum.h"
 
 namespace nnef {
@@ -319,6 +320,18 @@ std::optional<Dim> exact_div(const Dim& a, const Dim& b) {
     rest -= part * b;
   }
   return quotient;
+}
+
+std::pair<Dim, Dim> positive_and_negative(const Dim& dim) {
+  Dim::Sum positive, negative;
+  for (const auto& [product, coefficient] : Dim::Sum::of(dim).terms) {
+    if (coefficient > 0) {
+      positive.add(product, coefficient);
+    } else {
+      negative.add(product, -coefficient);
+    }
+  }
+  return {Dim::Sum::make(std::move(positive)), Dim::Sum::make(std::move(negative))};
 }
 
 }  // namespace nnef

@@ -53,7 +53,4 @@ std::int64_t checked_add(std::int64_t a, std::int64_t b);
 std::int64_t checked_mul(std::int64_t a, std::int64_t b);
 std::int64_t floor_div_numbers(std::int64_t a, std::int64_t b);
 
-// True when the expression is >= 0 for all sizes >= 0; false means not known.
-bool is_never_negative(const Dim& dim);
-
 }  // namespace nnef

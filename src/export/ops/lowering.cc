@@ -7,7 +7,9 @@
 #include <limits>
 #include <set>
 
+#include "export/ops/promote.h"
 #include "export/ops/quantised.h"
+#include "nnef/dim_parts.h"
 
 namespace torch2nnef {
 namespace {
@@ -233,12 +235,12 @@ Argument Call::scalar_as(std::string_view name, DType dtype) {
     if (!integral)
       throw std::logic_error(call_.full_name() + ": the fraction " + std::to_string(*number) +
                              " next to an integer tensor");
-    return b_.literal(static_cast<std::int64_t>(*number), dtype);
+    return b_.literal(beside_integers(static_cast<std::int64_t>(*number), dtype), dtype);
   }
   Dim integer = dim(name);
   if (!integer.is_constant()) return dim_tensor(integer, dtype);
   if (nnef::is_float(dtype)) return b_.literal(static_cast<double>(integer.value()), dtype);
-  return b_.literal(integer.value(), dtype);
+  return b_.literal(beside_integers(integer.value(), dtype), dtype);
 }
 
 Value Call::variable(std::string_view hint, nnef::TensorDataPtr data) {
@@ -248,7 +250,15 @@ Value Call::variable(std::string_view hint, nnef::TensorDataPtr data) {
 
 Value Call::dim_tensor(const Dim& dim, DType dtype) {
   if (std::optional<std::int64_t> number = dim.constant()) return b_.constant(*number, dtype);
-  return b_.add("tract_core_cast", {Argument(dim)}, {{"to", Argument(std::string(nnef::to_string(dtype)))}});
+  const auto number_of = [&](const Dim& size) {
+    if (std::optional<std::int64_t> number = size.constant()) return b_.constant(*number, dtype);
+    return b_.add("tract_core_cast", {Argument(size)}, {{"to", Argument(std::string(nnef::to_string(dtype)))}});
+  };
+  if (dim.to_string().find('/') == std::string::npos || is_never_negative(dim)) return number_of(dim);
+  const auto [positive, negative] = nnef::positive_and_negative(dim);
+  if (negative == Dim(0)) return number_of(dim);
+  if (positive == Dim(0)) return b_.unary("neg", number_of(negative));
+  return b_.binary("sub", number_of(positive), number_of(negative));
 }
 
 }  // namespace torch2nnef

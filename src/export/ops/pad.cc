@@ -33,6 +33,8 @@ bool is_nothing(const std::vector<Amount>& amounts) {
 }
 
 Sign known_sign(const Call& call, const Dim& amount) {
+  if (is_never_negative(amount)) return Sign::kNotNegative;
+  if (is_never_negative(0 - amount)) return Sign::kNegative;  // or 0, which is no padding either way
   Sign sign = sign_of(call, amount);
   if (sign == Sign::kBoth) throw Unsupported("a padding of " + amount.to_string() + ", which pads or crops");
   return sign;
@@ -103,8 +105,8 @@ Value pad_by_places(Call& call, Value x, const std::vector<Amount>& amounts,
   return x;
 }
 
-// The value where a place is not on the axis. Not by blocks: the engine does not see that two symbolic blocks and the
-// axis have together the length that the next axis is padded with.
+// The value where a place is not on the axis. Not by blocks: the engine does not see that two symbolic blocks, or one
+// whose length is rounded, and the axis have together the length that the result has.
 Value pad_by_selection(Call& call, Value x, const std::vector<Amount>& amounts, Value value) {
   Builder& b = call.builder();
   x = pad_by_places(call, x, amounts, nearest_place);
@@ -125,10 +127,12 @@ Value pad_by_selection(Call& call, Value x, const std::vector<Amount>& amounts, 
 // Blocks of the value before and after: for dtypes, values and symbolic amounts that the operator does not take.
 Value pad_by_blocks(Call& call, Value x, const std::vector<Amount>& amounts, Value value) {
   Builder& b = call.builder();
-  const bool grows_twice = std::any_of(amounts.begin(), amounts.end(), [](const Amount& amount) {
-    return !amount.before.is_constant() && !amount.after.is_constant();
+  const auto is_rounded = [](const Dim& dim) { return dim.to_string().find('/') != std::string::npos; };
+  const bool is_lost = std::any_of(amounts.begin(), amounts.end(), [&](const Amount& amount) {
+    return (!amount.before.is_constant() && !amount.after.is_constant()) || is_rounded(amount.before) ||
+           is_rounded(amount.after);
   });
-  if (grows_twice) return pad_by_selection(call, x, amounts, value);
+  if (is_lost) return pad_by_selection(call, x, amounts, value);
   for (std::size_t axis = 0; axis < amounts.size(); ++axis) {
     Shape shape = b.shape(x);
     std::vector<Value> parts;

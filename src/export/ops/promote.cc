@@ -70,4 +70,8 @@ ScalarType result_type(const std::vector<Promotable>& operands) {
   return *result;
 }
 
+std::int64_t beside_integers(std::int64_t number, nnef::DType dtype) {
+  return dtype == nnef::DType::kU8 ? static_cast<std::uint8_t>(number) : number;
+}
+
 }  // namespace torch2nnef

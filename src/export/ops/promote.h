@@ -1,9 +1,11 @@
 // The dtype that torch computes in when tensors and numbers of several dtypes meet: at::result_type.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "export/tape.h"
+#include "nnef/dtype.h"
 
 namespace torch2nnef {
 
@@ -25,5 +27,8 @@ struct Promotable {
 
 // at::result_type with float32 as the default dtype. `operands` is not empty.
 ScalarType result_type(const std::vector<Promotable>& operands);
+
+// What a Python integer is beside a tensor of that dtype: beside bytes torch takes -32 for 224, in comparisons too.
+std::int64_t beside_integers(std::int64_t number, nnef::DType dtype);
 
 }  // namespace torch2nnef

@@ -92,7 +92,7 @@ Argument RowExpander::as_argument(const RowOperand& operand, DType dtype) {
                   {{"to", Argument(std::string(nnef::to_string(dtype)))}});
   }
   if (nnef::is_float(dtype)) return b_.literal(number.to_double(), dtype);
-  return b_.literal(number.to_dim().value(), dtype);
+  return b_.literal(beside_integers(number.to_dim().value(), dtype), dtype);
 }
 
 Value RowExpander::materialize(const RowOperand& operand, DType dtype) {

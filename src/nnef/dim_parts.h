@@ -1,0 +1,14 @@
+// A dimension expression taken apart.
+#pragma once
+
+#include <utility>
+
+#include "nnef/dim.h"
+
+namespace nnef TORCH2NNEF_API {
+
+// {a, b} with a - b the expression: its terms with positive coefficients, and the others negated. Of (H+1)/2-H the
+// engine makes (1-H)/2, and rounds that towards zero; each part alone it computes right.
+std::pair<Dim, Dim> positive_and_negative(const Dim& dim);
+
+}  // namespace nnef
