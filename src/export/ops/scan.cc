@@ -36,7 +36,7 @@ class Body {
     }
   }
 
-  nnef::Graph lower() {
+  void lower() {
     for (const TapeCall& call : tape_.calls) {
       bool is_wanted = std::any_of(call.results.begin(), call.results.end(),
                                    [&](TapeValue result) { return result && tape_.info(result).wanted; });
@@ -47,13 +47,24 @@ class Body {
       if (name.starts_with("item_")) result = builder_.unsqueeze(result, {0});
       builder_.name_output(result, name);
     }
+  }
+
+  nnef::Graph take() { return std::move(graph_); }
+
+  // The constants that the body's operations need are the graph's, and reach the body as its parameters do: by name,
+  // the same value in every round.
+  std::vector<std::pair<std::string, Value>> move_constants_out() {
+    std::vector<std::pair<std::string, Value>> moved;
     for (const nnef::Operation& operation : graph_.operations) {
-      if (operation.op == "variable") {
-        throw Unsupported("the body of a loop over a dynamic axis needs a tensor of its own",
-                          "compute it before the loop");
-      }
+      if (operation.op != "variable") continue;
+      const std::string& label = std::get<std::string>(operation.find("label")->is);
+      const Value value = operation.results.at(0);
+      moved.emplace_back(graph_.info(value).name, outer_.builder().variable(label, graph_.variables.at(label)));
+      graph_.inputs.push_back(value);
     }
-    return std::move(graph_);
+    std::erase_if(graph_.operations, [](const nnef::Operation& operation) { return operation.op == "variable"; });
+    graph_.variables.clear();
+    return moved;
   }
 
  private:
@@ -150,7 +161,11 @@ void lower_scan(Call& call) {
   }
   Body inner(call, "loop_body" + (b.graph().fragments.empty() ? "" : "_" + std::to_string(b.graph().fragments.size())));
   inner.declare(given);
-  b.graph().fragments.push_back({inner.lower()});
+  inner.lower();
+  for (const auto& [parameter, value] : inner.move_constants_out()) {
+    full.items.push_back(Argument::tuple({parameter, value}));
+  }
+  b.graph().fragments.push_back({inner.take()});
   std::vector<std::size_t> wanted;
   Argument::Array output = all_results(tape_call, body, states.size(), wanted, call);
   std::vector<Value> results = b.add_multi("tract_core_scan", {},

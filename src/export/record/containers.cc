@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "export/record/recorder.h"
+#include "export/record/size_math.h"
 
 namespace torch2nnef {
 namespace {
@@ -243,6 +244,9 @@ void Recorder::run_generic(const Node* node, Frame& frame, const c10::FunctionSc
   Note lost_note = Note::unexplained("a number that went through " + schema.name());
   if (first.kind == Note::Kind::kData) lost_note = Note::data({}, lost_note.text);
 
+  const bool compares = is_list && inputs.size() == 2 && (schema.name() == "aten::eq" || schema.name() == "aten::ne") &&
+                        (inputs[1].sample().isList() || inputs[1].sample().isTuple());
+
   refuse_write_to_attribute(schema, inputs);
   std::vector<Slot> results = execute(node, schema, inputs);
   if (first && is_list && schema.arguments()[0].alias_info() && schema.arguments()[0].alias_info()->isWrite()) {
@@ -261,7 +265,7 @@ void Recorder::run_generic(const Node* node, Frame& frame, const c10::FunctionSc
       if (lost) notes_.set(value, std::vector<Note>(size, lost_note));
     } else if (is_number(value)) {
       if (followed && !notes.empty()) result.note = notes.front();
-      if (lost) result.note = lost_note;
+      if (lost) result.note = compares ? list_comparison(schema.name(), inputs[0], inputs[1], notes_) : lost_note;
     }
   }
   set_results(node, std::move(results), frame);

@@ -1,6 +1,7 @@
 #include "export/record/execute_plan.h"
 
 #include <algorithm>
+#include <numeric>
 #include <set>
 
 #include "export/record/recorder.h"
@@ -18,14 +19,27 @@ using nnef::Bindings;
   throw ExportError(ExportError::Kind::kUsage, {Severity::kError, "T2N-M005", "", {}, text, hint});
 }
 
-// The sample with dynamic axes cut or repeated to other sizes. A stride of 7 keeps neighbours different.
+// Fractions that stand in the sample already, made a little smaller: of equal items no order is defined, so a topk over
+// a copy would be compared with another right answer. Whole numbers, zeros and infinities mean something and stay.
+at::Tensor varied(const at::Tensor& copy, const at::Tensor& round, std::int64_t axis) {
+  std::vector<std::int64_t> along(static_cast<std::size_t>(copy.dim()), 1);
+  along[static_cast<std::size_t>(axis)] = -1;
+  const at::Tensor items = copy.to(at::kDouble);
+  return at::where(items == items.trunc(), items, items * (1 - round.view(along) / 128.0)).to(copy.scalar_type());
+}
+
+// The sample with dynamic axes cut or repeated to other sizes. A stride keeps neighbours different.
 at::Tensor resized(const at::Tensor& sample, const nnef::Shape& shape, const Bindings& sizes) {
   at::Tensor result = sample;
   for (std::size_t axis = 0; axis < shape.size(); ++axis) {
     std::int64_t size = shape[axis].evaluate(sizes), old = sample.size(static_cast<std::int64_t>(axis));
     if (size == old || old == 0) continue;
-    at::Tensor index = (at::arange(size, at::kLong) * 7 + 3).remainder(old);
-    result = result.index_select(static_cast<std::int64_t>(axis), index);
+    const at::Tensor place = at::arange(size, at::kLong);
+    const auto dim = static_cast<std::int64_t>(axis);
+    std::int64_t stride = 7;
+    while (std::gcd(stride, old) > 1) ++stride;  // until no item is missed
+    result = result.index_select(dim, (place * stride + 3).remainder(old));
+    if (result.is_floating_point()) result = varied(result, place.floor_divide(old), dim);
   }
   return result.clone(at::MemoryFormat::Contiguous);
 }

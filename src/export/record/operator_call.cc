@@ -147,6 +147,7 @@ std::vector<Slot> Recorder::execute(const Node* node, const c10::FunctionSchema&
   for (std::size_t world = 0; world < world_count(); ++world) {
     jit::Stack stack;
     for (const Slot& input : inputs) stack.push_back(input.worlds[world]);
+    if (schema.is_vararg()) stack.emplace_back(static_cast<std::int64_t>(inputs.size()));
     try {
       call_with_wide_fallback(node->getOperation(), stack);
     } catch (const std::exception& error) {

@@ -197,7 +197,7 @@ class Recorder {
   nnef::Shape explain(const std::string& op, const std::vector<std::pair<std::string, TapeArgument>>& arguments,
                       const std::vector<at::Tensor>& worlds);
 
-  // --- numbers: number_call.cc, contents_call.cc, ranges.cc ---
+  // --- numbers: number_call.cc, number_scalar.cc, contents_call.cc, ranges.cc ---
   bool run_metadata(const Node* node, Frame& frame, const c10::FunctionSchema& schema, const std::vector<Slot>& inputs);
   bool run_item(const Node* node, Frame& frame, const c10::FunctionSchema& schema, const std::vector<Slot>& inputs);
   bool run_contents(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs, std::vector<Slot>& results);

@@ -218,6 +218,13 @@ std::string side(const std::string& text) {
 
 }  // namespace
 
+const char* comparison_sign(const std::string& op) {
+  static const std::map<std::string, const char*> kNames = {{"aten::eq", "=="}, {"aten::ne", "!="}, {"aten::lt", "<"},
+                                                            {"aten::le", "<="}, {"aten::gt", ">"},  {"aten::ge", ">="}};
+  auto found = kNames.find(op);
+  return found == kNames.end() ? nullptr : found->second;
+}
+
 Note comparison_note(const Ratio& a, const std::string& sign, const Ratio& b) {
   std::set<std::string> symbols = a.numerator.symbols();
   symbols.merge(b.numerator.symbols());
@@ -242,6 +249,32 @@ Note combined(const std::string& op, const Slot& a, const Slot& b) {
                    [left = left.test, right = right.test, either](const nnef::Bindings& sizes) {
                      return either ? left(sizes) || right(sizes) : left(sizes) && right(sizes);
                    });
+}
+
+Note list_comparison(const std::string& op, const Slot& a, const Slot& b, const ContainerNotes& notes) {
+  const std::vector<c10::IValue> left = items_of(a.sample()), right = items_of(b.sample());
+  if (left.size() != right.size()) return {};
+  std::vector<Note> left_notes = notes.get(a.sample()), right_notes = notes.get(b.sample());
+  left_notes.resize(left.size());
+  right_notes.resize(right.size());
+  Note all;
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    std::vector<Ratio> pair;
+    for (const auto& [value, note] : {std::pair(left[i], left_notes[i]), std::pair(right[i], right_notes[i])}) {
+      if (note && note.kind != Note::Kind::kSizes) return note;
+      const std::optional<Ratio> ratio = note ? note.ratio : ratio_of(value);
+      if (!ratio || (note && value.isBool())) return Note::unexplained("a comparison of lists");
+      pair.push_back(*ratio);
+    }
+    const std::optional<Ratio> difference = apply(NumberOp::kSub, pair[0], pair[1]);
+    if (difference && difference->numerator.is_constant()) {
+      if (difference->numerator.value() != 0) return {};  // no size makes them equal
+      continue;
+    }
+    const Note equal = comparison_note(pair[0], "==", pair[1]);
+    all = all ? combined("aten::__and__", {{true}, all}, {{true}, equal}) : equal;
+  }
+  return all && op == "aten::ne" ? negated(all) : all;
 }
 
 }  // namespace torch2nnef

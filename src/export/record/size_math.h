@@ -42,10 +42,15 @@ std::string to_string(const Ratio& ratio);
 // Whether an expression has the value that was seen, in every world.
 bool holds(const Ratio& ratio, const std::vector<double>& seen, const std::vector<nnef::Bindings>& worlds);
 
+// "==" of aten::eq and so on; null for what is no comparison.
+const char* comparison_sign(const std::string& op);
+
 // The condition `a sign b`, sign one of == != < <= > >=.
 Note comparison_note(const Ratio& a, const std::string& sign, const Ratio& b);
 Note negated(const Note& condition);
 // Both, or either (`op` is aten::__and__ or aten::__or__); a bool without a note is what it is.
 Note combined(const std::string& op, const Slot& a, const Slot& b);
+// Whether two lists or tuples hold the same numbers (`op` aten::eq) or not (aten::ne); `notes` of their items.
+Note list_comparison(const std::string& op, const Slot& a, const Slot& b, const ContainerNotes& notes);
 
 }  // namespace torch2nnef

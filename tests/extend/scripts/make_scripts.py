@@ -487,6 +487,49 @@ class Growing(nn.Module):  # growing.pt: its state is longer after every call
         return self.cache.sum(0)
 
 
+# --- sizes that change: with flags in scripts.cases ---
+
+import math  # noqa: E402: the lines above are named in the archives
+
+LONG = torch.linspace(-1, 1, 24).reshape(2, 3, 4).sin()
+LONGER = torch.linspace(-2, 1, 60).reshape(3, 5, 4).cos()
+
+
+@exported(LONG, LONGER)
+class sizes_compared(nn.Module):  # nn.LSTM compares lists of sizes, and says what is wrong by str.format
+    def __init__(self):
+        super().__init__()
+        self.rnn = nn.LSTM(4, 3, batch_first=True, bidirectional=True)
+
+    def forward(self, x):
+        state: Optional[Tuple[Tensor, Tensor]] = None
+        if x.shape[1:] == [0, 4]:
+            raise ValueError("nothing of {} rows".format(x.size(0)))
+        text = "{} by {}".format("rows", 4)
+        return self.rnn(x, state)[0] * float(len(text))
+
+
+@exported(LONG, LONGER)
+class numbers_of_sizes(nn.Module):
+    def forward(self, x):
+        rows = x.size(1)
+        return x * math.sqrt(rows) + math.log(rows + 1.0) / (2.0 * x.size(0)) + 1.0 / rows
+
+
+@exported((LONG, LONG[:, :, 0] > 0), (LONGER, LONGER[:, :, 1] > 0))
+class loop_with_constants(nn.Module):  # logsumexp and where need constants of their own in every round
+    def __init__(self):
+        super().__init__()
+        self.steps = nn.Parameter(torch.linspace(-1, 1, 16).reshape(4, 4))
+
+    def forward(self, x, mask: Tensor):
+        score = x[:, 0]
+        for i in range(1, x.size(1)):
+            longer = torch.logsumexp(score.unsqueeze(2) + self.steps + x[:, i].unsqueeze(1), dim=1)
+            score = torch.where(mask[:, i].unsqueeze(1), longer, score)
+        return score
+
+
 def arrays(module, inputs):
     names = [argument.name for argument in module.forward.schema.arguments[1:]]
     found = {name: value.numpy() for name, value in zip(names, inputs)}
