@@ -235,6 +235,24 @@ TEST(Sizes, SqueezeMayNotLoseADynamicAxis) {
   expect_right(body, {sample({3, 1, 4})}, dynamic({axis(0, "B")}, {{"B", 2, 64}}));
 }
 
+// Six times the work of the sample, not ten.
+TEST(Sizes, ABatchOfOneIsAmongThem) {
+  torch::jit::Module module = script("def forward(self, x):\n  return torch.cat([x, x * 2.0]).flatten()\n");
+  Outcome outcome = run(module, {sample({1, 4})}, dynamic({axis(0, "B")}));
+  EXPECT_EQ(outcome.code, "") << outcome.text;
+  EXPECT_EQ(outcome.report.recorded_sizes, (std::vector<nnef::Bindings>{{{"B", 2}}, {{"B", 3}}, {{"B", 1}}}));
+  ASSERT_EQ(outcome.report.check.verdicts().size(), 3);
+  EXPECT_EQ(outcome.report.check.verdicts().front()->sizes.at("B"), 1);  // the sample comes first
+  // What is executed there is not what is at other sizes.
+  expect_refused("T2N-C003",
+                 "def forward(self, x):\n  y = x + 0.0\n  z = y.t().reshape(-1)\n  z.add_(1.0)\n  return y, z\n",
+                 {sample({1, 4})}, dynamic({axis(0, "B")}));
+  const std::string branch =
+      "def forward(self, x):\n  if x.size(0) == 1:\n    y = x\n  else:\n    y = x * 2.0\n  return y\n";
+  expect_refused("T2N-R006", branch, {sample({1, 4})}, dynamic({axis(0, "B")}));
+  expect_right(branch, {sample({3, 4})}, dynamic({axis(0, "B")}, {{"B", 2, 64}}));
+}
+
 // tract trips over these when the batch is symbolic, unless they are written in another way.
 TEST(Sizes, OfABatchThatTractMovesThroughOperations) {
   // A filter of one item with a stride, and another one before it.

@@ -218,6 +218,16 @@ std::size_t world_count(const DynamicAxes& axes) {
 
 }  // namespace
 
+std::vector<Bindings> worlds_with_sample(const DynamicAxes& axes) {
+  if (axes.symbols.size() != 1 || axes.sample.at(axes.symbols[0].name) != 1) return {};
+  std::vector<Bindings> worlds;
+  for (std::int64_t size : {2, 3, 1}) {
+    if (size > 1 && !within(axes.symbols[0], size)) return {};
+    worlds.push_back({{axes.symbols[0].name, size}});
+  }
+  return worlds;
+}
+
 std::vector<Bindings> worlds_on(const DynamicAxes& axes, const std::vector<DynamicInput>& inputs, const Grids& grids,
                                 bool wide) {
   bool with_sample = !hides_broadcasting(axes, inputs);

@@ -35,6 +35,10 @@ using Grids = std::vector<std::int64_t>;
 std::vector<nnef::Bindings> worlds_on(const DynamicAxes& axes, const std::vector<DynamicInput>& inputs,
                                       const Grids& grids, bool wide);
 
+// For the batch of one that most samples are: 2, 3 and the sample itself, which takes six times the work of one instead
+// of the ten of worlds_on() and the sample. Empty for other symbols.
+std::vector<nnef::Bindings> worlds_with_sample(const DynamicAxes& axes);
+
 // Writes symbols whose grid is g > 1 as g * NAME_g + rest, in the shapes, the bounds and the sample: what is exported
 // then holds for those sizes and no others. Returns the conditions, "H % 4 == 0 (H is 4*H_4)".
 std::vector<std::string> fix_multiples(DynamicAxes& axes, std::vector<DynamicInput>& inputs, const Grids& grids);

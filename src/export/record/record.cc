@@ -2,6 +2,8 @@
 
 #include "export/record/record.h"
 
+#include <algorithm>
+
 #include "export/record/execute_plan.h"
 #include "export/record/model_part.h"
 #include "export/record/recorder.h"
@@ -15,7 +17,12 @@ using nnef::Bindings;
 Recording execute_dynamic(const Model::Impl& model, const ExportOptions& options, const Plan& plan,
                           const std::vector<Bindings>& worlds, Diagnostics& diagnostics, Recording* refused) {
   Recording recording = execute_or_stop(model, options, plan, worlds, diagnostics, refused);
-  if (worlds.front() == plan.axes.sample) return recording;
+  const auto sample_run = std::find_if(recording.runs.begin(), recording.runs.end(),
+                                       [&](const Recording::Run& run) { return run.sizes == plan.axes.sample; });
+  if (sample_run != recording.runs.end()) {
+    std::rotate(recording.runs.begin(), sample_run, sample_run + 1);
+    return recording;
+  }
   // The sample hides broadcasting, but it is what the user gave: it is checked as well.
   Diagnostics unused;
   Plan fixed = plan;
@@ -117,6 +124,24 @@ class GridSearch {
   std::string sizes_;
 };
 
+// Where the sample's own size serves as one of those to execute at. Not all models go the same way at 1 and above:
+// then at others, and it is executed by itself.
+std::optional<Recording> try_with_sample(const Model::Impl& model, const ExportOptions& options, const Plan& plan,
+                                         Diagnostics& diagnostics) {
+  const std::vector<Bindings> worlds = worlds_with_sample(plan.axes);
+  if (worlds.empty()) return std::nullopt;
+  Diagnostics attempt;
+  try {
+    Recording recording = execute_dynamic(model, options, plan, worlds, attempt, nullptr);
+    if (attempt.has_errors()) return std::nullopt;
+    for (const Diagnostic& one : attempt.list()) diagnostics.add(one);
+    return recording;
+  } catch (const WorldFailed&) {
+  } catch (const ExportError&) {
+  }
+  return std::nullopt;
+}
+
 // At sizes far from the sample's, or where the model does not take those (a table of positions ends), at near ones.
 std::optional<Recording> try_sizes(const Model::Impl& model, const ExportOptions& options, const Plan& plan,
                                    Diagnostics& diagnostics, Recording* refused) {
@@ -136,6 +161,7 @@ std::optional<Recording> try_sizes(const Model::Impl& model, const ExportOptions
 
 Recording record_dynamic(const Model::Impl& model, const ExportOptions& options, Plan plan, Diagnostics& diagnostics,
                          Recording* refused) {
+  if (auto recording = try_with_sample(model, options, plan, diagnostics)) return std::move(*recording);
   if (auto recording = try_sizes(model, options, plan, diagnostics, refused)) return std::move(*recording);
   GridSearch search(model, options, plan);
   Grids grids = search.run();
