@@ -94,7 +94,7 @@ const std::vector<Group>& groups() {
       {"tract", 0, "PATH", false, [](Line& line, Text v) { line.options.tract = file_to_read(v, {}); },
        "the tract command (default: $TRACT, PATH, tools/get-tract's)"},
       {"tolerance", 0, "LEVEL", false, [](Line& line, Text v) { line.options.tolerance = tolerance_level(v); },
-       "exact, close, approximate (default), very, super or ultra"},
+       "a number (default: 1e-4) or exact, close, approximate, very, super, ultra"},
       {"debug-bundle", 0, "PLACE", false, [](Line& line, Text v) { line.options.debug_bundle = file_to_write(v, {}); },
        "where a failed check leaves what is needed to repeat it:\na folder or FILE.tgz"},
       {"rerun-bundle", 0, "BUNDLE", false, [](Line& line, Text v) {

@@ -206,8 +206,10 @@ bool state_handling(std::string_view text) {
 }
 
 Tolerance tolerance_level(std::string_view text) {
+  if (const auto tolerance = tolerance_from_string(text)) return *tolerance;
   return one_of<Tolerance>(text, "tolerance",
-                           {{"exact", Tolerance::kExact},
+                           {{"a number between 0 and 1", Tolerance::kDefault},
+                            {"exact", Tolerance::kExact},
                             {"close", Tolerance::kClose},
                             {"approximate", Tolerance::kApproximate},
                             {"very", Tolerance::kVery},

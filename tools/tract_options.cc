@@ -1,6 +1,7 @@
 #include "tract_options.h"
 
 #include <charconv>
+#include <cstdio>
 #include <functional>
 #include <map>
 #include <optional>
@@ -33,6 +34,7 @@ Run options
   --assert-output-bundle FILE
                               compare the results with the entries of their names, dtypes included
   --approx LEVEL              exact, close (default), approximate, very, super, ultra
+  --approx-custom A,R,O       |result - expected| <= A + R * |expected|, except for a share O of the values
   --allow-missing-outputs     results without an entry are not compared
 A second --input-from-npz begins another run of the same model, which is loaded and optimised once: what it saves and is
 compared with follows it.
@@ -70,8 +72,18 @@ double parse_seconds(const std::string& text) {
 }
 
 torch2nnef::Tolerance parse_level(const std::string& text) {
-  if (const auto level = torch2nnef::tolerance_from_string(text)) return *level;
+  const auto level = torch2nnef::tolerance_from_string(text);
+  if (level && to_string(*level) == text) return *level;  // a name, not a number
   throw UsageError("--approx needs exact, close, approximate, very, super or ultra, not '" + text + "'");
+}
+
+torch2nnef::Tolerance parse_bounds(const std::string& text) {
+  torch2nnef::ToleranceBounds bounds;
+  char rest = 0;
+  const int read =
+      std::sscanf(text.c_str(), "%lf,%lf,%lf%c", &bounds.absolute, &bounds.relative, &bounds.outliers, &rest);
+  if (read != 3) throw UsageError("--approx-custom needs three numbers as in 1e-4,5e-4,0, not '" + text + "'");
+  return {bounds, bounds};
 }
 
 // The arguments one after the other; `--name=value` is `--name value`.
@@ -111,6 +123,8 @@ bool parse_run_option(const std::string& option, Arguments& arguments, Options& 
     options.runs.back().expected = arguments.value_of(option);
   } else if (option == "--approx") {
     options.tolerance = parse_level(arguments.value_of(option));
+  } else if (option == "--approx-custom") {
+    options.tolerance = parse_bounds(arguments.value_of(option));
   } else if (option == "--allow-missing-outputs") {
     options.allow_missing_outputs = true;
   } else if (option == "--allow-float-casts") {

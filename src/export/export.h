@@ -52,10 +52,39 @@ struct DynamicAxis {
 // kReference: by our own evaluator, which needs nothing installed. kTract: by it and by tract, which must be found.
 enum class Check { kNone, kTract, kReference };
 
-// tract's names for how far outputs may be apart.
-enum class Tolerance { kExact, kClose, kApproximate, kVery, kSuper, kUltra };
+// How far floats may be apart: |actual - expected| <= absolute + relative * |expected|, except for a share of outliers.
+// `absolute` is for values of size 1: it grows with the root mean square of the expected values where that is above 1,
+// since sums of large values leave rounding errors of their size beside a small result.
+struct ToleranceBounds {
+  double absolute = 0, relative = 0;
+  double outliers = 0;  // largest share of the values that may be further apart
+  friend bool operator==(const ToleranceBounds&, const ToleranceBounds&) = default;
+};
+// How far outputs may be apart: one of tract's levels, with its names and numbers (`--approx`), or a number.
+struct Tolerance {
+  ToleranceBounds wide, half;  // of f32 and f64; of f16
+  friend bool operator==(const Tolerance&, const Tolerance&) = default;
+
+  static const Tolerance kExact, kClose, kApproximate, kVery, kSuper, kUltra;
+  static const Tolerance kDefault;  // 1e-4: tighter than approximate in what it allows beside large values
+  // Both bounds of f32 and f64 are that number; those of f16 at least what approximate has.
+  static constexpr Tolerance of(double number);
+};
+inline constexpr Tolerance Tolerance::kExact{{0, 0, 0}, {0, 0, 0}};
+inline constexpr Tolerance Tolerance::kClose{{1e-7, 1e-7, 0}, {1e-3, 1e-3, 0}};
+inline constexpr Tolerance Tolerance::kApproximate{{1e-4, 5e-4, 0}, {1e-3, 5e-3, 0}};
+inline constexpr Tolerance Tolerance::kVery{{5e-2, 1e-2, 0}, {5e-2, 1e-2, 0}};
+inline constexpr Tolerance Tolerance::kSuper{{0.1, 0.05, 1e-4}, {0.1, 0.05, 1e-4}};
+inline constexpr Tolerance Tolerance::kUltra{{0.2, 0.1, 5e-4}, {0.2, 0.1, 5e-4}};
+constexpr Tolerance Tolerance::of(double number) {
+  return {{number, number, 0},
+          {number > kApproximate.half.absolute ? number : kApproximate.half.absolute,
+           number > kApproximate.half.relative ? number : kApproximate.half.relative, 0}};
+}
+inline constexpr Tolerance Tolerance::kDefault = Tolerance::of(1e-4);
+// The name of a level, or a number between 0 and 1 ("1e-3"); nothing for anything else.
 std::optional<Tolerance> tolerance_from_string(std::string_view text);
-std::string_view to_string(Tolerance tolerance);
+std::string to_string(const Tolerance& tolerance);  // as tolerance_from_string() takes it
 
 struct ExportReport;
 
@@ -85,7 +114,7 @@ struct ExportOptions {
   std::optional<Check> check;   // unset: reference, and tract when an engine is found
   bool call_errors = false;     // fill CheckReport::calls: two more passes over the model
   std::filesystem::path tract;  // --tract; empty: $TRACT, PATH, tools/get-tract's place
-  Tolerance tolerance = Tolerance::kApproximate;
+  Tolerance tolerance = Tolerance::kDefault;
   double check_timeout_seconds = 300;
   std::filesystem::path debug_bundle;  // written when the check fails; empty: none
 

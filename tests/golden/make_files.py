@@ -103,8 +103,11 @@ ENGINE = """#!/bin/sh
 FAILS = ENGINE + """echo "Error: at line 3, in Tag" >&2
 exit 1
 """
-IS_WRONG = ENGINE + """while [ "$1" != --save-outputs-npz ]; do shift; done
-cp codes/wrong.npz "$2"
+
+
+def copies(results):
+    return ENGINE + f"""while [ "$1" != --save-outputs-npz ]; do shift; done
+cp codes/{results} "$2"
 """
 
 
@@ -119,7 +122,8 @@ fragment aten__mul(self: tensor<?>, other: tensor<?>) -> (result: tensor<?>)
 
 
 def programs():
-    for name, text in (("codes/engine_that_fails", FAILS), ("codes/engine_that_is_wrong", IS_WRONG)):
+    for name, text in (("codes/engine_that_fails", FAILS), ("codes/engine_that_is_wrong", copies("wrong.npz")),
+                       ("codes/engine_that_rounds", copies("rounded.npz"))):
         (FILES / name).write_text(text)
         (FILES / name).chmod(0o755)
 
@@ -142,6 +146,7 @@ def main():
     altered("codes/unknown_operator.pt", "codes/double.pt", lambda _, content: content.replace(b"torch.mul", b"torch.frobnicate"))
     altered("codes/newer_format.pt", "codes/double.pt", lambda name, content: b"99\n" if name.endswith("version") else content)
     npz("codes/wrong.npz", output=[[2.0, 2.0, 2.0], [2.0, 2.5, 2.0]])
+    npz("codes/rounded.npz", output=[[0.0986, 0.0985, 0.0986], [0.0986, 0.0986, 0.0986]])
     programs()
     (FILES / "codes/bad_row.nnef").write_text("extension torch2nnef_rows 1;\nfragment aten__mul(\n")
     (FILES / "codes/wrong_row.nnef").write_text(WRONG_ROW)

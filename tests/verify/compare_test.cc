@@ -30,6 +30,16 @@ TEST(Tolerance, NamesAreTracts) {
   EXPECT_FALSE(tolerance_from_string(""));
 }
 
+TEST(Tolerance, ANumberIsBothBounds) {
+  const auto tolerance = tolerance_from_string("2e-3");
+  ASSERT_TRUE(tolerance);
+  EXPECT_EQ(tolerance_bounds(*tolerance, DType::kF32), (ToleranceBounds{2e-3, 2e-3, 0}));
+  EXPECT_EQ(tolerance_bounds(*tolerance, DType::kF16), (ToleranceBounds{2e-3, 5e-3, 0}));
+  EXPECT_EQ(to_string(*tolerance), "0.002");
+  EXPECT_EQ(Tolerance::kDefault, Tolerance::of(1e-4));
+  for (const char* text : {"0", "-1e-3", "1", "nan", "1e-3x", "1e-3,1e-3"}) EXPECT_FALSE(tolerance_from_string(text));
+}
+
 TEST(Tolerance, NumbersAreTracts) {
   const ToleranceBounds wide = tolerance_bounds(Tolerance::kApproximate, DType::kF32);
   EXPECT_EQ(wide.absolute, 1e-4);

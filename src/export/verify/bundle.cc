@@ -52,8 +52,12 @@ void write_run(const fs::path& folder, const std::string& archive, const std::ve
   nnef::write_npz(folder / "io.npz", tensors);
   std::vector<std::string> arguments = engine_arguments(archive, inputs.empty() ? "" : "io.npz", casts);
   if (!expected.empty()) {
-    arguments.insert(arguments.end(),
-                     {"--assert-output-bundle", "io.npz", "--approx", std::string(to_string(tolerance))});
+    arguments.insert(arguments.end(), {"--assert-output-bundle", "io.npz"});
+    const ToleranceBounds& bounds = tolerance.wide;
+    const bool is_number = tolerance == Tolerance::of(bounds.absolute);
+    arguments.push_back(is_number ? "--approx-custom" : "--approx");
+    arguments.push_back(is_number ? fmt::format("{},{},{}", bounds.absolute, bounds.relative, bounds.outliers)
+                                  : to_string(tolerance));
   }
   const fs::path script = folder / "run.sh";
   write_text_file(script, fmt::format(kScript, fmt::join(arguments, " ")));

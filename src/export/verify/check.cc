@@ -1,5 +1,7 @@
 #include "export/verify/check.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <functional>
 #include <future>
@@ -7,6 +9,7 @@
 #include "export/report/json_report.h"
 #include "export/verify/bundle.h"
 #include "export/verify/compare.h"
+#include "export/verify/rounding.h"
 #include "export/verify/tract_engine.h"
 #include "export/verify/tract_failure.h"
 
@@ -38,17 +41,69 @@ struct Failure {
   std::vector<Diagnostic> problems;
   std::string log;
   std::optional<SmallestPart> smallest = {};
+  bool is_rounding = false;  // of f32, and nothing else
 };
+
+using RoundingOf = std::map<std::string, Rounding>;  // by name of the output
+
+const nnef::TensorData* find_tensor(const std::vector<nnef::NamedTensor>& tensors, const std::string& name) {
+  for (const nnef::NamedTensor& tensor : tensors) {
+    if (tensor.name == name) return tensor.data.get();
+  }
+  return nullptr;
+}
+
+// The rounding that makes outputs differ, when each that differs does so for that reason. Evaluates the archive once
+// more; empty where that is not possible, and then the difference is told without it.
+RoundingOf only_rounding(const CheckSubject& subject, const Recording::Run& run,
+                         const std::vector<nnef::NamedTensor>& computed,
+                         const std::vector<CheckReport::Output>& outputs) {
+  const auto agrees = [](const CheckReport::Output& output) { return output.agrees; };
+  if (std::all_of(outputs.begin(), outputs.end(), agrees)) return {};
+  RoundingOf found;
+  try {
+    const auto exact = evaluate_in_f64(subject.archive, subject.dialect, run.inputs);
+    for (const CheckReport::Output& output : outputs) {
+      if (output.agrees) continue;
+      const nnef::TensorData* actual = find_tensor(computed, output.name);
+      if (actual == nullptr) return {};
+      const auto rounding =
+          rounding_of(*find_tensor(run.outputs, output.name), *actual, *find_tensor(exact, output.name));
+      if (!rounding) return {};
+      found.emplace(output.name, *rounding);
+    }
+  } catch (const std::exception&) {
+    return {};
+  }
+  return found;
+}
+
+Diagnostic rounding_problem(const std::string& text, const std::string& engine, const Rounding& rounding) {
+  return {
+      Severity::kError,
+      "T2N-C009",
+      "",
+      {},
+      fmt::format("{}; this is rounding, which grows in the model: PyTorch's own values in f32 are up to {:.2g} from "
+                  "those in f64, and {}'s up to {:.2g}",
+                  text, rounding.expected, engine, rounding.actual),
+      fmt::format("where that is exact enough, accept it with --tolerance={}", rounding.accepts)};
+}
 
 // An error about each output that differs. `first` is the call where the values part, if that is known.
 std::vector<Diagnostic> problems_of(const std::vector<CheckReport::Output>& outputs, const char* code,
-                                    const std::string& whose, const std::optional<Divergence>& first) {
+                                    const std::string& whose, const std::optional<Divergence>& first,
+                                    const RoundingOf& rounding) {
   std::vector<Diagnostic> problems;
   for (const CheckReport::Output& output : outputs) {
     if (output.agrees) continue;
+    const std::string text = "output " + output.name + text_of(output.sizes) + " differs: " + output.detail;
+    if (const auto found = rounding.find(output.name); found != rounding.end()) {
+      problems.push_back(rounding_problem(text, output.engine, found->second));
+      continue;
+    }
     Diagnostic problem{
-        Severity::kError, code, "", {}, "", std::string("this is a defect of ") + whose + "; " + kMakeBundle};
-    problem.text = "output " + output.name + text_of(output.sizes) + " differs: " + output.detail;
+        Severity::kError, code, "", {}, text, std::string("this is a defect of ") + whose + "; " + kMakeBundle};
     if (first) {
       problem.op = first->aten;
       problem.where = first->where;
@@ -62,7 +117,7 @@ std::vector<Diagnostic> problems_of(const std::vector<CheckReport::Output>& outp
 // --- the reference evaluator ---
 
 // Outputs agree, and yet values on the way to them do not: told when a call is wrong by itself, not for rounding errors
-// that grew.
+// that grew. Takes several times as long as the evaluation did.
 void warn_of_values(const CheckSubject& subject, const Recording::Run& run, const ExportOptions& options,
                     ExportReport& report) {
   const LockStep steps = compare_in_lock_step(subject, run, options.tolerance);
@@ -74,35 +129,42 @@ void warn_of_values(const CheckSubject& subject, const Recording::Run& run, cons
                              steps.divergence->where, "try other inputs (--inputs, --seed)");
 }
 
-std::optional<Failure> evaluate_at(const CheckSubject& subject, const Recording::Run& run, const ExportOptions& options,
-                                   ExportReport& report, std::string& reason) {
+struct Evaluated {
+  std::string not_evaluated;   // why nothing was compared
+  bool values_differ = false;  // on the way to outputs that agree
+  std::optional<Failure> failure;
+};
+
+Evaluated evaluate_at(const CheckSubject& subject, const Recording::Run& run, const ExportOptions& options,
+                      ExportReport& report) {
   const ReferenceRun result = run_reference(subject, run, options.tolerance);
-  reason = result.not_evaluated;
-  if (!reason.empty()) return std::nullopt;
+  if (!result.not_evaluated.empty()) return {result.not_evaluated, false, std::nullopt};
   report.check.outputs.insert(report.check.outputs.end(), result.outputs.begin(), result.outputs.end());
   const bool agrees = std::all_of(result.outputs.begin(), result.outputs.end(), [](const auto& o) { return o.agrees; });
-  if (agrees) {
-    if (!result.differences.empty()) warn_of_values(subject, run, options, report);
-    return std::nullopt;
-  }
-  report.check.divergence = compare_in_lock_step(subject, run, options.tolerance).divergence;
-  return Failure{&run, problems_of(result.outputs, "T2N-C004", "torch2nnef", report.check.divergence), ""};
+  if (agrees) return {"", !result.differences.empty(), std::nullopt};
+  const RoundingOf rounding = only_rounding(subject, run, result.computed, result.outputs);
+  if (rounding.empty()) report.check.divergence = compare_in_lock_step(subject, run, options.tolerance).divergence;
+  return {"", false,
+          Failure{&run, problems_of(result.outputs, "T2N-C004", "torch2nnef", report.check.divergence, rounding), "",
+                  std::nullopt, !rounding.empty()}};
 }
 
 // At every size, until one differs.
 std::optional<Failure> evaluate(const CheckSubject& subject, const ExportOptions& options, ExportReport& report) {
   report.check.engine = "reference";
+  bool was_looked_into = false;  // once is enough, since rounding grows at every size alike
   for (const Recording::Run& run : subject.recording.runs) {
-    std::string reason;
-    std::optional<Failure> failure = evaluate_at(subject, run, options, report, reason);
-    if (!reason.empty()) {
-      if (options.check == Check::kReference) not_evaluated(reason);
+    Evaluated evaluated = evaluate_at(subject, run, options, report);
+    if (!evaluated.not_evaluated.empty()) {
+      if (options.check == Check::kReference) not_evaluated(evaluated.not_evaluated);
       report.check.engine.clear();
       report.check.outputs.clear();
-      report.check.not_run_because = reason;
+      report.check.not_run_because = evaluated.not_evaluated;
       return std::nullopt;
     }
-    if (failure) return failure;
+    if (evaluated.failure) return std::move(evaluated.failure);
+    if (evaluated.values_differ && !was_looked_into) warn_of_values(subject, run, options, report);
+    was_looked_into = was_looked_into || evaluated.values_differ;
   }
   if (options.call_errors && !subject.recording.runs.empty()) {
     LockStep steps = compare_in_lock_step(subject, subject.recording.runs.front(), options.tolerance);
@@ -156,8 +218,9 @@ std::optional<Failure> judge(const Engine& engine, const CheckSubject& subject, 
     output.sizes = run.sizes;
   }
   report.check.outputs.insert(report.check.outputs.end(), outputs.begin(), outputs.end());
-  Failure failure{&run, problems_of(outputs, "T2N-C003", "torch2nnef or of tract", report.check.divergence),
-                  result.log};
+  const RoundingOf rounding = only_rounding(subject, run, result.outputs, outputs);
+  Failure failure{&run, problems_of(outputs, "T2N-C003", "torch2nnef or of tract", report.check.divergence, rounding),
+                  result.log, std::nullopt, !rounding.empty()};
   if (failure.problems.empty()) return std::nullopt;
   return failure;
 }
@@ -187,16 +250,21 @@ std::optional<Failure> judge_all(const Engine& engine, const CheckSubject& subje
                                  const std::vector<EngineRun>& results, const ExportOptions& options,
                                  ExportReport& report) {
   report.check.engine += (report.check.engine.empty() ? "tract " : " and tract ") + engine.version;
+  std::optional<Failure> rounding;  // told unless there is worse at another size
   for (std::size_t i = 0; i < results.size(); ++i) {
     std::optional<Failure> failure = judge(engine, subject, subject.recording.runs[i], results[i], options, report);
     if (!failure) continue;
+    if (failure->is_rounding) {
+      if (!rounding) rounding = std::move(failure);
+      continue;
+    }
     // What differs in the evaluator, too, is in the archive and already found.
     if (results[i].ran && report.check.divergence) return failure;
     if (options.progress) options.progress("find the operation");
     explain(engine, subject, results[i], options, report, *failure);
     return failure;
   }
-  return std::nullopt;
+  return rounding;
 }
 
 void write_bundle(const std::filesystem::path& archive, Failure& failure, const ExportOptions& options,
@@ -239,7 +307,7 @@ void check_archive(const std::filesystem::path& archive, const CheckSubject& sub
   if (engine) {
     const std::optional<Failure> reference = std::move(failure);
     failure = judge_all(*engine, subject, in_tract.get(), options, report);
-    if (reference && !failure) {
+    if (reference && !failure && !reference->is_rounding) {
       const Diagnostic& problem = reference->problems.front();
       report.diagnostics.warning("T2N-C006", "in the reference evaluator, " + problem.text + "; tract agrees",
                                  problem.where, std::string("this is a defect of torch2nnef; ") + kMakeBundle);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <optional>
@@ -18,25 +19,14 @@ using nnef::DType;
 
 namespace {
 
-struct Level {
-  Tolerance tolerance;
-  std::string_view name;
-  ToleranceBounds wide, half;  // f32 and f64; f16
-};
-
-// tract's table (`--approx`).
-constexpr std::array<Level, 6> kLevels = {{
-    {Tolerance::kExact, "exact", {0, 0, 0}, {0, 0, 0}},
-    {Tolerance::kClose, "close", {1e-7, 1e-7, 0}, {1e-3, 1e-3, 0}},
-    {Tolerance::kApproximate, "approximate", {1e-4, 5e-4, 0}, {1e-3, 5e-3, 0}},
-    {Tolerance::kVery, "very", {5e-2, 1e-2, 0}, {5e-2, 1e-2, 0}},
-    {Tolerance::kSuper, "super", {0.1, 0.05, 1e-4}, {0.1, 0.05, 1e-4}},
-    {Tolerance::kUltra, "ultra", {0.2, 0.1, 5e-4}, {0.2, 0.1, 5e-4}},
+constexpr std::array<std::pair<std::string_view, Tolerance>, 6> kLevels = {{
+    {"exact", Tolerance::kExact},
+    {"close", Tolerance::kClose},
+    {"approximate", Tolerance::kApproximate},
+    {"very", Tolerance::kVery},
+    {"super", Tolerance::kSuper},
+    {"ultra", Tolerance::kUltra},
 }};
-
-const Level& level_of(Tolerance tolerance) {
-  return *std::find_if(kLevels.begin(), kLevels.end(), [&](const Level& row) { return row.tolerance == tolerance; });
-}
 
 std::vector<std::int64_t> index_of(std::int64_t position, const std::vector<std::int64_t>& shape) {
   std::vector<std::int64_t> index(shape.size());
@@ -144,18 +134,26 @@ std::optional<double> excess(double expected, double actual, const ToleranceBoun
 }  // namespace
 
 std::optional<Tolerance> tolerance_from_string(std::string_view text) {
-  for (const Level& level : kLevels) {
-    if (level.name == text) return level.tolerance;
+  for (const auto& [name, tolerance] : kLevels) {
+    if (name == text) return tolerance;
   }
-  return std::nullopt;
+  double number = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc() || stop != end || !(number > 0 && number < 1)) return std::nullopt;
+  return Tolerance::of(number);
 }
 
-std::string_view to_string(Tolerance tolerance) { return level_of(tolerance).name; }
+std::string to_string(const Tolerance& tolerance) {
+  for (const auto& [name, level] : kLevels) {
+    if (level == tolerance) return std::string(name);
+  }
+  return fmt::format("{}", tolerance.wide.absolute);
+}
 
-ToleranceBounds tolerance_bounds(Tolerance tolerance, DType dtype) {
+ToleranceBounds tolerance_bounds(const Tolerance& tolerance, DType dtype) {
   if (!nnef::is_float(dtype)) return {};
-  const Level& level = level_of(tolerance);
-  return dtype == DType::kF16 ? level.half : level.wide;
+  return dtype == DType::kF16 ? tolerance.half : tolerance.wide;
 }
 
 namespace {

@@ -1,7 +1,7 @@
 // Compares what an engine computed with what PyTorch computed: name, shape, dtype and every value.
 //
-// The levels have tract's names and numbers (`--approx`), but the comparison is our own: tract casts both sides to f32
-// first, so that it takes 2^53 for 2^53 + 1 and an i64 for a bool, and lets an infinity of its own pass.
+// Levels have tract's names and numbers, but the comparison is our own: tract casts both sides to f32 first, so that it
+// takes 2^53 for 2^53 + 1 and an i64 for a bool, and lets an infinity of its own pass.
 #pragma once
 
 #include <cstdint>
@@ -15,15 +15,8 @@
 
 namespace torch2nnef {
 
-// How far floats may be apart: |actual - expected| <= absolute + relative * |expected|, except for a share of outliers.
-// `absolute` is for values of size 1: it grows with the root mean square of the expected values where that is above 1,
-// since sums of large values leave rounding errors of their size beside a small result.
-struct ToleranceBounds {
-  double absolute = 0, relative = 0;
-  double outliers = 0;  // largest share of the values that may be further apart
-};
 // The numbers of a level for a dtype; zeros for integers and bools, which must be equal.
-ToleranceBounds tolerance_bounds(Tolerance tolerance, nnef::DType dtype);
+ToleranceBounds tolerance_bounds(const Tolerance& tolerance, nnef::DType dtype);
 
 struct Comparison {
   bool agrees = true;

@@ -26,6 +26,7 @@ struct ReferenceRun {
   std::string not_evaluated;  // an operator that the evaluator does not have: nothing was compared
   std::string failure;        // why evaluating ended early, "" when it did not
   std::vector<CheckReport::Output> outputs;
+  std::vector<nnef::NamedTensor> computed;  // what was compared
   // Values whose fingerprint differs from the recorder's: name in the graph, and what differs. In the graph's order.
   std::vector<std::pair<std::string, std::string>> differences;
 };
@@ -51,6 +52,11 @@ void visit_reference_values(const nnef::Graph& graph, const nnef::Dialect& diale
 // The outputs alone.
 std::vector<nnef::NamedTensor> evaluate_graph(const nnef::Graph& graph, const nnef::Dialect& dialect,
                                               const std::vector<nnef::NamedTensor>& inputs);
+
+// The same with f64 wherever the graph says f32, so that f32's rounding can be told from other differences. Weights are
+// converted one by one, when they are used. Throws std::runtime_error where it cannot.
+std::vector<nnef::NamedTensor> evaluate_in_f64(nnef::Graph graph, const nnef::Dialect& dialect,
+                                               const std::vector<nnef::NamedTensor>& inputs);
 
 // The operators that the evaluator has, sorted.
 std::vector<std::string> evaluated_operators();

@@ -70,8 +70,10 @@ fs::path archive_in(const fs::path& folder) {
 Tolerance tolerance_in(const fs::path& script) {
   std::ifstream stream(script);
   const std::vector<std::string> words{std::istream_iterator<std::string>(stream), {}};
-  const auto flag = std::find(words.begin(), words.end(), "--approx");
-  const auto level = flag == words.end() || flag + 1 == words.end() ? std::nullopt : tolerance_from_string(flag[1]);
+  const auto flag =
+      std::find_if(words.begin(), words.end(), [](const std::string& word) { return word.starts_with("--approx"); });
+  const std::string value = flag == words.end() || flag + 1 == words.end() ? "" : flag[1];
+  const auto level = tolerance_from_string(value.substr(0, value.find(',')));  // of the three numbers the first
   if (!level) throw nnef::FormatError("its run.sh names no tolerance");
   return *level;
 }

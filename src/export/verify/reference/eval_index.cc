@@ -152,7 +152,7 @@ Tensors triangle(const EvalCall& call) {
 Tensors range(const EvalCall& call) {
   const nnef::Argument* start = call.operation().find("start");
   if (start != nullptr && std::holds_alternative<double>(start->is)) {
-    return {at::arange(call.number("start"), call.number("end"), call.number("step"), at::kFloat)};
+    return {at::arange(call.number("start"), call.number("end"), call.number("step"), call.result_type())};
   }
   const std::int64_t first = call.integer("start"), end = call.integer("end"), step = call.integer("step");
   const bool is_empty = step > 0 ? end <= first : end >= first;

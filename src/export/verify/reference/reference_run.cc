@@ -65,7 +65,6 @@ ReferenceRun run_reference(const CheckSubject& subject, const Recording::Run& ru
   ReferenceRun result;
   const Pairing pairing(subject);
   const Expected expected(subject, run, pairing);
-  std::vector<nnef::NamedTensor> outputs;
   try {
     Evaluator evaluator(subject.archive, subject.dialect, inputs_of(subject.archive, run.inputs));
     while (!evaluator.done()) {
@@ -77,7 +76,7 @@ ReferenceRun run_reference(const CheckSubject& subject, const Recording::Run& ru
       }
     }
     for (nnef::Value output : subject.archive.outputs) {
-      outputs.push_back({subject.archive.info(output).name, make_constant(evaluator.value(output))});
+      result.computed.push_back({subject.archive.info(output).name, make_constant(evaluator.value(output))});
     }
   } catch (const EvaluationError& error) {
     (error.is_unknown() ? result.not_evaluated : result.failure) = error.what();
@@ -85,7 +84,7 @@ ReferenceRun run_reference(const CheckSubject& subject, const Recording::Run& ru
     result.failure = message_of(error);
   }
   if (!result.not_evaluated.empty()) return result;
-  result.outputs = compare_outputs(run.outputs, outputs, tolerance, outputs_through_half(subject.archive));
+  result.outputs = compare_outputs(run.outputs, result.computed, tolerance, outputs_through_half(subject.archive));
   for (CheckReport::Output& output : result.outputs) {
     output.engine = "reference";
     output.sizes = run.sizes;
@@ -107,16 +106,43 @@ void visit_reference_values(const nnef::Graph& graph, const nnef::Dialect& diale
   }
 }
 
-std::vector<nnef::NamedTensor> evaluate_graph(const nnef::Graph& graph, const nnef::Dialect& dialect,
-                                              const std::vector<nnef::NamedTensor>& inputs) {
-  c10::InferenceMode guard;
-  Evaluator evaluator(graph, dialect, inputs_of(graph, inputs));
+namespace {
+
+std::vector<nnef::NamedTensor> outputs_of(const nnef::Graph& graph, const nnef::Dialect& dialect,
+                                          const std::vector<at::Tensor>& inputs) {
+  Evaluator evaluator(graph, dialect, inputs);
   evaluator.run();
   std::vector<nnef::NamedTensor> outputs;
   for (nnef::Value output : graph.outputs) {
     outputs.push_back({graph.info(output).name, make_constant(evaluator.value(output).contiguous())});
   }
   return outputs;
+}
+
+void widen(nnef::Graph& graph) {
+  for (nnef::ValueInfo& info : graph.values) {
+    if (info.dtype == nnef::DType::kF32) info.dtype = nnef::DType::kF64;
+  }
+  for (nnef::Fragment& fragment : graph.fragments) widen(fragment.body);
+}
+
+}  // namespace
+
+std::vector<nnef::NamedTensor> evaluate_graph(const nnef::Graph& graph, const nnef::Dialect& dialect,
+                                              const std::vector<nnef::NamedTensor>& inputs) {
+  c10::InferenceMode guard;
+  return outputs_of(graph, dialect, inputs_of(graph, inputs));
+}
+
+std::vector<nnef::NamedTensor> evaluate_in_f64(nnef::Graph graph, const nnef::Dialect& dialect,
+                                               const std::vector<nnef::NamedTensor>& inputs) {
+  c10::InferenceMode guard;
+  std::vector<at::Tensor> given = inputs_of(graph, inputs);
+  widen(graph);
+  for (at::Tensor& tensor : given) {
+    if (tensor.scalar_type() == at::kFloat) tensor = tensor.to(at::kDouble);
+  }
+  return outputs_of(graph, dialect, given);
 }
 
 std::vector<std::string> evaluated_operators() {
