@@ -86,7 +86,13 @@ void say_failed(const CommandLine& line, const ExportError& error, const ExportR
   if (known) print(known->dump);  // of a step that was passed
 }
 
+// Blocks of this size and more go back to the system when they are freed. The heap's own threshold grows with what is
+// freed, up to 32 MiB; then an export takes some 60 MiB more than it needs. A check executes the model several times,
+// and with blocks that come and go would wait for the system half of its time.
+void return_memory() { mallopt(M_MMAP_THRESHOLD, 1 << 17); }
+
 int export_model(CommandLine& line) {
+  if (line.options.check == Check::kNone) return_memory();
   StepPrinter steps(progress_mode(line));
   line.options.progress = [&](std::string_view step) { steps.begin(step); };
   std::optional<ExportReport> known;
@@ -146,10 +152,6 @@ void prepare_process() {
   signal(SIGXFSZ, SIG_IGN);
 }
 
-// Blocks of this size and more go back to the system when they are freed. The heap's own threshold grows with what is
-// freed, up to 32 MiB; then an export takes some 60 MiB more than it needs.
-void return_memory() { mallopt(M_MMAP_THRESHOLD, 1 << 17); }
-
 int signal_pipe[2] = {-1, -1};
 
 void tell_of_signal(int number) {
@@ -200,7 +202,6 @@ int main(int argc, char** argv) {
     return static_cast<int>(kind);
   };
   prepare_process();
-  return_memory();
   clean_up_on_signals();
   try {
     leave(run(arguments));
