@@ -159,10 +159,10 @@ class Lowerer {
   void declare_input(TapeValue input) {
     const TapeValueInfo& info = tape_.info(input);
     std::optional<DType> dtype = to_nnef(info.type);
-    if (!dtype) {
+    if (!dtype || info.type == ScalarType::kBFloat16) {
       problem("T2N-L006", "", {},
               "input " + info.label + " is " + std::string(to_string(info.type)) + ", which the format cannot hold",
-              "export with a sample input of another dtype");
+              dtype ? "take float32 and convert it in forward" : "export with a sample input of another dtype");
       poisoned_.insert(input);
       return;
     }
@@ -294,10 +294,12 @@ class Lowerer {
     }
     for (const auto& [name, value] : tape_.outputs) {
       const ScalarType dtype = tape_.info(value).type;
-      if (is_complex(dtype) || is_quantised(dtype)) {
+      if (is_complex(dtype) || is_quantised(dtype) || dtype == ScalarType::kBFloat16) {
         std::string type(to_string(dtype));
         problem("T2N-L003", "", {}, "output " + name + " is " + type + ", which the format cannot hold",
-                is_complex(dtype) ? "return torch.view_as_real() of it" : "return dequantize() or int_repr() of it");
+                is_complex(dtype)                ? "return torch.view_as_real() of it"
+                : dtype == ScalarType::kBFloat16 ? "return float() of it"
+                                                 : "return dequantize() or int_repr() of it");
         continue;
       }
       try {

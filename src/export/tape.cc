@@ -23,7 +23,7 @@ constexpr std::array<TypeRow, 17> kTypes = {{
     {ScalarType::kFloat16, "float16", nnef::DType::kF16, Class::kFloating},
     {ScalarType::kFloat32, "float32", nnef::DType::kF32, Class::kFloating},
     {ScalarType::kFloat64, "float64", nnef::DType::kF64, Class::kFloating},
-    {ScalarType::kBFloat16, "bfloat16", std::nullopt, Class::kFloating},
+    {ScalarType::kBFloat16, "bfloat16", nnef::DType::kF32, Class::kFloating},
     {ScalarType::kComplex32, "complex32", std::nullopt, Class::kComplex},
     {ScalarType::kComplex64, "complex64", std::nullopt, Class::kComplex},
     {ScalarType::kComplex128, "complex128", std::nullopt, Class::kComplex},

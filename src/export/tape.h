@@ -41,7 +41,7 @@ enum class ScalarType : std::uint8_t {
   kOther,
 };
 std::string_view to_string(ScalarType type);  // "float32", "int64", "bool", ...
-// The dtype of the format, or nullopt (bfloat16, complex, quantised).
+// The dtype of the format, or nullopt (complex, quantised). bfloat16 is kept in f32 (ops/bfloat16.h).
 std::optional<nnef::DType> to_nnef(ScalarType type);
 ScalarType from_nnef(nnef::DType dtype);
 bool is_floating(ScalarType type);  // float16, bfloat16, float32, float64

@@ -273,6 +273,40 @@ TEST(Sizes, OfABatchThatTractMovesThroughOperations) {
       {sample({2, 4, 2, 4, 2, 3})}, dynamic({axis(0, "B")}));
 }
 
+// --- bfloat16, kept in f32 ---
+
+TEST(BFloat16, IsRoundedToEightBits) {
+  // Ties to even, both ways; what becomes infinite, infinities, NaN, what bfloat16 has nearly no bits for.
+  const at::Tensor hard =
+      at::tensor({1.0f + 1.0f / 256, 1.0f + 3.0f / 256, -1.00390635f, 3.4028235e38f, -3.39e38f, 3.3895314e38f, 2e33f,
+                  -1.29807e33f, INFINITY, -INFINITY, NAN, 0.0f, 1e-30f, 65537.0f});
+  expect_right("def forward(self, x):\n  return x.to(15).to(6)\n", {hard});
+  const std::string chain =
+      "def forward(self, x):\n  y = x.to(15)\n  z = (y * 0.1 + y[:, 1:2] - y.t().mean()) / 3.0\n"
+      "  return torch.where(z > 0.0, z, y).to(6), torch.relu(z).max(1)[0].to(6)\n";
+  expect_right(chain, {sample({3, 5})});
+  expect_right(
+      "def forward(self, x):\n  y = x.to(15)\n  y[:, 1] += 0.3\n  return torch.cat([y, y * y], 1).to(6)\n",
+      {sample({3, 5})}, dynamic({axis(0, "B")}));
+}
+
+TEST(BFloat16, OfProductsAndSums) {
+  torch::jit::Module module("Fn");
+  module.register_buffer("w", sample({4, 8}).to(at::kBFloat16));
+  module.register_buffer("b", at::tensor(0.7f).to(at::kBFloat16));
+  module.define(
+      "def forward(self, x):\n  y = torch.linear(x.to(15), self.w) + self.b\n"
+      "  return torch.softmax(y, 1).to(6), torch.layer_norm(y, [4]).to(6), y.sum(0).to(6)\n");
+  Outcome outcome = run(module, {sample({3, 8})}, dynamic({axis(0, "B")}));
+  EXPECT_EQ(outcome.code, "") << outcome.text;
+  EXPECT_TRUE(outcome.report.diagnostics.list().empty());
+}
+
+TEST(BFloat16, IsNoTypeOfAnInputOrOutput) {
+  expect_refused("T2N-L003", "def forward(self, x):\n  return x.to(15)\n", {sample({3})});
+  expect_refused("T2N-L006", "def forward(self, x):\n  return x.to(6)\n", {sample({3}).to(at::kBFloat16)});
+}
+
 // --- structures ---
 
 TEST(Structures, ListsTuplesAndDicts) {

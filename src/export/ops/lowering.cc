@@ -7,6 +7,7 @@
 #include <limits>
 #include <set>
 
+#include "export/ops/bfloat16.h"
 #include "export/ops/promote.h"
 #include "export/ops/quantised.h"
 #include "nnef/dim_parts.h"
@@ -214,6 +215,7 @@ void Call::result(std::size_t index, Value value) {
                            std::string(nnef::to_string(result_dtype(index))));
   }
   const TapeValueInfo& info = result_info(index);
+  if (info.type == ScalarType::kBFloat16) value = as_bfloat16(b_, value, call_, values_.tape());
   if (!is_quantised(info.type)) return values_.set(call_.results.at(index), value);
   if (info.q_scale == 0) throw Unsupported("a result that is quantised by channel");
   if (!values_.is_moving()) value = quantised_codes(b_, value, info.q_scale, info.q_zero_point, info.type);

@@ -137,8 +137,10 @@ ChosenParameters choose_parameters(Builder& b, Value x, QuantisedRange range) {
   return {scale, place};
 }
 
+bool moves_items(std::string_view op) { return movers().count(op) > 0; }
+
 bool only_moves_codes(const TapeCall& call, const Tape& tape) {
-  if (!movers().count(call.op)) return false;
+  if (!moves_items(call.op)) return false;
   std::vector<TapeValue> given;
   for (const auto& [name, argument] : call.arguments) {
     if (const TapeValue* value = argument.value()) given.push_back(*value);

@@ -129,6 +129,7 @@ std::vector<std::pair<std::string, TapeArgument>> Recorder::tape_arguments(const
     arguments.emplace_back(schema.arguments()[i].name(),
                            tape_argument(inputs[i], schema.arguments()[i], schema.name()));
   }
+  if (with_tensors) round_operands(schema.name(), inputs, arguments);
   return arguments;
 }
 

@@ -111,6 +111,7 @@ TapeValue Recorder::functional_value(const c10::FunctionSchema& schema, const st
       arguments.emplace_back(schema.arguments()[i].name(), argument(i));
     }
   }
+  round_operands(name, inputs, arguments);
   return tape_.call1(name, schema.overload_name(), std::move(arguments), info, here());
 }
 

@@ -190,6 +190,8 @@ class Recorder {
                       bool recorded);
   std::vector<std::pair<std::string, TapeArgument>> tape_arguments(const c10::FunctionSchema& schema,
                                                                    const std::vector<Slot>& inputs, bool with_tensors);
+  void round_operands(const std::string& op, const std::vector<Slot>& inputs,
+                      std::vector<std::pair<std::string, TapeArgument>>& arguments);
   std::optional<TapeArgument> packed_argument(const c10::IValue& value);
   TapeArgument tape_argument(const Slot& slot, const c10::Argument& formal, const std::string& op);
   TapeArgument number_argument(const c10::IValue& value, const Note& note, const std::string& formal,

@@ -129,7 +129,10 @@ Replay::Replay(const Tape& tape, const std::vector<at::Tensor>& inputs, nnef::Bi
 
 at::Tensor Replay::value(TapeValue value) const {
   const TapeValueInfo& info = tape_.info(value);
-  if (info.constant) return shared_tensor(*info.constant);
+  if (info.constant) {
+    const at::Tensor constant = shared_tensor(*info.constant);
+    return info.type == ScalarType::kBFloat16 ? constant.to(at::kBFloat16) : constant;
+  }
   return values_[static_cast<std::size_t>(value.id)];
 }
 

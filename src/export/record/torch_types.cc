@@ -174,7 +174,8 @@ at::ScalarType to_torch(ScalarType type) {
 }
 
 ConstantPtr make_constant(const at::Tensor& tensor) {
-  return std::make_shared<TorchConstant>(tensor, tensor.scalar_type());
+  const bool is_narrow = tensor.scalar_type() == at::kBFloat16;  // which is written in f32
+  return std::make_shared<TorchConstant>(tensor, is_narrow ? at::kFloat : tensor.scalar_type());
 }
 
 at::Tensor to_tensor(const nnef::TensorData& data) {

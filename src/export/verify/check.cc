@@ -212,7 +212,7 @@ std::optional<Failure> judge(const Engine& engine, const CheckSubject& subject, 
                    result.log};
   }
   std::vector<CheckReport::Output> outputs =
-      compare_outputs(run.outputs, result.outputs, options.tolerance, outputs_through_half(subject.archive));
+      compare_outputs(run.outputs, result.outputs, options.tolerance, coarser_outputs(subject, options.tolerance));
   for (CheckReport::Output& output : outputs) {
     output.engine = "tract " + engine.version;
     output.sizes = run.sizes;

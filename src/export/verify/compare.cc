@@ -173,8 +173,17 @@ double spread(const Items& items) {
 
 }  // namespace
 
-Comparison compare_tensors(const nnef::TensorData& expected, const nnef::TensorData& actual, Tolerance tolerance,
-                           bool computed_in_half) {
+Tolerance in_half(const Tolerance& tolerance) { return {tolerance.half, tolerance.half}; }
+
+Tolerance in_bfloat16(const Tolerance& tolerance) {
+  ToleranceBounds bounds = tolerance.half;
+  bounds.absolute *= 8;
+  bounds.relative *= 8;
+  return {bounds, bounds};
+}
+
+Comparison compare_tensors(const nnef::TensorData& expected, const nnef::TensorData& actual,
+                           const Tolerance& tolerance) {
   Comparison result;
   const Items wanted(expected), got(actual);
   result.detail = kind_difference(expected, actual, got);
@@ -183,7 +192,7 @@ Comparison compare_tensors(const nnef::TensorData& expected, const nnef::TensorD
     return result;
   }
   const bool floats = nnef::is_float(expected.dtype());
-  ToleranceBounds bounds = tolerance_bounds(tolerance, floats && computed_in_half ? DType::kF16 : expected.dtype());
+  ToleranceBounds bounds = tolerance_bounds(tolerance, expected.dtype());
   if (floats) bounds.absolute *= std::max(1.0, spread(wanted));
   std::int64_t worst_at = -1;
   double worst = -1;
@@ -213,8 +222,8 @@ Comparison compare_tensors(const nnef::TensorData& expected, const nnef::TensorD
 }
 
 std::vector<CheckReport::Output> compare_outputs(const std::vector<nnef::NamedTensor>& expected,
-                                                 const std::vector<nnef::NamedTensor>& actual, Tolerance tolerance,
-                                                 const std::set<std::string>& computed_in_half) {
+                                                 const std::vector<nnef::NamedTensor>& actual,
+                                                 const Tolerance& tolerance, const ToleranceOf& coarser) {
   std::vector<CheckReport::Output> outputs;
   for (const nnef::NamedTensor& wanted : expected) {
     CheckReport::Output& output = outputs.emplace_back();
@@ -225,8 +234,9 @@ std::vector<CheckReport::Output> compare_outputs(const std::vector<nnef::NamedTe
       output.detail = "is not among the engine's results";
       continue;
     }
+    const auto own = coarser.find(wanted.name);
     const Comparison comparison =
-        compare_tensors(*wanted.data, *found->data, tolerance, computed_in_half.count(wanted.name) > 0);
+        compare_tensors(*wanted.data, *found->data, own == coarser.end() ? tolerance : own->second);
     output.max_abs = comparison.max_abs;
     output.max_rel = comparison.max_rel;
     output.agrees = comparison.agrees;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -27,20 +28,25 @@ struct Comparison {
   std::string detail;               // what differs, one sentence; "" when nothing does
 };
 
+// What a level is for values that were computed in f16 or bfloat16, whatever they are kept in: two kernels that are
+// right differ by rounding errors of that type. bfloat16 has three bits less than f16, and eight times its bounds.
+Tolerance in_half(const Tolerance& tolerance);
+Tolerance in_bfloat16(const Tolerance& tolerance);
+
 // NaN equals NaN, an infinity equals the same infinity only, integers and bools are compared exactly. Shapes and dtypes
 // must be equal, with one exception: engines save f16 results widened, so f32 values that f16 holds exactly may stand
-// for f16. Holds both tensors in memory. `computed_in_half`: floats of any dtype are held to the bounds of f16.
-Comparison compare_tensors(const nnef::TensorData& expected, const nnef::TensorData& actual, Tolerance tolerance,
-                           bool computed_in_half = false);
+// for f16. Holds both tensors in memory.
+Comparison compare_tensors(const nnef::TensorData& expected, const nnef::TensorData& actual,
+                           const Tolerance& tolerance);
 
 // The result of that name in `actual` against each of `expected`; names that are missing do not agree. Results that
-// nobody expects are not looked at. `computed_in_half` names those that are held to the bounds of f16.
+// nobody expects are not looked at. `coarser`: outputs with a tolerance of their own.
+using ToleranceOf = std::map<std::string, Tolerance>;
 std::vector<CheckReport::Output> compare_outputs(const std::vector<nnef::NamedTensor>& expected,
-                                                 const std::vector<nnef::NamedTensor>& actual, Tolerance tolerance,
-                                                 const std::set<std::string>& computed_in_half = {});
+                                                 const std::vector<nnef::NamedTensor>& actual,
+                                                 const Tolerance& tolerance, const ToleranceOf& coarser = {});
 
-// The outputs that depend on a result of f16: two kernels that are right differ by rounding errors of f16 there,
-// whatever the dtype of the output. Weights that are only stored so do not count.
+// The outputs that depend on a result of f16. Weights that are only stored so do not count.
 std::set<std::string> outputs_through_half(const nnef::Graph& graph);
 
 }  // namespace torch2nnef

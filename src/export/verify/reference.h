@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,6 +22,10 @@ struct CheckSubject {
   const nnef::Graph& archive;  // as it reads back; variables are those of `graph`
   const nnef::Dialect& dialect;
 };
+
+// The outputs that depend on sums, products of matrices and the like in f16 or bfloat16, with what the check allows
+// them.
+std::map<std::string, Tolerance> coarser_outputs(const CheckSubject& subject, const Tolerance& tolerance);
 
 struct ReferenceRun {
   std::string not_evaluated;  // an operator that the evaluator does not have: nothing was compared

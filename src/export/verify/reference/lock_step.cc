@@ -164,12 +164,14 @@ class Stepper {
     if (!expected.defined()) return;
     if (!advance(whole_, paired.value) || !advance(fed_, paired.value)) return;
     const at::Tensor whole = whole_.value(paired.value), fed = fed_.value(paired.value);
-    if (!whole.defined() || !fed.defined()) return;  // made by an earlier call, and of no more use
-    expected = part_of(paired, expected).contiguous();
+    if (!whole.defined() || !fed.defined()) return;                  // made by an earlier call, and of no more use
+    const bool is_narrow = expected.scalar_type() == at::kBFloat16;  // which the archive keeps in f32
+    const Tolerance tolerance = is_narrow ? in_bfloat16(tolerance_) : tolerance_;
+    expected = is_narrow ? expected.to(at::kFloat).contiguous() : part_of(paired, expected).contiguous();
     const at::Tensor own_part = fed.contiguous();
     const ConstantPtr wanted = make_constant(expected);
-    const Comparison own = compare_tensors(*wanted, *make_constant(own_part), tolerance_);
-    const Comparison since = compare_tensors(*wanted, *make_constant(whole.contiguous()), tolerance_);
+    const Comparison own = compare_tensors(*wanted, *make_constant(own_part), tolerance);
+    const Comparison since = compare_tensors(*wanted, *make_constant(whole.contiguous()), tolerance);
     add_error(call, result, paired, expected, own, since);
     if (!own.agrees && !own_) {
       own_ = describe(paired.value);

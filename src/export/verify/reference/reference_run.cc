@@ -84,7 +84,7 @@ ReferenceRun run_reference(const CheckSubject& subject, const Recording::Run& ru
     result.failure = message_of(error);
   }
   if (!result.not_evaluated.empty()) return result;
-  result.outputs = compare_outputs(run.outputs, result.computed, tolerance, outputs_through_half(subject.archive));
+  result.outputs = compare_outputs(run.outputs, result.computed, tolerance, coarser_outputs(subject, tolerance));
   for (CheckReport::Output& output : result.outputs) {
     output.engine = "reference";
     output.sizes = run.sizes;

@@ -1,0 +1,55 @@
+// Operands that torch converts to bfloat16 before it computes, as calls and numbers of their own on the Tape.
+
+#include <set>
+
+#include "export/record/recorder.h"
+#include "export/record/torch_types.h"
+
+namespace torch2nnef {
+namespace {
+
+// Operators of two operands that meet in one dtype, in which each of them is rounded: numbers, too.
+bool meets_in_one_type(const std::string& op) {
+  static const std::set<std::string> names = {
+      "aten::add",  "aten::sub",       "aten::rsub",    "aten::mul",     "aten::div",  "aten::floor_divide",
+      "aten::eq",   "aten::ne",        "aten::lt",      "aten::le",      "aten::gt",   "aten::ge",
+      "aten::fmod", "aten::remainder", "aten::maximum", "aten::minimum", "aten::atan2"};
+  return names.count(op) > 0;
+}
+
+at::ScalarType common_type(const c10::IValue& a, const c10::IValue& b) {
+  if (b.isTensor()) return at::result_type(a.toTensor(), b.toTensor());
+  return at::result_type(a.toTensor(), b.toScalar());
+}
+
+}  // namespace
+
+void Recorder::round_operands(const std::string& op, const std::vector<Slot>& inputs,
+                              std::vector<std::pair<std::string, TapeArgument>>& arguments) {
+  if (!meets_in_one_type(op) || inputs.size() < 2 || arguments.size() < 2 || !inputs[0].sample().isTensor()) return;
+  const c10::IValue& other = inputs[1].sample();
+  if (!other.isTensor() && !other.isScalar()) return;
+  if (common_type(inputs[0].sample(), other) != at::kBFloat16) return;
+  for (std::size_t i = 0; i < 2; ++i) {
+    TapeArgument& argument = arguments[i].second;
+    if (const TapeValue* value = argument.value()) {
+      const TapeValueInfo info = tape_.info(*value);  // a copy: the Tape grows
+      if (info.type == ScalarType::kBFloat16) continue;
+      if (inputs[i].sample().isTensor() && !is_live(inputs[i].sample())) {
+        argument = {read(inputs[i].sample().toTensor().to(at::kBFloat16))};
+        continue;
+      }
+      TapeValueInfo rounded;
+      rounded.type = ScalarType::kBFloat16;
+      rounded.shape = info.shape;
+      argument = {tape_.call1("aten::to", "dtype", {{"self", {*value}}, {"dtype", {std::string("bfloat16")}}}, rounded,
+                              here())};
+    } else if (const double* number = std::get_if<double>(&argument.is)) {
+      argument = {static_cast<double>(c10::BFloat16(static_cast<float>(*number)))};
+    } else if (const nnef::Dim* dim = std::get_if<nnef::Dim>(&argument.is); dim != nullptr && dim->is_constant()) {
+      argument = {static_cast<double>(c10::BFloat16(static_cast<float>(dim->value())))};
+    }
+  }
+}
+
+}  // namespace torch2nnef
