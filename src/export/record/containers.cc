@@ -265,7 +265,11 @@ void Recorder::run_generic(const Node* node, Frame& frame, const c10::FunctionSc
       if (lost) notes_.set(value, std::vector<Note>(size, lost_note));
     } else if (is_number(value)) {
       if (followed && !notes.empty()) result.note = notes.front();
-      if (lost) result.note = compares ? list_comparison(schema.name(), inputs[0], inputs[1], notes_) : lost_note;
+      if (lost && is_list && inputs.size() == 1) {
+        result.note = list_number(schema.name(), items_of(inputs[0].sample()), notes_.get(inputs[0].sample()));
+      } else if (lost) {
+        result.note = compares ? list_comparison(schema.name(), inputs[0], inputs[1], notes_) : lost_note;
+      }
     }
   }
   set_results(node, std::move(results), frame);

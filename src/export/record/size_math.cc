@@ -251,6 +251,15 @@ Note combined(const std::string& op, const Slot& a, const Slot& b) {
                    });
 }
 
+namespace {
+
+// Of a number that is computed with another, in a way that is not followed.
+Note without_value(const Note& note) {
+  return note.kind == Note::Kind::kData ? Note::data({}, note.text) : Note::unexplained(note.text);
+}
+
+}  // namespace
+
 Note list_comparison(const std::string& op, const Slot& a, const Slot& b, const ContainerNotes& notes) {
   const std::vector<c10::IValue> left = items_of(a.sample()), right = items_of(b.sample());
   if (left.size() != right.size()) return {};
@@ -261,7 +270,7 @@ Note list_comparison(const std::string& op, const Slot& a, const Slot& b, const 
   for (std::size_t i = 0; i < left.size(); ++i) {
     std::vector<Ratio> pair;
     for (const auto& [value, note] : {std::pair(left[i], left_notes[i]), std::pair(right[i], right_notes[i])}) {
-      if (note && note.kind != Note::Kind::kSizes) return note;
+      if (note && note.kind != Note::Kind::kSizes) return without_value(note);
       const std::optional<Ratio> ratio = note ? note.ratio : ratio_of(value);
       if (!ratio || (note && value.isBool())) return Note::unexplained("a comparison of lists");
       pair.push_back(*ratio);
@@ -275,6 +284,24 @@ Note list_comparison(const std::string& op, const Slot& a, const Slot& b, const 
     all = all ? combined("aten::__and__", {{true}, all}, {{true}, equal}) : equal;
   }
   return all && op == "aten::ne" ? negated(all) : all;
+}
+
+Note list_number(const std::string& op, const std::vector<c10::IValue>& items, std::vector<Note> notes) {
+  static const std::map<std::string, NumberOp> kNames = {
+      {"aten::sum", NumberOp::kAdd}, {"prim::max", NumberOp::kMax}, {"prim::min", NumberOp::kMin}};
+  const auto found = kNames.find(op);
+  notes.resize(items.size());
+  const Note unknown = Note::unexplained("a number that went through " + op);
+  std::optional<Ratio> all;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (notes[i] && notes[i].kind != Note::Kind::kSizes) return without_value(notes[i]);
+    const std::optional<Ratio> ratio = notes[i] ? notes[i].ratio : ratio_of(items[i]);
+    if (found == kNames.end() || !ratio || items[i].isBool()) return unknown;
+    all = all ? apply(found->second, *all, *ratio) : ratio;
+    if (!all) return unknown;
+  }
+  if (!all) return unknown;
+  return all->numerator.is_constant() ? Note{} : Note::sizes(*all);
 }
 
 }  // namespace torch2nnef

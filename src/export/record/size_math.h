@@ -52,5 +52,7 @@ Note negated(const Note& condition);
 Note combined(const std::string& op, const Slot& a, const Slot& b);
 // Whether two lists or tuples hold the same numbers (`op` aten::eq) or not (aten::ne); `notes` of their items.
 Note list_comparison(const std::string& op, const Slot& a, const Slot& b, const ContainerNotes& notes);
+// The sum, the largest or the smallest of a list's numbers; unexplained for any other operator.
+Note list_number(const std::string& op, const std::vector<c10::IValue>& items, std::vector<Note> notes);
 
 }  // namespace torch2nnef

@@ -506,6 +506,7 @@ class sizes_compared(nn.Module):  # nn.LSTM compares lists of sizes, and says wh
         if x.shape[1:] == [0, 4]:
             raise ValueError("nothing of {} rows".format(x.size(0)))
         text = "{} by {}".format("rows", 4)
+        warnings.warn(text)
         return self.rnn(x, state)[0] * float(len(text))
 
 
