@@ -92,6 +92,20 @@ std::optional<Shape> narrowed(const NamedArguments& arguments, Shape shape) {
   return shape;
 }
 
+// The axis that a diagonal makes of two comes last.
+std::optional<Shape> diagonal(std::optional<std::size_t> rows, std::optional<std::size_t> columns,
+                              const TapeArgument* offset, const Shape& self) {
+  const nnef::Dim* shift = offset ? std::get_if<nnef::Dim>(&offset->is) : nullptr;
+  if (!rows || !columns || *rows == *columns || !shift || !shift->is_constant()) return std::nullopt;
+  const nnef::Dim right = max(*shift, 0), down = max(-*shift, 0);
+  Shape shape;
+  for (std::size_t axis = 0; axis < self.size(); ++axis) {
+    if (axis != *rows && axis != *columns) shape.push_back(self[axis]);
+  }
+  shape.push_back(max(min(self[*rows] - down, self[*columns] - right), 0));
+  return shape;
+}
+
 }  // namespace
 
 std::optional<Shape> moved_axes(const std::string& op, const NamedArguments& arguments, const Shape& self) {
@@ -104,6 +118,11 @@ std::optional<Shape> moved_axes(const std::string& op, const NamedArguments& arg
   if (op == "aten::t" && rank == 2) return swapped(0, 1, self);
   if (op == "aten::flatten" && rank > 0) return flattened(arguments, self);
   if (op == "aten::slice") return sliced(arguments, self);
+  if (op == "aten::diagonal") {
+    return diagonal(axis_of(arguments, "dim1", rank), axis_of(arguments, "dim2", rank),
+                    find_argument(arguments, "offset"), self);
+  }
+  if (op == "aten::diag" && rank == 2) return diagonal(0, 1, find_argument(arguments, "diagonal"), self);
   if (op == "aten::narrow") return narrowed(arguments, self);
   if (op == "aten::unsqueeze") {
     const auto axis = axis_of(arguments, "dim", rank + 1);
