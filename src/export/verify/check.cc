@@ -79,15 +79,14 @@ RoundingOf only_rounding(const CheckSubject& subject, const Recording::Run& run,
 }
 
 Diagnostic rounding_problem(const std::string& text, const std::string& engine, const Rounding& rounding) {
-  return {
-      Severity::kError,
-      "T2N-C009",
-      "",
-      {},
-      fmt::format("{}; this is rounding, which grows in the model: PyTorch's own values in f32 are up to {:.2g} from "
-                  "those in f64, and {}'s up to {:.2g}",
-                  text, rounding.expected, engine, rounding.actual),
-      fmt::format("where that is exact enough, accept it with --tolerance={}", rounding.accepts)};
+  return {Severity::kError,
+          "T2N-C009",
+          "",
+          {},
+          fmt::format("{}; this is rounding, which grows in the model: PyTorch's own values are up to {:.2g} from "
+                      "those in f64, and {}'s up to {:.2g}",
+                      text, rounding.expected, engine, rounding.actual),
+          fmt::format("where that is exact enough, accept it with --tolerance={}", rounding.accepts)};
 }
 
 // An error about each output that differs. `first` is the call where the values part, if that is known.
