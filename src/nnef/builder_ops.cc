@@ -5,6 +5,7 @@
 
 #include "nnef/builder.h"
 #include "nnef/builder_state.h"
+#include "nnef/dim_parts.h"
 
 namespace nnef {
 namespace {
@@ -87,7 +88,7 @@ Value Builder::slice(Value x, int axis, const Dim& begin, const Dim& end, std::i
   Dim stop = end;
   // The engine has (length+stride-1)/stride items and does not see that (2*S+1)/2 is S: the end goes to the last item.
   if (const Dim count = ceil_div(end - begin, std::max<std::int64_t>(stride, 1));
-      stride > 1 && !(end - begin).is_constant() && count.to_string().find('/') == std::string::npos) {
+      stride > 1 && !(end - begin).is_constant() && !is_rounded(count)) {
     stop = begin + (count - 1) * stride + 1;
   }
   std::vector<NamedArgument> attributes{

@@ -322,6 +322,8 @@ std::optional<Dim> exact_div(const Dim& a, const Dim& b) {
   return quotient;
 }
 
+bool is_rounded(const Dim& dim) { return dim.to_string().find('/') != std::string::npos; }
+
 std::pair<Dim, Dim> positive_and_negative(const Dim& dim) {
   Dim::Sum positive, negative;
   for (const auto& [product, coefficient] : Dim::Sum::of(dim).terms) {

@@ -256,7 +256,7 @@ Value Call::dim_tensor(const Dim& dim, DType dtype) {
     if (std::optional<std::int64_t> number = size.constant()) return b_.constant(*number, dtype);
     return b_.add("tract_core_cast", {Argument(size)}, {{"to", Argument(std::string(nnef::to_string(dtype)))}});
   };
-  if (dim.to_string().find('/') == std::string::npos || is_never_negative(dim)) return number_of(dim);
+  if (!nnef::is_rounded(dim) || is_never_negative(dim)) return number_of(dim);
   const auto [positive, negative] = nnef::positive_and_negative(dim);
   if (negative == Dim(0)) return number_of(dim);
   if (positive == Dim(0)) return b_.unary("neg", number_of(negative));

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "export/ops/shape_util.h"
+#include "nnef/dim_parts.h"
 
 namespace torch2nnef {
 namespace {
@@ -127,10 +128,9 @@ Value pad_by_selection(Call& call, Value x, const std::vector<Amount>& amounts, 
 // Blocks of the value before and after: for dtypes, values and symbolic amounts that the operator does not take.
 Value pad_by_blocks(Call& call, Value x, const std::vector<Amount>& amounts, Value value) {
   Builder& b = call.builder();
-  const auto is_rounded = [](const Dim& dim) { return dim.to_string().find('/') != std::string::npos; };
-  const bool is_lost = std::any_of(amounts.begin(), amounts.end(), [&](const Amount& amount) {
-    return (!amount.before.is_constant() && !amount.after.is_constant()) || is_rounded(amount.before) ||
-           is_rounded(amount.after);
+  const bool is_lost = std::any_of(amounts.begin(), amounts.end(), [](const Amount& amount) {
+    return (!amount.before.is_constant() && !amount.after.is_constant()) || nnef::is_rounded(amount.before) ||
+           nnef::is_rounded(amount.after);
   });
   if (is_lost) return pad_by_selection(call, x, amounts, value);
   for (std::size_t axis = 0; axis < amounts.size(); ++axis) {

@@ -5,6 +5,8 @@
 #include <numeric>
 #include <string>
 
+#include "nnef/dim_parts.h"
+
 namespace torch2nnef {
 namespace {
 
@@ -87,8 +89,7 @@ Value index_variable(Call& call, std::string_view hint, const std::vector<std::i
 
 Value affine_range(Call& call, const Dim& count, const Dim& step, const Dim& start) {
   Builder& b = call.builder();
-  const bool rounds = start.to_string().find('/') != std::string::npos;  // the engine does not cancel rounded terms
-  if (step == Dim(1) && !rounds) {
+  if (step == Dim(1) && !nnef::is_rounded(start)) {
     return b.add("tract_core_range", {}, {{"start", start}, {"end", start + count}, {"step", 1}});
   }
   Value range = b.add("tract_core_range", {}, {{"start", 0}, {"end", count}, {"step", 1}});
