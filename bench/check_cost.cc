@@ -11,9 +11,9 @@
 #include <chrono>
 #include <iostream>
 
-#include "export/lower.h"
-#include "export/record/record.h"
-#include "export/simplify.h"
+#include "export/lower/lower.h"
+#include "export/simplify/simplify.h"
+#include "export/torchscript/record.h"
 #include "export/verify/private_folder.h"
 #include "export/verify/reference.h"
 #include "nets.h"

@@ -2,7 +2,7 @@
 #include <benchmark/benchmark.h>
 
 #include "export/verify/private_folder.h"
-#include "nnef/builder.h"
+#include "nnef/builder/builder.h"
 #include "nnef/io.h"
 
 namespace {

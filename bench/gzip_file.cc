@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "nnef/gzip_writer.h"
+#include "nnef/archive/gzip_writer.h"
 
 namespace {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "nnef/dialect.h"
+#include "nnef/dialect/dialect.h"
 
 namespace archive_tool {
 

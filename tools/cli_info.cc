@@ -10,7 +10,7 @@
 #include "cli_options.h"
 #include "cli_values.h"
 #include "export/export.h"
-#include "export/ops/lowering.h"
+#include "export/lower/lowering.h"
 #include "export/report/codes.h"
 #include "export/verify/tract_engine.h"
 

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-#include "export/ops/lowering.h"
+#include "export/lower/lowering.h"
 
 namespace torch2nnef::cli {
 

@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "cli_options.h"
-#include "nnef/builder.h"
+#include "nnef/builder/builder.h"
 #include "nnef/dtype.h"
 
 namespace torch2nnef::cli {

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "archive_options.h"
-#include "nnef/check.h"
+#include "nnef/inspect/check.h"
 
 namespace {
 

@@ -5,9 +5,9 @@
 #include <map>
 
 #include "archive_options.h"
-#include "nnef/difference.h"
+#include "nnef/inspect/difference.h"
+#include "nnef/inspect/tensor_statistics.h"
 #include "nnef/io.h"
-#include "nnef/tensor_statistics.h"
 
 namespace {
 

@@ -8,8 +8,8 @@
 
 #include "export/verify/compare.h"
 #include "export/verify/float_cast.h"
-#include "nnef/archive_walk.h"
-#include "nnef/syntax.h"
+#include "nnef/archive/archive_walk.h"
+#include "nnef/text/syntax.h"
 
 namespace tract_run {
 

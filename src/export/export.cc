@@ -9,15 +9,15 @@
 #include <utility>
 
 #include "export/export_model.h"
-#include "export/lower.h"
-#include "export/ops/lowering.h"
+#include "export/lower/lower.h"
+#include "export/lower/lowering.h"
+#include "export/lower/standard.h"
 #include "export/report/model_tree.h"
-#include "export/simplify.h"
-#include "export/standard.h"
+#include "export/simplify/simplify.h"
 #include "export/verify/check.h"
-#include "nnef/builder.h"
+#include "nnef/builder/builder.h"
+#include "nnef/dialect/target_rules.h"
 #include "nnef/io.h"
-#include "nnef/target_rules.h"
 
 namespace torch2nnef {
 namespace {

@@ -15,7 +15,7 @@
 #include <variant>
 #include <vector>
 
-#include "nnef/dim.h"
+#include "nnef/dim/dim.h"
 #include "nnef/dtype.h"
 
 namespace nnef TORCH2NNEF_API {

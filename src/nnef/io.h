@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "nnef/dialect.h"
+#include "nnef/dialect/dialect.h"
 #include "nnef/graph.h"
 
 namespace nnef TORCH2NNEF_API {

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "export/tape.h"
+#include "export/tape/tape.h"
 
 namespace torch2nnef_test {
 

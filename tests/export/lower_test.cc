@@ -1,5 +1,5 @@
 // From Tapes made by hand to graphs: what is lowered, what is reported, and what is compared with the recording.
-#include "export/lower.h"
+#include "export/lower/lower.h"
 
 #include <gtest/gtest.h>
 

@@ -1,12 +1,12 @@
 // Rows: what a row file may say, how a call binds to a row, and the operations that come out.
-#include "export/ops/row.h"
+#include "export/lower/rows/row.h"
 
 #include <gtest/gtest.h>
 
-#include "export/lower.h"
+#include "export/lower/lower.h"
 #include "hand_tape.h"
 #include "nnef/io.h"
-#include "nnef/syntax.h"
+#include "nnef/text/syntax.h"
 
 namespace torch2nnef {
 namespace {

@@ -1,12 +1,12 @@
-#include "export/simplify.h"
+#include "export/simplify/simplify.h"
 
 #include <gtest/gtest.h>
 
 #include <cstring>
 
-#include "nnef/builder.h"
+#include "nnef/builder/builder.h"
+#include "nnef/dialect/validate.h"
 #include "nnef/io.h"
-#include "nnef/validate.h"
 
 namespace torch2nnef {
 namespace {

@@ -6,7 +6,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "nnef/syntax.h"
+#include "nnef/text/syntax.h"
 #include "sample_graph.h"
 
 namespace nnef {

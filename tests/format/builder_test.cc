@@ -1,4 +1,4 @@
-#include "nnef/builder.h"
+#include "nnef/builder/builder.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <functional>
 #include <limits>
 
-#include "nnef/validate.h"
+#include "nnef/dialect/validate.h"
 #include "sample_graph.h"
 
 namespace nnef {

@@ -1,4 +1,4 @@
-#include "nnef/check.h"
+#include "nnef/inspect/check.h"
 
 #include <gtest/gtest.h>
 

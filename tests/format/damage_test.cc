@@ -7,8 +7,8 @@
 #include <fstream>
 #include <iterator>
 
-#include "nnef/check.h"
-#include "nnef/syntax.h"
+#include "nnef/inspect/check.h"
+#include "nnef/text/syntax.h"
 #include "sample_graph.h"
 
 namespace nnef {

@@ -1,18 +1,18 @@
-#include "nnef/dialect.h"
+#include "nnef/dialect/dialect.h"
 
 #include <gtest/gtest.h>
 
 #include <fstream>
 #include <set>
 
-#include "nnef/builder.h"
+#include "nnef/builder/builder.h"
 
 namespace nnef {
 namespace {
 
 // The names in the table's source, in order.
 std::vector<std::string> declared() {
-  std::ifstream file(TEST_DATA "/../../src/nnef/tract_ops.nnef");
+  std::ifstream file(TEST_DATA "/../../src/nnef/dialect/tract_ops.nnef");
   std::vector<std::string> names;
   for (std::string line; std::getline(file, line);) {
     if (line.starts_with("fragment ")) names.push_back(line.substr(9, line.find_first_of("<(") - 9));

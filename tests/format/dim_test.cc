@@ -1,4 +1,4 @@
-#include "nnef/dim.h"
+#include "nnef/dim/dim.h"
 
 #include <gtest/gtest.h>
 

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <set>
 
-#include "nnef/check.h"
-#include "nnef/validate.h"
+#include "nnef/dialect/validate.h"
+#include "nnef/inspect/check.h"
 #include "sample_graph.h"
 
 namespace nnef {

@@ -1,5 +1,5 @@
 // What a gzip stream may look like: plain, of several members, with something behind it, with blocks of any alignment.
-#include "nnef/gzip_reader.h"
+#include "nnef/archive/gzip_reader.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -7,7 +7,7 @@
 #include <fstream>
 #include <string>
 
-#include "nnef/gzip_writer.h"
+#include "nnef/archive/gzip_writer.h"
 #include "nnef/io.h"
 
 namespace nnef {

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "nnef/syntax.h"
+#include "nnef/text/syntax.h"
 
 namespace nnef {
 namespace {

@@ -1,11 +1,11 @@
 // What older releases of tract are refused, and what is said in another way for them.
-#include "nnef/target_rules.h"
+#include "nnef/dialect/target_rules.h"
 
 #include <gtest/gtest.h>
 
 #include <functional>
 
-#include "nnef/builder.h"
+#include "nnef/builder/builder.h"
 
 namespace nnef {
 namespace {

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "nnef/item_type.h"
+#include "nnef/archive/item_type.h"
 #include "sample_graph.h"
 
 namespace nnef {

@@ -3,9 +3,9 @@
 #include <cmath>
 #include <limits>
 
-#include "nnef/builder.h"
-#include "nnef/syntax.h"
-#include "nnef/validate.h"
+#include "nnef/builder/builder.h"
+#include "nnef/dialect/validate.h"
+#include "nnef/text/syntax.h"
 #include "sample_graph.h"
 
 namespace nnef {

@@ -1,9 +1,9 @@
-#include "nnef/to_khronos.h"
+#include "nnef/khronos/to_khronos.h"
 
 #include <gtest/gtest.h>
 
-#include "nnef/builder.h"
-#include "nnef/check.h"
+#include "nnef/builder/builder.h"
+#include "nnef/inspect/check.h"
 #include "sample_graph.h"
 
 namespace nnef {

@@ -1,4 +1,4 @@
-#include "nnef/validate.h"
+#include "nnef/dialect/validate.h"
 
 #include <gtest/gtest.h>
 

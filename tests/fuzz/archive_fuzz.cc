@@ -6,7 +6,7 @@
 #include <string>
 
 #include "fuzz.h"
-#include "nnef/check.h"
+#include "nnef/inspect/check.h"
 #include "nnef/io.h"
 
 namespace {

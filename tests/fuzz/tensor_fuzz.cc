@@ -3,9 +3,9 @@
 #include <vector>
 
 #include "fuzz.h"
+#include "nnef/archive/item_type.h"
+#include "nnef/inspect/tensor_statistics.h"
 #include "nnef/io.h"
-#include "nnef/item_type.h"
-#include "nnef/tensor_statistics.h"
 
 namespace {
 

@@ -2,10 +2,10 @@
 #include <string_view>
 
 #include "fuzz.h"
-#include "nnef/graph_reader.h"
+#include "nnef/dialect/validate.h"
 #include "nnef/io.h"
-#include "nnef/khronos_rules.h"
-#include "nnef/validate.h"
+#include "nnef/khronos/khronos_rules.h"
+#include "nnef/text/graph_reader.h"
 
 namespace {
 

@@ -5,7 +5,7 @@
 #include <map>
 #include <set>
 
-#include "nnef/builder.h"
+#include "nnef/builder/builder.h"
 
 namespace mutation_tests {
 namespace {

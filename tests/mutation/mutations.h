@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "nnef/dialect.h"
+#include "nnef/dialect/dialect.h"
 #include "nnef/graph.h"
 
 namespace mutation_tests {

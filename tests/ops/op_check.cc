@@ -9,7 +9,7 @@
 
 #include "export/verify/compare.h"
 #include "export/verify/private_folder.h"
-#include "nnef/validate.h"
+#include "nnef/dialect/validate.h"
 #include "op_module.h"
 
 namespace op_tests {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "export/record/record.h"
+#include "export/torchscript/record.h"
 #include "nnef/io.h"
 #include "op_case.h"
 

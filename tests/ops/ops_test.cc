@@ -14,8 +14,8 @@
 #include <regex>
 #include <set>
 
-#include "export/ops/lowering.h"
-#include "export/record/compat_ops.h"
+#include "export/load/compat_ops.h"
+#include "export/lower/lowering.h"
 #include "op_check.h"
 #include "op_module.h"
 #include "support_page.h"

@@ -8,10 +8,10 @@
 #include <regex>
 #include <set>
 
-#include "export/ops/lowering.h"
+#include "export/lower/lowering.h"
 #include "export/verify/private_folder.h"
-#include "nnef/dialect.h"
-#include "nnef/target_rules.h"
+#include "nnef/dialect/dialect.h"
+#include "nnef/dialect/target_rules.h"
 #include "op_case.h"
 #include "op_check.h"
 #include "op_module.h"

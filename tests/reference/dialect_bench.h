@@ -7,7 +7,7 @@
 
 #include "export/verify/compare.h"
 #include "export/verify/tract_engine.h"
-#include "nnef/builder.h"
+#include "nnef/builder/builder.h"
 #include "nnef/io.h"
 
 namespace dialect_tests {

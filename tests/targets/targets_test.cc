@@ -15,7 +15,7 @@
 
 #include "export/verify/private_folder.h"
 #include "export/verify/subprocess.h"
-#include "nnef/dialect.h"
+#include "nnef/dialect/dialect.h"
 
 namespace {
 

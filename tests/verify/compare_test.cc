@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include "nnef/builder.h"
+#include "nnef/builder/builder.h"
 #include "tensors.h"
 
 namespace torch2nnef {

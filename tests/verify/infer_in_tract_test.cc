@@ -3,8 +3,8 @@
 
 #include "export/verify/private_folder.h"
 #include "export/verify/tract_engine.h"
-#include "nnef/builder.h"
-#include "nnef/validate.h"
+#include "nnef/builder/builder.h"
+#include "nnef/dialect/validate.h"
 #include "tensors.h"
 
 namespace torch2nnef {

@@ -10,8 +10,8 @@
 #include "export/verify/compare.h"
 #include "export/verify/private_folder.h"
 #include "export/verify/subprocess.h"
-#include "nnef/builder.h"
-#include "nnef/sub_graph.h"
+#include "nnef/builder/builder.h"
+#include "nnef/inspect/sub_graph.h"
 #include "tensors.h"
 
 namespace torch2nnef {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "export/ops/sub_call.h"
+#include "export/lower/sub_call.h"
 #include "export/record/schema_defaults.h"
 
 namespace torch2nnef {

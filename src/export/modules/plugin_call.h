@@ -1,8 +1,8 @@
 // The call that a plugin's function sees.
 #pragma once
 
+#include "export/lower/lowering.h"
 #include "export/modules/extractor.h"
-#include "export/ops/lowering.h"
 
 namespace torch2nnef {
 

@@ -5,9 +5,9 @@
 #include <fstream>
 #include <sstream>
 
+#include "export/load/model.h"
+#include "export/lower/rows/row.h"
 #include "export/modules/plugin_call.h"
-#include "export/ops/row.h"
-#include "export/record/record.h"
 
 namespace torch2nnef {
 namespace {

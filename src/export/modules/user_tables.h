@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <vector>
 
-#include "export/ops/lowering.h"
+#include "export/lower/lowering.h"
 
 namespace torch2nnef {
 

@@ -2,8 +2,8 @@
 
 #include <set>
 
-#include "export/record/recorder.h"
 #include "export/record/torch_types.h"
+#include "export/torchscript/recorder.h"
 
 namespace torch2nnef {
 namespace {

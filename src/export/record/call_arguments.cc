@@ -2,9 +2,9 @@
 
 #include <ATen/native/quantized/PackedParams.h>
 
-#include "export/record/recorder.h"
-#include "export/record/shape_rules.h"
-#include "export/record/size_math.h"
+#include "export/record/numbers/size_math.h"
+#include "export/sizes/shape_rules.h"
+#include "export/torchscript/recorder.h"
 
 namespace torch2nnef {
 

@@ -4,9 +4,9 @@
 #include <map>
 
 #include "export/record/fingerprints.h"
-#include "export/record/recorder.h"
-#include "export/record/size_math.h"
+#include "export/record/numbers/size_math.h"
 #include "export/record/torch_types.h"
+#include "export/torchscript/recorder.h"
 
 namespace torch2nnef {
 namespace {

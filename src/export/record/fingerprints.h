@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "export/fingerprint.h"
+#include "export/tape/fingerprint.h"
 #include "export/torch_compat.h"
 
 namespace torch2nnef {

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "export/record/recorder.h"
 #include "export/record/torch_types.h"
 #include "export/record/wide_fallback.h"
+#include "export/torchscript/recorder.h"
 
 namespace torch2nnef {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "export/tape.h"
+#include "export/tape/tape.h"
 #include "export/torch_compat.h"
 
 namespace torch2nnef {

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "export/tape.h"
+#include "export/tape/tape.h"
 
 namespace torch2nnef {
 

@@ -13,7 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "export/tape.h"
+#include "export/tape/tape.h"
 #include "export/torch_compat.h"
 
 namespace torch2nnef {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "export/record/slot.h"
-#include "export/tape.h"
+#include "export/tape/tape.h"
 #include "export/torch_compat.h"
 
 namespace torch2nnef {

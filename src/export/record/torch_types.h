@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "export/tape.h"
+#include "export/tape/tape.h"
 #include "export/torch_compat.h"
 
 namespace torch2nnef {

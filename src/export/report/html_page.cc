@@ -11,6 +11,7 @@
 #include "export/report/model_tree.h"
 #include "export/report/text_report.h"
 #include "export/report/utf8.h"
+#include "export/version.h"
 
 namespace torch2nnef_embedded {
 struct File {

@@ -4,7 +4,8 @@
 
 #include <string>
 
-#include "export/export.h"
+#include "export/outcome.h"
+#include "export/request.h"
 
 namespace torch2nnef {
 

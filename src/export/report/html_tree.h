@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "export/divergence.h"
 #include "export/report/model_tree.h"
-#include "export/verify/divergence.h"
 
 namespace torch2nnef {
 

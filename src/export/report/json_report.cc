@@ -4,6 +4,7 @@
 
 #include "export/report/codes.h"
 #include "export/report/json.h"
+#include "export/version.h"
 
 namespace torch2nnef {
 namespace {

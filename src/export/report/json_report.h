@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "export/export.h"
+#include "export/outcome.h"
 
 namespace torch2nnef TORCH2NNEF_API {
 

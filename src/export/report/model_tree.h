@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "export/diagnostics.h"
-#include "export/lower.h"
-#include "export/record/record.h"
+#include "export/tape/lineage.h"
+#include "export/tape/recording.h"
 #include "nnef/graph.h"
 
 namespace torch2nnef {

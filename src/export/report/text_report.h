@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "export/export.h"
+#include "export/outcome.h"
 #include "export/verify/rerun.h"
 
 namespace torch2nnef TORCH2NNEF_API {

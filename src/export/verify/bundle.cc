@@ -14,9 +14,9 @@
 #include "export/verify/float_cast.h"
 #include "export/verify/private_folder.h"
 #include "export/verify/tract_engine.h"
-#include "nnef/archive_stream.h"
-#include "nnef/gzip_writer.h"
-#include "nnef/output_file.h"
+#include "nnef/archive/archive_stream.h"
+#include "nnef/archive/gzip_writer.h"
+#include "nnef/archive/output_file.h"
 
 namespace torch2nnef {
 

@@ -12,6 +12,7 @@
 #include "export/verify/rounding.h"
 #include "export/verify/tract_engine.h"
 #include "export/verify/tract_failure.h"
+#include "export/version.h"
 
 namespace torch2nnef {
 namespace {

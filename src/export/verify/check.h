@@ -3,7 +3,8 @@
 
 #include <filesystem>
 
-#include "export/export.h"
+#include "export/outcome.h"
+#include "export/request.h"
 #include "export/verify/reference.h"
 
 namespace torch2nnef {

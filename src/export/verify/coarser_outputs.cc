@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "export/ops/bfloat16.h"
+#include "export/ops/number_types/bfloat16.h"
 #include "export/verify/compare.h"
 #include "export/verify/reference.h"
 

@@ -11,7 +11,7 @@
 #include <optional>
 
 #include "export/verify/float_cast.h"
-#include "nnef/sub_graph.h"
+#include "nnef/inspect/sub_graph.h"
 
 namespace torch2nnef {
 

@@ -11,7 +11,8 @@
 #include <string_view>
 #include <vector>
 
-#include "export/export.h"
+#include "export/outcome.h"
+#include "export/request.h"
 #include "nnef/io.h"
 
 namespace torch2nnef {

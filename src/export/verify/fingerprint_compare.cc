@@ -1,5 +1,7 @@
 // Two fingerprints against each other.
 
+#include "export/verify/fingerprint_compare.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -7,7 +9,6 @@
 #include <cmath>
 #include <numeric>
 
-#include "export/fingerprint.h"
 #include "export/verify/compare.h"
 
 namespace torch2nnef {

@@ -8,9 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "export/export.h"
-#include "export/lower.h"
-#include "export/record/record.h"
+#include "export/outcome.h"
+#include "export/request.h"
+#include "export/tape/lineage.h"
+#include "export/tape/recording.h"
 
 namespace torch2nnef {
 

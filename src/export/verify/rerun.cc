@@ -10,9 +10,9 @@
 #include "export/verify/float_cast.h"
 #include "export/verify/private_folder.h"
 #include "export/verify/tract_engine.h"
-#include "nnef/archive_walk.h"
+#include "nnef/archive/archive_walk.h"
+#include "nnef/archive/output_file.h"
 #include "nnef/io.h"
-#include "nnef/output_file.h"
 
 namespace torch2nnef {
 

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-#include "export/export.h"
+#include "export/outcome.h"
 
 namespace torch2nnef {
 

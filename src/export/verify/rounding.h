@@ -6,7 +6,7 @@
 
 #include <optional>
 
-#include "export/export.h"
+#include "export/request.h"
 #include "nnef/io.h"
 
 namespace torch2nnef {

@@ -12,7 +12,7 @@
 #include "export/verify/compare.h"
 #include "export/verify/float_cast.h"
 #include "export/verify/private_folder.h"
-#include "nnef/sub_graph.h"
+#include "nnef/inspect/sub_graph.h"
 
 namespace torch2nnef {
 namespace {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "export/export.h"
+#include "export/request.h"
 #include "export/verify/tract_engine.h"
 #include "nnef/graph.h"
 #include "nnef/io.h"

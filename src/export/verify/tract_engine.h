@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "nnef/dialect.h"
+#include "nnef/dialect/dialect.h"
 #include "nnef/io.h"
 
 namespace torch2nnef TORCH2NNEF_API {

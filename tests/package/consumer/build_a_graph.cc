@@ -1,7 +1,7 @@
 // build_a_graph OUT: a graph made by hand, written, read back and validated, without torch.
-#include <nnef/builder.h>
+#include <nnef/builder/builder.h>
+#include <nnef/dialect/validate.h>
 #include <nnef/io.h>
-#include <nnef/validate.h>
 
 #include <iostream>
 

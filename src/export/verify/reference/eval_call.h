@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "export/torch_compat.h"
-#include "nnef/infer_call.h"
+#include "nnef/infer/infer_call.h"
 
 namespace torch2nnef {
 

@@ -8,7 +8,7 @@
 
 #include "export/torch_compat.h"
 #include "export/verify/reference/eval_call.h"
-#include "nnef/dialect.h"
+#include "nnef/dialect/dialect.h"
 #include "nnef/graph.h"
 
 namespace torch2nnef {

@@ -6,6 +6,7 @@
 #include "export/record/fingerprints.h"
 #include "export/record/torch_types.h"
 #include "export/verify/compare.h"
+#include "export/verify/fingerprint_compare.h"
 #include "export/verify/reference.h"
 #include "export/verify/reference/evaluator.h"
 #include "export/verify/reference/pairing.h"

@@ -1,0 +1,28 @@
+// Values of sample inputs: drawn, specified, or read.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "export/diagnostics.h"
+#include "export/request.h"
+#include "export/torch_compat.h"
+
+namespace torch2nnef {
+
+at::Generator seeded_generator(std::uint64_t seed);
+// Floats from a normal distribution, integers 0 or 1, bools at random.
+at::Tensor random_values(at::ScalarType type, const std::vector<std::int64_t>& sizes, at::Generator& generator);
+// What --input NAME:DTYPE:DIMS[=FILL] says. Throws ExportError (usage).
+at::Tensor specified_values(const InputSpec& spec, at::Generator& generator);
+// The tensors of an .npz held in a string.
+std::vector<std::pair<std::string, at::Tensor>> npz_in_memory(const std::string& bytes);
+// A tensor, tuple or list of arguments saved by torch.save.
+std::vector<c10::IValue> pickled_arguments(const std::filesystem::path& path);
+// What torch.utils.bundled_inputs put into an archive.
+std::optional<std::vector<c10::IValue>> bundled_inputs(const torch::jit::Module& module);
+
+}  // namespace torch2nnef

@@ -1,0 +1,336 @@
+#include "export/lower/lower.h"
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <set>
+#include <utility>
+
+#include "export/ops/number_types/quantised.h"
+
+namespace torch2nnef {
+namespace {
+
+constexpr const char* kOurDefect = "this is a defect of torch2nnef; please report it";
+constexpr int kRandomSizes = 32;
+constexpr std::int64_t kSmallestSize = 2;
+constexpr std::int64_t kLargestSize = 512;
+
+// Sizes of the symbols at which shapes are compared: the recorded ones and pseudo-random ones within the bounds.
+std::vector<nnef::Bindings> probe_sizes(const Tape& tape) {
+  std::vector<nnef::Bindings> sizes = tape.worlds;
+  if (tape.symbols.empty()) return sizes;
+  std::mt19937 random(12345);
+  for (int i = 0; i < kRandomSizes; ++i) {
+    nnef::Bindings bindings;
+    for (const Symbol& symbol : tape.symbols) {
+      std::int64_t low = std::max(symbol.minimum.value_or(kSmallestSize), std::int64_t{0});
+      std::int64_t high = std::max(symbol.maximum.value_or(std::max(kLargestSize, low)), low);
+      bindings[symbol.name] = std::uniform_int_distribution<std::int64_t>(low, high)(random);
+    }
+    sizes.push_back(std::move(bindings));
+  }
+  return sizes;
+}
+
+// The sizes at which every dimension on the Tape is at least 1: where one is not, the model does not run.
+std::vector<nnef::Bindings> possible_sizes(const Tape& tape) {
+  std::map<std::string, Dim> dims;
+  for (const TapeValueInfo& info : tape.values) {
+    for (const Dim& dim : info.shape) {
+      if (!dim.is_constant()) dims.emplace(dim.to_string(), dim);
+    }
+  }
+  std::vector<nnef::Bindings> sizes = probe_sizes(tape);
+  std::size_t kept = tape.worlds.size();
+  for (std::size_t i = kept; i < sizes.size(); ++i) {
+    bool possible = std::all_of(dims.begin(), dims.end(), [&](const auto& entry) {
+      try {
+        return entry.second.evaluate(sizes[i]) >= 1;
+      } catch (const std::domain_error&) {
+        return false;
+      }
+    });
+    if (possible) sizes[kept++] = sizes[i];
+  }
+  sizes.resize(kept);
+  return sizes;
+}
+
+// Whether two dimensions have the same value at all probed sizes. An expression that has no value at some size (a
+// division by zero, say) is not held against it.
+bool same_dim(const Dim& a, const Dim& b, const std::vector<nnef::Bindings>& probes) {
+  if (a == b) return true;
+  if (probes.empty()) return false;
+  return std::all_of(probes.begin(), probes.end(), [&](const nnef::Bindings& bindings) {
+    try {
+      return a.evaluate(bindings) == b.evaluate(bindings);
+    } catch (const std::domain_error&) {
+      return true;
+    }
+  });
+}
+
+// The values that a call reads, those of lists included.
+void collect_values(const TapeArgument& argument, std::vector<TapeValue>& values) {
+  if (const TapeValue* value = argument.value()) values.push_back(*value);
+  if (const TapeList* list = argument.list()) {
+    for (const TapeArgument& item : *list) collect_values(item, values);
+  }
+}
+
+// "aten::_convolution" gives "convolution".
+std::string name_hint(const std::string& op) {
+  std::size_t colon = op.rfind(':');
+  std::string name = colon == std::string::npos ? op : op.substr(colon + 1);
+  name.erase(0, std::min(name.find_first_not_of('_'), name.size()));
+  return name;
+}
+
+// The folders of a file are those of the machine that made the model: nothing for an archive.
+std::string text_without_folders(Location where) {
+  for (SourceLine& line : where.stack) line.file.erase(0, line.file.find_last_of("/\\") + 1);
+  return where.to_string();
+}
+
+class Lowerer {
+ public:
+  Lowerer(const Tape& tape, nnef::Graph& graph, const nnef::Dialect& dialect, const Tables& tables,
+          const LowerOptions& options, Diagnostics& diagnostics)
+      : tape_(tape),
+        tables_(tables),
+        options_(options),
+        diagnostics_(diagnostics),
+        builder_(graph, dialect, options.naming),
+        values_(tape, builder_, tables),
+        probes_(possible_sizes(tape)) {
+    for (const Symbol& symbol : tape.symbols) graph.symbols.push_back(symbol.name);
+  }
+
+  Lineage run() {
+    for (TapeValue input : tape_.inputs) declare_input(input);
+    note_makers(-1);
+    for (const TapeCall& call : tape_.calls) {
+      if (is_wanted(call)) lower(call);
+      note_makers(static_cast<std::int32_t>(&call - tape_.calls.data()));
+    }
+    if (problems_.empty() && !diagnostics_.has_errors()) name_outputs();  // after a refusal results are missing
+    for (Diagnostic& diagnostic : problems_) diagnostics_.add(std::move(diagnostic));
+    for (std::size_t id = 0; id < tape_.values.size(); ++id) {
+      lineage_.standing.push_back(standing({static_cast<std::int32_t>(id)}));
+    }
+    return std::move(lineage_);
+  }
+
+ private:
+  // The parts of a complex result were made when they were compared with the recording.
+  Lineage::Standing standing(TapeValue value) {
+    const TapeValueInfo& info = tape_.info(value);
+    if (info.kind != TapeValueInfo::Kind::kResult || !info.wanted || !values_.has(value)) return {};
+    if (!is_complex(info.type)) return {values_.get(value), {}, {}};
+    const ComplexParts parts = values_.parts(value);
+    return {{}, parts.re, parts.im};
+  }
+
+  // The values that were added since the last time are the call's.
+  void note_makers(std::int32_t call) { lineage_.call_of.resize(builder_.graph().values.size(), call); }
+
+  bool is_wanted(const TapeCall& call) const {
+    return std::any_of(call.results.begin(), call.results.end(),
+                       [&](TapeValue result) { return result && tape_.info(result).wanted; });
+  }
+
+  bool is_poisoned(const TapeCall& call) const {
+    std::vector<TapeValue> used;
+    for (const auto& [name, argument] : call.arguments) collect_values(argument, used);
+    return std::any_of(used.begin(), used.end(), [&](TapeValue value) { return poisoned_.count(value) > 0; });
+  }
+
+  // Adds an error, or counts it when the same operator failed for the same reason before.
+  void problem(std::string code, const std::string& op, const Location& where, std::string text, std::string hint) {
+    auto [place, is_new] = index_.try_emplace({op, text}, problems_.size());
+    if (!is_new) {
+      ++problems_[place->second].count;
+      return;
+    }
+    problems_.push_back({Severity::kError, std::move(code), op, where, std::move(text), std::move(hint), 1});
+  }
+
+  void declare_input(TapeValue input) {
+    const TapeValueInfo& info = tape_.info(input);
+    std::optional<DType> dtype = to_nnef(info.type);
+    if (!dtype || info.type == ScalarType::kBFloat16) {
+      problem("T2N-L006", "", {},
+              "input " + info.label + " is " + std::string(to_string(info.type)) + ", which the format cannot hold",
+              dtype ? "take float32 and convert it in forward" : "export with a sample input of another dtype");
+      poisoned_.insert(input);
+      return;
+    }
+    try {
+      values_.set(input, builder_.external(info.label, *dtype, info.shape));
+    } catch (const nnef::BuildError& error) {
+      problem("T2N-L003", "", {}, "input " + info.label + " cannot be declared: " + error.what(), "");
+      poisoned_.insert(input);
+    }
+  }
+
+  void lower(const TapeCall& call) {
+    std::vector<const Lowering*> lowerings = tables_.find(call);
+    const bool is_complex = is_complex_call(call, tape_), is_for_others = !lowerings.empty();
+    bool done = false;
+    lowerings.erase(std::remove_if(lowerings.begin(), lowerings.end(),
+                                   [&](const Lowering* lowering) { return !covers(lowering->domain, is_complex); }),
+                    lowerings.end());
+    if (call.refused) {
+      // Said already, with its place.
+    } else if (is_complex && is_for_others && lowerings.empty()) {
+      problem("T2N-L002", call.full_name(), call.where, "complex tensors are not supported here",
+              "compute with the real and imaginary parts (torch.view_as_real)");
+    } else if (lowerings.empty()) {
+      problem("T2N-L001", call.full_name(), call.where, "no lowering is known for this operator",
+              "a fragment file can add one (--fragments)");
+    } else if (!is_poisoned(call)) {
+      done = lower_by(call, lowerings);
+    }
+    if (done) return;
+    for (TapeValue result : call.results) {
+      if (result) poisoned_.insert(result);
+    }
+  }
+
+  std::string comment_of(const TapeCall& call) const {
+    if (options_.call_numbers) return std::to_string(&call - tape_.calls.data());
+    return options_.comments ? text_without_folders(call.where) : "";
+  }
+
+  bool lower_by(const TapeCall& call, const std::vector<const Lowering*>& lowerings) {
+    builder_.set_scope(call.where.module_path, name_hint(call.op), comment_of(call));
+    std::string code = "T2N-L002", reason, hint;
+    values_.set_moving(only_moves_codes(call, tape_));
+    for (const Lowering* lowering : lowerings) {
+      Call view(call, values_, builder_);
+      try {
+        lowering->lower(view);
+        return agrees_with_recording(call, *lowering);
+      } catch (const DoesNotApply& error) {
+        // The first candidate is the most specific one, so its reason says most.
+        if (reason.empty()) std::tie(reason, hint) = std::pair(error.what(), error.hint());
+        continue;
+      } catch (const Unsupported& error) {
+        std::tie(reason, hint) = std::pair(error.what(), error.hint());
+      } catch (const nnef::SymbolicDimError& error) {
+        reason = std::string("this needs a size that is known at export: ") + error.what();
+        hint = "make that axis static";
+      } catch (const nnef::TargetError& error) {
+        // A later candidate may do with older operators.
+        if (reason.empty())
+          std::tie(code, reason, hint) = std::tuple("T2N-L004", error.what(), "choose another --target");
+        continue;
+      } catch (const nnef::BuildError& error) {
+        std::tie(code, reason) =
+            std::pair("T2N-L003", "cannot be said in the target's NNEF: " + std::string(error.what()));
+      } catch (const std::exception& error) {
+        std::tie(code, reason) = std::pair("T2N-I002", "the lowering failed: " + std::string(error.what()));
+        hint = kOurDefect;
+        if (!lowering->origin.empty())
+          std::tie(code, hint) = std::pair("T2N-P002", "correct it in the " + lowering->origin);
+      }
+      if (!lowering->origin.empty()) reason = said_by(*lowering) + reason;
+      break;
+    }
+    problem(code, call.full_name(), call.where, reason, hint);
+    return false;
+  }
+
+  // "by module::Attention of plugin mine.so: "
+  static std::string said_by(const Lowering& lowering) {
+    return "by " + lowering.name + " of " + lowering.origin + ": ";
+  }
+
+  bool agrees_with_recording(const TapeCall& call, const Lowering& lowering) {
+    bool agrees = true;
+    for (TapeValue result : call.results) {
+      if (!result || !tape_.info(result).wanted) continue;
+      std::string difference = difference_of(result);
+      if (difference.empty()) continue;
+      if (lowering.origin.empty()) {
+        problem("T2N-I001", call.full_name(), call.where, difference, kOurDefect);
+      } else {
+        problem("T2N-P001", call.full_name(), call.where, said_by(lowering) + difference,
+                "correct it in the " + lowering.origin);
+      }
+      agrees = false;
+    }
+    return agrees;
+  }
+
+  // "" when the lowered value is what the recorder saw.
+  std::string difference_of(TapeValue result) {
+    const TapeValueInfo& seen = tape_.info(result);
+    if (!values_.has(result)) return "the lowering sets no value for a result that is used";
+    if (is_quantised(seen.type)) return difference_of(values_.codes(result), seen);
+    if (!is_complex(seen.type)) return difference_of(values_.get(result), seen);
+    ComplexParts parts = values_.parts(result);
+    std::string difference = difference_of(parts.re, seen);
+    return difference.empty() ? difference_of(parts.im, seen) : difference;
+  }
+
+  std::string difference_of(Value value, const TapeValueInfo& seen) {
+    const Shape& shape = builder_.shape(value);
+    std::optional<DType> dtype = is_quantised(seen.type) ? DType::kF32 : to_nnef(part_type(seen.type));
+    bool same = dtype == builder_.dtype(value) && shape.size() == seen.shape.size();
+    for (std::size_t axis = 0; same && axis < shape.size(); ++axis) {
+      same = same_dim(shape[axis], seen.shape[axis], probes_);
+    }
+    if (same) return "";
+    return "the lowering gives " + std::string(nnef::to_string(builder_.dtype(value))) + nnef::to_string(shape) +
+           ", torch gave " + std::string(to_string(seen.type)) + nnef::to_string(seen.shape);
+  }
+
+  void name_outputs() {
+    std::map<TapeValue, std::int32_t> makers;
+    for (const TapeCall& call : tape_.calls) {
+      for (TapeValue result : call.results) makers[result] = static_cast<std::int32_t>(&call - tape_.calls.data());
+    }
+    for (const auto& [name, value] : tape_.outputs) {
+      const ScalarType dtype = tape_.info(value).type;
+      if (is_complex(dtype) || is_quantised(dtype) || dtype == ScalarType::kBFloat16) {
+        std::string type(to_string(dtype));
+        problem("T2N-L003", "", {}, "output " + name + " is " + type + ", which the format cannot hold",
+                is_complex(dtype)                ? "return torch.view_as_real() of it"
+                : dtype == ScalarType::kBFloat16 ? "return float() of it"
+                                                 : "return dequantize() or int_repr() of it");
+        continue;
+      }
+      try {
+        lineage_.outputs.push_back(builder_.name_output(values_.get(value), name));
+        const auto maker = makers.find(value);
+        note_makers(maker == makers.end() ? -1 : maker->second);
+      } catch (const std::exception& error) {
+        problem("T2N-L003", "", {}, "output " + name + " cannot be written: " + error.what(), "");
+      }
+    }
+    if (problems_.empty()) builder_.finish();
+  }
+
+  const Tape& tape_;
+  const Tables& tables_;
+  const LowerOptions& options_;
+  Diagnostics& diagnostics_;
+  Builder builder_;
+  ValueMap values_;
+  std::vector<nnef::Bindings> probes_;
+  Lineage lineage_;
+  std::set<TapeValue> poisoned_;
+  std::vector<Diagnostic> problems_;                                  // in the order met
+  std::map<std::pair<std::string, std::string>, std::size_t> index_;  // by operator and text
+};
+
+}  // namespace
+
+Lineage lower_tape(const Tape& tape, nnef::Graph& graph, const nnef::Dialect& dialect, const Tables& tables,
+                   const LowerOptions& options, Diagnostics& diagnostics) {
+  return Lowerer(tape, graph, dialect, tables, options, diagnostics).run();
+}
+
+}  // namespace torch2nnef

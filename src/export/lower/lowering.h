@@ -1,0 +1,240 @@
+// What a lowering sees of a call, and the registry of lowerings.
+//
+// A lowering is a function on a Call: it reads arguments by schema name, adds operations through the builder and sets
+// the results. Sizes and integer arguments are nnef::Dim; asking a symbolic one for its number throws Unsupported with
+// the Python line. The driver compares every result's dtype and shape with what the recorder saw.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "export/diagnostics.h"
+#include "export/tape/tape.h"
+#include "nnef/builder/builder.h"
+
+namespace torch2nnef TORCH2NNEF_API {
+
+using nnef::Argument;
+using nnef::Builder;
+using nnef::Dim;
+using nnef::DType;
+using nnef::Shape;
+using nnef::Value;
+
+// qint8, quint8, qint32.
+bool is_quantised(ScalarType type);
+
+// A complex value in the graph, which has real items only: two tensors of the value's shape.
+struct ComplexParts {
+  Value re, im;
+};
+
+class Tables;
+// The built-in table alone.
+const Tables& builtin_tables();
+
+// Maps the values of a Tape to those of the graph while it is lowered. A complex value stands there in one of two
+// forms, each made from the other when it is asked for: its parts, or packed, one real tensor of shape [.., 2] as
+// torch.view_as_real gives it. A quantised value stands there by its codes (quantised.h).
+class ValueMap {
+ public:
+  // `tables` lower what lowerings call in their turn.
+  ValueMap(const Tape& tape, Builder& builder, const Tables& tables = builtin_tables())
+      : tape_(tape), builder_(builder), tables_(tables), values_(tape.values.size()) {}
+  // The graph's value; a constant becomes a variable at its first use. Throws Unsupported for a dtype that the format
+  // lacks, complex ones included.
+  Value get(TapeValue value);
+  ComplexParts parts(TapeValue value);  // of a complex value
+  Value packed(TapeValue value);
+  void set(TapeValue value, Value graph_value);
+  void set_parts(TapeValue value, ComplexParts parts);
+  void set_packed(TapeValue value, Value graph_value);
+  bool has(TapeValue value) const;
+  // Of a quantised value; get() is the number that it means.
+  Value codes(TapeValue value);
+  void set_codes(TapeValue value, Value codes, std::optional<Value> scale);
+  // While it is on, get() and set() of quantised values are codes.
+  void set_moving(bool is_moving) { is_moving_ = is_moving; }
+  bool is_moving() const { return is_moving_; }
+  const Tape& tape() const { return tape_; }
+  const Tables& tables() const { return tables_; }
+
+ private:
+  const Tape& tape_;
+  Builder& builder_;
+  const Tables& tables_;
+  std::vector<Value> values_;  // complex ones packed
+  std::map<TapeValue, ComplexParts> parts_;
+  std::map<TapeValue, Value> scales_;    // of quantised values whose scale is no number
+  std::map<TapeValue, Value> meanings_;  // code * scale
+  bool is_moving_ = false;
+  Value meaning(TapeValue value);
+};
+
+// A complex constant taken apart, the conjugation that torch may still have to do included.
+struct ConstantParts {
+  ConstantPtr re, im, packed;
+};
+ConstantParts parts_of_constant(const ConstantTensor& constant);
+
+class Call {
+ public:
+  Call(const TapeCall& call, ValueMap& values, Builder& builder) : call_(call), values_(values), b_(builder) {}
+
+  const TapeCall& tape_call() const { return call_; }
+  const Tape& tape() const { return values_.tape(); }
+  const Tables& tables() const { return values_.tables(); }
+  Builder& builder() { return b_; }
+
+  // --- arguments, by schema name. A name that the schema lacks is an internal error (std::logic_error). ---
+  bool has(std::string_view name) const;  // the schema has it and it is not None
+  bool is_default(std::string_view name) const;
+  Value tensor(std::string_view name);  // Unsupported when None
+  std::optional<Value> optional_tensor(std::string_view name);
+  std::vector<Value> tensors(std::string_view name);                          // Tensor[]; Unsupported when one is None
+  std::vector<std::optional<Value>> optional_tensors(std::string_view name);  // Tensor?[]
+  bool is_complex(std::string_view name) const;                               // a tensor that is given and is complex
+  ComplexParts parts(std::string_view name) { return values_.parts(tape_value(name)); }  // of a complex tensor
+  Value packed(std::string_view name) { return values_.packed(tape_value(name)); }
+  ComplexParts parts(TapeValue value) { return values_.parts(value); }
+  Value codes(std::string_view name) { return values_.codes(tape_value(name)); }  // of a quantised tensor
+  Value codes(TapeValue value) { return values_.codes(value); }
+  ConstantPtr constant(std::string_view name) const;  // null when the tensor is not a constant
+  TapeValue tape_value(std::string_view name) const;
+  Value value(TapeValue value) { return values_.get(value); }  // an item of a list that was read from the call
+  const TapeValueInfo& info(std::string_view name) const;      // recorder's facts of a tensor argument
+  ScalarType type(std::string_view name) const { return info(name).type; }
+  const Shape& shape(std::string_view name) const { return info(name).shape; }
+  int rank(std::string_view name) const { return static_cast<int>(shape(name).size()); }
+
+  Dim dim(std::string_view name) const;                // int, maybe symbolic
+  std::int64_t integer(std::string_view name) const;   // int; Unsupported when symbolic
+  std::vector<Dim> dims(std::string_view name) const;  // int[] (an int counts as a list of one)
+  std::vector<std::int64_t> integers(std::string_view name) const;
+  double number(std::string_view name) const;                // float, int or bool Scalar; Unsupported when symbolic
+  std::vector<double> numbers(std::string_view name) const;  // float[]
+  bool flag(std::string_view name) const;
+  std::string text(std::string_view name) const;
+  bool is_integer_number(std::string_view name) const;  // a Scalar that is an int (or bool), not a float
+  // An axis argument made non-negative for a tensor of that rank (rank 0 counts as 1). Unsupported when out of range.
+  int axis(std::string_view name, int rank) const;
+  // int[]? dim: sorted distinct non-negative axes; all axes when None, and when empty if `empty_is_all`.
+  std::vector<int> axes(std::string_view name, int rank, bool empty_is_all = true) const;
+
+  // --- results ---
+  std::size_t result_count() const { return call_.results.size(); }
+  bool wanted(std::size_t index = 0) const;
+  const TapeValueInfo& result_info(std::size_t index = 0) const;
+  ScalarType result_type(std::size_t index = 0) const { return result_info(index).type; }
+  DType result_dtype(std::size_t index = 0) const;  // f32 of quantised ones; Unsupported for what the format lacks
+  const Shape& result_shape(std::size_t index = 0) const { return result_info(index).shape; }
+  void result(Value value) { result(0, value); }
+  // Must have result_dtype(index) and result_shape(index). Numbers for a quantised result become its codes.
+  void result(std::size_t index, Value value);
+  void unchecked_result(std::size_t index, Value value) { values_.set(call_.results.at(index), value); }
+  // Of a quantised result whose scale is a tensor.
+  void result_codes(std::size_t index, Value codes, Value scale) {
+    values_.set_codes(call_.results.at(index), codes, scale);
+  }
+  // A complex result: real tensors of part_dtype(index) and result_shape(index), or that shape and a last axis of 2.
+  DType part_dtype(std::size_t index = 0) const;
+  void result_parts(std::size_t index, ComplexParts parts);
+  void result_parts(ComplexParts parts) { result_parts(0, parts); }
+  void result_packed(Value value);
+
+  // --- what many lowerings do ---
+  // A tensor argument cast to `dtype`.
+  Value tensor_as(std::string_view name, DType dtype) { return b_.cast(tensor(name), dtype); }
+  // A Scalar argument as a constant next to tensors of `dtype`: a literal where that is right. A symbolic one becomes a
+  // cast of its expression. A Tape scalar (rank-0 tensor) is cast.
+  Argument scalar_as(std::string_view name, DType dtype);
+  // A constant tensor made at export time, under a label made of the module path and `hint`.
+  Value variable(std::string_view hint, nnef::TensorDataPtr data);
+  // An int64 tensor (rank 0) of a dimension expression.
+  Value dim_tensor(const Dim& dim, DType dtype = DType::kI64);
+
+ private:
+  const TapeArgument& argument(std::string_view name) const;
+  const TapeCall& call_;
+  ValueMap& values_;
+  Builder& b_;
+};
+
+using LoweringFunction = std::function<void(Call&)>;
+
+// The calls that a lowering takes: those of real tensors only, those with a complex argument or result, or both. The
+// driver never shows a complex tensor to a lowering that does not know of them.
+enum class Domain { kReal, kComplex, kBoth };
+bool is_complex_call(const TapeCall& call, const Tape& tape);
+bool covers(Domain domain, bool is_complex);
+
+// How one operator is lowered, for --list-ops, --explain and the support page.
+struct Lowering {
+  // "aten::softplus" for every overload, or "aten::add.Tensor"; of a whole module "module::Attention" by its class or
+  // the end of it, "path::encoder.0" by its place.
+  std::string name;
+  enum class Kind { kCode, kRow } kind = Kind::kCode;
+  LoweringFunction lower;
+  std::string source;  // the row's text, or the name of the file for code
+  std::string notes;   // limits, one sentence, or ""
+  Domain domain = Domain::kReal;
+  std::string origin;  // "fragment file mine.nnef", "plugin mine.so"; "" for the built-in table
+};
+
+class Registry {
+ public:
+  // Registration of one operator for all its overloads ("aten::relu") or one ("aten::add.Tensor"). Several under one
+  // name: the first that applies wins (a row that does not apply throws DoesNotApply). Code added later stands behind.
+  void add(Lowering lowering);
+  // Short form for code: names separated by blanks.
+  void add(std::string_view names, LoweringFunction lower, std::string_view notes = "", Domain domain = Domain::kReal);
+  // Candidates for a call, overload first.
+  std::vector<const Lowering*> find(const TapeCall& call) const;
+  std::vector<const Lowering*> all() const;  // sorted by name
+  // For what follows.
+  void set_source(std::string file) { source_ = std::move(file); }
+  void set_origin(std::string origin) { origin_ = std::move(origin); }
+  const std::string& origin() const { return origin_; }
+
+ private:
+  std::map<std::string, std::vector<Lowering>, std::less<>> by_name_;
+  std::string source_, origin_;
+};
+
+constexpr std::string_view kModuleClass = "module::", kModulePath = "path::";
+
+// The tables of one export: the user's in the order in which they were given, then the built-in one.
+class Tables {
+ public:
+  explicit Tables(const Registry& builtin) : builtin_(builtin) {}
+  void add(std::shared_ptr<const Registry> table) { users_.push_back(std::move(table)); }
+  // Candidates for a call: those of the first of the user's tables that has any, then the built-in ones.
+  std::vector<const Lowering*> find(const TapeCall& call) const;
+  // The name under which a lowering claims a module, "" when none does. By path first, then by class: the whole name
+  // ("models.vit.Attention") or the end of it ("Attention").
+  std::string claim(const std::string& path, const std::string& class_name) const;
+  std::vector<const Lowering*> claims() const;  // all lowerings of whole modules
+  std::vector<const Lowering*> all() const;     // the user's first, else sorted by name
+
+ private:
+  const Registry& builtin_;
+  std::vector<std::shared_ptr<const Registry>> users_;
+};
+
+// Thrown by a lowering whose conditions the call does not meet, so that the next candidate is tried.
+class DoesNotApply : public Unsupported {
+ public:
+  using Unsupported::Unsupported;
+};
+
+// The built-in table: every family of families.def, then the rows.
+const Registry& builtin_registry();
+
+}  // namespace torch2nnef

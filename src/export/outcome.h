@@ -1,0 +1,75 @@
+// What came of an export: plain data.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "export/diagnostics.h"
+#include "export/divergence.h"
+#include "export/tape/tape.h"
+
+namespace torch2nnef TORCH2NNEF_API {
+
+struct IoReport {
+  std::string name;
+  std::string dtype;
+  nnef::Shape shape;
+};
+
+// An axis that a symbol stands on.
+struct SymbolPlace {
+  std::string input;
+  int axis = 0;
+  nnef::Dim size;  // the symbol itself, or an expression with it
+};
+
+struct CheckReport {
+  std::string engine;  // "reference and tract 0.23.9", "reference", "" when not run
+  std::string not_run_because;
+  struct Output {
+    std::string engine;  // "reference", "tract 0.23.9"
+    std::string name;
+    nnef::Bindings sizes;  // of the symbols, empty for a static export
+    double max_abs = 0, max_rel = 0;
+    bool agrees = false;
+    std::string detail;  // what differs, first place
+  };
+  std::vector<Output> outputs;           // of each engine that ran, at each size
+  std::vector<CallError> calls;          // of the sample, by the reference evaluator
+  std::optional<Divergence> divergence;  // of the first output that differs
+  // Those of the engine whose word counts: tract's where it ran.
+  std::vector<const Output*> verdicts() const;
+  bool agrees() const;  // every verdict; a check that did not run agrees with nothing
+};
+
+struct ModelTree;  // report/model_tree.h
+
+struct ExportReport {
+  std::filesystem::path output;
+  std::uint64_t archive_bytes = 0;
+  std::uint64_t tensor_bytes = 0;
+  int tensors = 0;
+  int calls = 0;       // on the Tape
+  int operations = 0;  // in the graph
+  std::vector<IoReport> inputs, outputs;
+  std::vector<StateReport> states;
+  std::map<std::string, int> operators;  // aten name to count
+  std::vector<Symbol> symbols;
+  std::vector<nnef::Bindings> recorded_sizes;
+  std::vector<std::string> constraints;
+  std::string inputs_from;  // where the sample inputs came from, one sentence
+  CheckReport check;
+  Diagnostics diagnostics;
+  std::map<std::string, double> seconds;  // by step
+  std::string dump;
+  std::shared_ptr<const ModelTree> tree;  // modules, calls and weights, for the page
+  // Where a symbol stands on the inputs.
+  std::vector<SymbolPlace> places_of(const std::string& symbol) const;
+};
+
+}  // namespace torch2nnef

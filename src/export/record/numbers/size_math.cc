@@ -1,0 +1,307 @@
+#include "export/record/numbers/size_math.h"
+
+#include <array>
+#include <cmath>
+#include <map>
+#include <numeric>
+#include <utility>
+
+namespace torch2nnef {
+namespace {
+
+constexpr std::int64_t kLargestDenominator = 1 << 20;
+constexpr double kRounding = 3e-7;  // of float32, in which a model may compute with sizes
+
+Ratio reduced(Ratio ratio) {
+  if (ratio.denominator < 0) {
+    ratio.denominator = -ratio.denominator;
+    ratio.numerator = -ratio.numerator;
+  }
+  if (ratio.denominator == 1) return ratio;
+  if (auto whole = nnef::exact_div(ratio.numerator, ratio.denominator)) return {*whole, 1};
+  if (auto number = ratio.numerator.constant()) {
+    std::int64_t common = std::gcd(*number, ratio.denominator);
+    return {nnef::Dim(*number / common), ratio.denominator / common};
+  }
+  return ratio;
+}
+
+nnef::Dim floor_of(const Ratio& ratio) { return floor_div(ratio.numerator, nnef::Dim(ratio.denominator)); }
+
+std::optional<Ratio> divided(const Ratio& a, const Ratio& b) {
+  if (auto divisor = b.numerator.constant()) {
+    if (*divisor == 0) return std::nullopt;
+    return reduced({a.numerator * nnef::Dim(b.denominator), a.denominator * *divisor});
+  }
+  if (a.denominator != 1 || b.denominator != 1) return std::nullopt;
+  if (auto whole = nnef::exact_div(a.numerator, b.numerator)) return Ratio{*whole, 1};
+  return std::nullopt;
+}
+
+std::optional<Ratio> floor_divided(const Ratio& a, const Ratio& b) {
+  if (b.numerator == nnef::Dim(0)) return std::nullopt;
+  return Ratio{floor_div(a.numerator * nnef::Dim(b.denominator), b.numerator * nnef::Dim(a.denominator)), 1};
+}
+
+struct Named {
+  std::string_view name;
+  NumberOp op;
+};
+constexpr std::array<Named, 30> kNamed = {{
+    {"aten::add", NumberOp::kAdd},
+    {"aten::sub", NumberOp::kSub},
+    {"aten::mul", NumberOp::kMul},
+    {"aten::div", NumberOp::kTrueDiv},
+    {"aten::true_divide", NumberOp::kTrueDiv},
+    {"aten::divide", NumberOp::kTrueDiv},
+    {"aten::floordiv", NumberOp::kFloorDiv},
+    {"aten::floor_divide", NumberOp::kFloorDiv},
+    {"aten::remainder", NumberOp::kRemainder},
+    {"aten::neg", NumberOp::kNeg},
+    {"prim::min", NumberOp::kMin},
+    {"prim::max", NumberOp::kMax},
+    {"aten::minimum", NumberOp::kMin},
+    {"aten::maximum", NumberOp::kMax},
+    {"aten::floor", NumberOp::kFloor},
+    {"aten::ceil", NumberOp::kCeil},
+    {"aten::trunc", NumberOp::kTrunc},
+    {"aten::Int", NumberOp::kTrunc},
+    {"aten::Float", NumberOp::kSame},
+    {"aten::to", NumberOp::kSame},
+    {"aten::clone", NumberOp::kSame},
+    {"aten::detach", NumberOp::kSame},
+    {"aten::alias", NumberOp::kSame},
+    {"aten::contiguous", NumberOp::kSame},
+    {"aten::_to_copy", NumberOp::kSame},
+    {"aten::type_as", NumberOp::kSame},
+    {"aten::lift_fresh", NumberOp::kSame},
+    {"aten::subtract", NumberOp::kSub},
+    {"aten::multiply", NumberOp::kMul},
+    {"aten::negative", NumberOp::kNeg},
+}};
+
+}  // namespace
+
+std::optional<NumberOp> number_op(std::string_view op) {
+  for (const Named& named : kNamed) {
+    if (named.name == op) return named.op;
+  }
+  return std::nullopt;
+}
+
+std::optional<Ratio> apply(NumberOp op, const Ratio& a, const Ratio& b) {
+  nnef::Dim left = a.numerator * nnef::Dim(b.denominator), right = b.numerator * nnef::Dim(a.denominator);
+  std::int64_t common = a.denominator * b.denominator;
+  if (common > kLargestDenominator) return std::nullopt;
+  switch (op) {
+    case NumberOp::kAdd:
+      return reduced({left + right, common});
+    case NumberOp::kSub:
+      return reduced({left - right, common});
+    case NumberOp::kMul:
+      return reduced({a.numerator * b.numerator, common});
+    case NumberOp::kTrueDiv:
+      return divided(a, b);
+    case NumberOp::kFloorDiv:
+      return floor_divided(a, b);
+    case NumberOp::kRemainder:
+      if (common != 1 || b.numerator == nnef::Dim(0)) return std::nullopt;
+      return Ratio{remainder(a.numerator, b.numerator), 1};
+    case NumberOp::kNeg:
+      return Ratio{-a.numerator, a.denominator};
+    case NumberOp::kMin:
+      return reduced({min(left, right), common});
+    case NumberOp::kMax:
+      return reduced({max(left, right), common});
+    case NumberOp::kFloor:
+    case NumberOp::kTrunc:
+      return Ratio{floor_of(a), 1};
+    case NumberOp::kCeil:
+      return Ratio{-floor_of({-a.numerator, a.denominator}), 1};
+    case NumberOp::kSame:
+      return a;
+  }
+  return std::nullopt;
+}
+
+namespace {
+
+// The fraction of small numbers that a float stands for: 0.7 is 7/10, whatever its last bits are. What is computed with
+// it is compared with what was seen.
+std::optional<Ratio> simple_fraction(double number) {
+  constexpr double kFloatError = 1e-7;
+  for (std::int64_t denominator = 3; denominator <= 1000; ++denominator) {
+    double scaled = number * static_cast<double>(denominator), nearest = std::round(scaled);
+    if (std::abs(scaled - nearest) <= kFloatError * std::abs(scaled)) {
+      return Ratio{nnef::Dim(static_cast<std::int64_t>(nearest)), denominator};
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Ratio> ratio_of(double number) {
+  if (!std::isfinite(number) || std::abs(number) > 1e15) return std::nullopt;
+  for (std::int64_t denominator = 1; denominator <= kLargestDenominator; denominator *= 2) {
+    double scaled = number * static_cast<double>(denominator);
+    if (std::abs(scaled) > 1e15) break;
+    if (std::trunc(scaled) == scaled) return Ratio{nnef::Dim(static_cast<std::int64_t>(scaled)), denominator};
+  }
+  return simple_fraction(number);
+}
+
+std::optional<Ratio> ratio_of(const c10::IValue& number) {
+  if (number.isInt()) return Ratio{nnef::Dim(number.toInt()), 1};
+  if (number.isBool()) return Ratio{nnef::Dim(number.toBool() ? 1 : 0), 1};
+  if (number.isDouble()) return ratio_of(number.toDouble());
+  return std::nullopt;
+}
+
+std::string to_string(const Ratio& ratio) {
+  if (ratio.denominator == 1) return ratio.numerator.to_string();
+  return "(" + ratio.numerator.to_string() + ")/" + std::to_string(ratio.denominator);
+}
+
+bool holds(const Ratio& ratio, const std::vector<double>& seen, const std::vector<nnef::Bindings>& worlds) {
+  for (std::size_t world = 0; world < worlds.size(); ++world) {
+    try {
+      if (std::abs(ratio.evaluate(worlds[world]) - seen.at(world)) > kRounding * (1 + std::abs(seen.at(world))))
+        return false;
+    } catch (const std::domain_error&) {
+      return false;
+    }
+  }
+  return true;
+}
+
+namespace {
+
+bool compare(double left, const std::string& sign, double right) {
+  if (sign == "==") return left == right;
+  if (sign == "!=") return left != right;
+  if (sign == "<") return left < right;
+  if (sign == "<=") return left <= right;
+  return sign == ">" ? left > right : left >= right;
+}
+
+std::string opposite_sign(const std::string& sign) {
+  static const std::map<std::string, std::string> kOpposite = {{"==", "!="}, {"!=", "=="}, {"<", ">="},
+                                                               {"<=", ">"},  {">", "<="},  {">=", "<"}};
+  return kOpposite.at(sign);
+}
+
+Note condition(std::string text, std::string opposite, std::set<std::string> symbols,
+               std::function<bool(const nnef::Bindings&)> test) {
+  Note note;
+  note.kind = Note::Kind::kSizes;
+  note.text = std::move(text);
+  note.opposite = std::move(opposite);
+  note.symbols = std::move(symbols);
+  note.test = std::move(test);
+  return note;
+}
+
+// A bool as a condition: one that does not follow from sizes always, or never, holds.
+Note as_condition(const Slot& slot) {
+  if (slot.note) return slot.note;
+  const bool value = slot.sample().toBool();
+  return condition(value ? "true" : "false", value ? "false" : "true", {},
+                   [value](const nnef::Bindings&) { return value; });
+}
+
+// As one side of "and" or "or".
+std::string side(const std::string& text) {
+  const bool is_joined = text.find(" and ") != std::string::npos || text.find(" or ") != std::string::npos;
+  return is_joined ? "(" + text + ")" : text;
+}
+
+}  // namespace
+
+const char* comparison_sign(const std::string& op) {
+  static const std::map<std::string, const char*> kNames = {{"aten::eq", "=="}, {"aten::ne", "!="}, {"aten::lt", "<"},
+                                                            {"aten::le", "<="}, {"aten::gt", ">"},  {"aten::ge", ">="}};
+  auto found = kNames.find(op);
+  return found == kNames.end() ? nullptr : found->second;
+}
+
+Note comparison_note(const Ratio& a, const std::string& sign, const Ratio& b) {
+  std::set<std::string> symbols = a.numerator.symbols();
+  symbols.merge(b.numerator.symbols());
+  const std::string left = to_string(a) + " ", right = " " + to_string(b);
+  return condition(
+      left + sign + right, left + opposite_sign(sign) + right, std::move(symbols),
+      [a, sign, b](const nnef::Bindings& sizes) { return compare(a.evaluate(sizes), sign, b.evaluate(sizes)); });
+}
+
+Note negated(const Note& note) {
+  return condition(note.opposite, note.text, note.symbols,
+                   [test = note.test](const nnef::Bindings& sizes) { return !test(sizes); });
+}
+
+Note combined(const std::string& op, const Slot& a, const Slot& b) {
+  const bool either = op == "aten::__or__";
+  const Note left = as_condition(a), right = as_condition(b);
+  std::set<std::string> symbols = left.symbols;
+  symbols.insert(right.symbols.begin(), right.symbols.end());
+  return condition(side(left.text) + (either ? " or " : " and ") + side(right.text),
+                   side(left.opposite) + (either ? " and " : " or ") + side(right.opposite), std::move(symbols),
+                   [left = left.test, right = right.test, either](const nnef::Bindings& sizes) {
+                     return either ? left(sizes) || right(sizes) : left(sizes) && right(sizes);
+                   });
+}
+
+namespace {
+
+// Of a number that is computed with another, in a way that is not followed.
+Note without_value(const Note& note) {
+  return note.kind == Note::Kind::kData ? Note::data({}, note.text) : Note::unexplained(note.text);
+}
+
+}  // namespace
+
+Note list_comparison(const std::string& op, const Slot& a, const Slot& b, const ContainerNotes& notes) {
+  const std::vector<c10::IValue> left = items_of(a.sample()), right = items_of(b.sample());
+  if (left.size() != right.size()) return {};
+  std::vector<Note> left_notes = notes.get(a.sample()), right_notes = notes.get(b.sample());
+  left_notes.resize(left.size());
+  right_notes.resize(right.size());
+  Note all;
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    std::vector<Ratio> pair;
+    for (const auto& [value, note] : {std::pair(left[i], left_notes[i]), std::pair(right[i], right_notes[i])}) {
+      if (note && note.kind != Note::Kind::kSizes) return without_value(note);
+      const std::optional<Ratio> ratio = note ? note.ratio : ratio_of(value);
+      if (!ratio || (note && value.isBool())) return Note::unexplained("a comparison of lists");
+      pair.push_back(*ratio);
+    }
+    const std::optional<Ratio> difference = apply(NumberOp::kSub, pair[0], pair[1]);
+    if (difference && difference->numerator.is_constant()) {
+      if (difference->numerator.value() != 0) return {};  // no size makes them equal
+      continue;
+    }
+    const Note equal = comparison_note(pair[0], "==", pair[1]);
+    all = all ? combined("aten::__and__", {{true}, all}, {{true}, equal}) : equal;
+  }
+  return all && op == "aten::ne" ? negated(all) : all;
+}
+
+Note list_number(const std::string& op, const std::vector<c10::IValue>& items, std::vector<Note> notes) {
+  static const std::map<std::string, NumberOp> kNames = {
+      {"aten::sum", NumberOp::kAdd}, {"prim::max", NumberOp::kMax}, {"prim::min", NumberOp::kMin}};
+  const auto found = kNames.find(op);
+  notes.resize(items.size());
+  const Note unknown = Note::unexplained("a number that went through " + op);
+  std::optional<Ratio> all;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (notes[i] && notes[i].kind != Note::Kind::kSizes) return without_value(notes[i]);
+    const std::optional<Ratio> ratio = notes[i] ? notes[i].ratio : ratio_of(items[i]);
+    if (found == kNames.end() || !ratio || items[i].isBool()) return unknown;
+    all = all ? apply(found->second, *all, *ratio) : ratio;
+    if (!all) return unknown;
+  }
+  if (!all) return unknown;
+  return all->numerator.is_constant() ? Note{} : Note::sizes(*all);
+}
+
+}  // namespace torch2nnef

@@ -1,0 +1,144 @@
+#include "export/sizes/moved_axes.h"
+
+#include "export/sizes/axis_argument.h"
+
+namespace torch2nnef {
+namespace {
+
+using nnef::Shape;
+
+std::optional<Shape> permuted(const NamedArguments& arguments, const Shape& self) {
+  const TapeArgument* dims = find_argument(arguments, "dims");
+  if (!dims || !dims->list() || dims->list()->size() != self.size()) return std::nullopt;
+  Shape shape;
+  for (const TapeArgument& item : *dims->list()) {
+    const auto axis = as_axis(item, self.size());
+    if (!axis) return std::nullopt;
+    shape.push_back(self[*axis]);
+  }
+  return shape;
+}
+
+std::optional<Shape> swapped(std::optional<std::size_t> a, std::optional<std::size_t> b, Shape shape) {
+  if (!a || !b) return std::nullopt;
+  std::swap(shape[*a], shape[*b]);
+  return shape;
+}
+
+std::optional<Shape> flattened(const NamedArguments& arguments, const Shape& self) {
+  const auto begin = find_argument(arguments, "start_dim") ? axis_of(arguments, "start_dim", self.size()) : 0;
+  const auto end = find_argument(arguments, "end_dim") ? axis_of(arguments, "end_dim", self.size()) : self.size() - 1;
+  if (!begin || !end || *begin > *end) return std::nullopt;
+  Shape shape(self.begin(), self.begin() + static_cast<std::ptrdiff_t>(*begin));
+  nnef::Dim product(1);
+  for (std::size_t axis = *begin; axis <= *end; ++axis) product *= self[axis];
+  shape.push_back(product);
+  shape.insert(shape.end(), self.begin() + static_cast<std::ptrdiff_t>(*end) + 1, self.end());
+  return shape;
+}
+
+// Reductions: the axes of `dim` (a number, a list, or none for all) are dropped, or stay with size 1.
+std::optional<Shape> reduced(const NamedArguments& arguments, const Shape& self) {
+  const TapeArgument* dim = find_argument(arguments, "dim");
+  const bool* keeps = std::get_if<bool>(&find_argument(arguments, "keepdim")->is);
+  if (!dim || !keeps) return std::nullopt;
+  const bool takes_all = dim->is_none();
+  std::vector<bool> is_reduced(self.size(), takes_all);
+  for (const TapeArgument& item : takes_all ? TapeList{} : dim->list() ? *dim->list() : TapeList{*dim}) {
+    const auto axis = as_axis(item, self.size());
+    if (!axis) return std::nullopt;
+    is_reduced[*axis] = true;
+  }
+  Shape shape;
+  for (std::size_t axis = 0; axis < self.size(); ++axis) {
+    if (!is_reduced[axis]) shape.push_back(self[axis]);
+    if (is_reduced[axis] && *keeps) shape.emplace_back(1);
+  }
+  return shape;
+}
+
+// A bound of a slice; one that counts from the end is taken to be a number.
+std::optional<nnef::Dim> bound(const NamedArguments& arguments, const std::string& name, const nnef::Dim& size,
+                               const nnef::Dim& missing) {
+  constexpr std::int64_t kUnbounded = std::int64_t{1} << 62;  // Python's default end arrives as the largest int64
+  const TapeArgument* argument = find_argument(arguments, name);
+  if (!argument || argument->is_none()) return missing;
+  const nnef::Dim* dim = std::get_if<nnef::Dim>(&argument->is);
+  if (!dim) return std::nullopt;
+  if (!dim->is_constant()) return *dim;
+  if (dim->value() >= kUnbounded) return size;
+  return dim->value() < 0 ? size + *dim : *dim;
+}
+
+// As long as no bound lies outside, which the caller finds out.
+std::optional<Shape> sliced(const NamedArguments& arguments, Shape shape) {
+  const auto axis = axis_of(arguments, "dim", shape.size());
+  const TapeArgument* argument = find_argument(arguments, "step");
+  const nnef::Dim* step = argument ? std::get_if<nnef::Dim>(&argument->is) : nullptr;
+  if (!axis || !step || !step->is_constant()) return std::nullopt;
+  const nnef::Dim size = shape[*axis];
+  const auto begin = bound(arguments, "start", size, 0), end = bound(arguments, "end", size, size);
+  if (!begin || !end) return std::nullopt;
+  shape[*axis] = ceil_div(*end - *begin, *step);
+  return shape;
+}
+
+std::optional<Shape> narrowed(const NamedArguments& arguments, Shape shape) {
+  const auto axis = axis_of(arguments, "dim", shape.size());
+  const TapeArgument* argument = find_argument(arguments, "length");
+  const nnef::Dim* length = argument ? std::get_if<nnef::Dim>(&argument->is) : nullptr;
+  if (!axis || !length) return std::nullopt;
+  shape[*axis] = *length;
+  return shape;
+}
+
+// The axis that a diagonal makes of two comes last.
+std::optional<Shape> diagonal(std::optional<std::size_t> rows, std::optional<std::size_t> columns,
+                              const TapeArgument* offset, const Shape& self) {
+  const nnef::Dim* shift = offset ? std::get_if<nnef::Dim>(&offset->is) : nullptr;
+  if (!rows || !columns || *rows == *columns || !shift || !shift->is_constant()) return std::nullopt;
+  const nnef::Dim right = max(*shift, 0), down = max(-*shift, 0);
+  Shape shape;
+  for (std::size_t axis = 0; axis < self.size(); ++axis) {
+    if (axis != *rows && axis != *columns) shape.push_back(self[axis]);
+  }
+  shape.push_back(max(min(self[*rows] - down, self[*columns] - right), 0));
+  return shape;
+}
+
+}  // namespace
+
+std::optional<Shape> moved_axes(const std::string& op, const NamedArguments& arguments, const Shape& self) {
+  const std::size_t rank = self.size();
+  if (find_argument(arguments, "keepdim")) return reduced(arguments, self);
+  if (op == "aten::permute") return permuted(arguments, self);
+  if (op == "aten::transpose") {
+    return swapped(axis_of(arguments, "dim0", rank), axis_of(arguments, "dim1", rank), self);
+  }
+  if (op == "aten::t" && rank == 2) return swapped(0, 1, self);
+  if (op == "aten::flatten" && rank > 0) return flattened(arguments, self);
+  if (op == "aten::slice") return sliced(arguments, self);
+  if (op == "aten::diagonal") {
+    return diagonal(axis_of(arguments, "dim1", rank), axis_of(arguments, "dim2", rank),
+                    find_argument(arguments, "offset"), self);
+  }
+  if (op == "aten::diag" && rank == 2) return diagonal(0, 1, find_argument(arguments, "diagonal"), self);
+  if (op == "aten::narrow") return narrowed(arguments, self);
+  if (op == "aten::unsqueeze") {
+    const auto axis = axis_of(arguments, "dim", rank + 1);
+    if (!axis) return std::nullopt;
+    Shape shape = self;
+    shape.insert(shape.begin() + static_cast<std::ptrdiff_t>(*axis), nnef::Dim(1));
+    return shape;
+  }
+  if (op == "aten::select") {
+    const auto axis = axis_of(arguments, "dim", rank);
+    if (!axis) return std::nullopt;
+    Shape shape = self;
+    shape.erase(shape.begin() + static_cast<std::ptrdiff_t>(*axis));
+    return shape;
+  }
+  return std::nullopt;
+}
+
+}  // namespace torch2nnef

@@ -1,0 +1,184 @@
+// Modules that a lowering claims: executed for their values, one call on the Tape.
+
+#include <torch/csrc/jit/runtime/interpreter.h>
+
+#include <algorithm>
+
+#include "export/record/torch_types.h"
+#include "export/torchscript/effects.h"
+#include "export/torchscript/recorder.h"
+#include "export/torchscript/source_location.h"
+
+namespace torch2nnef {
+namespace {
+
+namespace jit = torch::jit;
+
+// "forward"; a trace that calls a module twice has "forward1" too.
+bool is_forward(const std::string& method) {
+  return method.starts_with("forward") && method.find_first_not_of("0123456789", 7) == std::string::npos;
+}
+
+void collect_attributes(const c10::IValue& module, const std::string& prefix,
+                        std::vector<std::pair<std::string, c10::IValue>>& attributes) {
+  const auto& object = module.toObjectRef();
+  auto type = object.type();
+  for (std::size_t i = 0; i < type->numAttributes(); ++i) {
+    const c10::IValue& value = object.getSlot(i);
+    const std::string name = prefix + type->getAttributeName(i);
+    if (value.isObject()) {
+      if (value.toObjectRef().type()->is_module()) collect_attributes(value, name + ".", attributes);
+    } else if (value.isTensor() || is_number(value) || value.isString() || value.isIntList() || value.isDoubleList() ||
+               value.isBoolList() || value.isTensorList()) {
+      attributes.emplace_back(name, value);
+    }
+  }
+}
+
+// The result with tensors of its own, so that it shares no memory with the arguments.
+c10::IValue with_own_memory(const c10::IValue& value, const std::string& what) {
+  if (value.isNone()) return value;
+  if (value.isTensor()) return value.toTensor().defined() ? c10::IValue(value.toTensor().clone()) : value;
+  if (value.isTuple()) {
+    std::vector<c10::IValue> items;
+    for (const c10::IValue& item : value.toTupleRef().elements()) items.push_back(with_own_memory(item, what));
+    return c10::ivalue::Tuple::create(std::move(items));
+  }
+  if (value.isTensorList()) {
+    c10::List<at::Tensor> list;
+    for (const at::Tensor& item : value.toTensorVector()) list.push_back(item.clone());
+    return list;
+  }
+  throw Unsupported(what + " returns a " + value.tagKind() + ", and a lowering of a module gives tensors only",
+                    "claim the modules inside it");
+}
+
+// Of the first operator inside.
+std::vector<SourceLine> first_lines(const jit::Block* block) {
+  for (const jit::Node* node : block->nodes()) {
+    std::vector<SourceLine> lines = source_lines(node);
+    if (node->kind() == c10::prim::CallMethod) {
+      auto type = node->input(0)->type()->cast<c10::ClassType>();
+      const jit::Function* method = type ? type->findMethod(node->s(c10::attr::name)) : nullptr;
+      if (method && method->isGraphFunction()) lines = first_lines(jit::toGraphFunction(*method).graph()->block());
+    }
+    if (!lines.empty() && node->kind() != c10::prim::Constant && node->kind() != c10::prim::GetAttr) return lines;
+  }
+  return {};
+}
+
+// Sees whether a module wrote into its arguments or attributes, where its code could.
+class WrittenTensors {
+ public:
+  WrittenTensors(const jit::Block* block, const std::vector<Slot>& arguments,
+                 const std::vector<std::pair<std::string, c10::IValue>>& attributes)
+      : may_write_(may_write_tensors(block)), arguments_(arguments) {
+    if (!may_write_) return;
+    for (const auto& [name, value] : attributes) {
+      for (const at::Tensor& tensor : tensors_in(value)) attributes_.emplace_back(tensor, tensor.clone());
+    }
+  }
+  // `stack`: the copies of the arguments, after the call. Attributes get their contents back.
+  bool any(const jit::Stack& stack) {
+    if (!may_write_) return false;
+    bool found = false;
+    for (std::size_t i = 0; i < stack.size(); ++i) {
+      const std::vector<at::Tensor> before = tensors_in(arguments_[i].sample()), after = tensors_in(stack[i]);
+      for (std::size_t k = 0; k < before.size(); ++k) found = found || differ(before[k], after[k]);
+    }
+    for (auto& [tensor, before] : attributes_) {
+      if (!differ(tensor, before)) continue;
+      tensor.copy_(before);
+      found = true;
+    }
+    return found;
+  }
+
+ private:
+  static bool differ(const at::Tensor& a, const at::Tensor& b) {
+    return a.defined() && !at::equal(at::nan_to_num(a), at::nan_to_num(b));
+  }
+  bool may_write_;
+  const std::vector<Slot>& arguments_;
+  std::vector<std::pair<at::Tensor, at::Tensor>> attributes_;
+};
+
+c10::IValue copied(const c10::IValue& argument) { return argument.isObject() ? argument : argument.deepcopy(); }
+
+}  // namespace
+
+std::optional<Slot> Recorder::run_claimed(const c10::IValue& object, const jit::Function& function,
+                                          const std::vector<Slot>& arguments, const std::string& path,
+                                          const std::string& class_name) {
+  const std::string op = is_forward(function.name()) ? options_.tables->claim(path, class_name) : "";
+  if (op.empty()) return std::nullopt;
+  const bool is_recorded = std::any_of(arguments.begin() + 1, arguments.end(), [&](const Slot& argument) {
+    return is_live(argument.sample()) || notes_.any(argument);
+  });
+  claimed_.insert(op);
+  if (!is_recorded) return std::nullopt;  // a constant: what happens inside folds
+  const std::string what = op + " (a module of class " + class_name + ")";
+  auto graph = jit::toGraphFunction(function).graph();
+  if (std::string effect = effect_on_objects(graph->block()); !effect.empty()) {
+    throw Unsupported(what + " " + effect + ", which a lowering of a module cannot say", "claim the modules inside it");
+  }
+
+  const auto& formals = function.getSchema().arguments();
+  std::vector<std::pair<std::string, TapeArgument>> given;
+  std::vector<bool> is_default;
+  for (std::size_t i = 1; i < arguments.size(); ++i) {
+    given.emplace_back(formals[i].name(), tape_argument(arguments[i], formals[i], op));
+    const auto standard = formals[i].default_value();
+    is_default.push_back(standard && !arguments[i].sample().isTensor() && *standard == arguments[i].sample());
+  }
+  std::vector<std::pair<std::string, c10::IValue>> attributes;
+  collect_attributes(object, "", attributes);
+  std::size_t attribute_count = 0;
+  for (const auto& [name, value] : attributes) {
+    bool is_taken = std::any_of(given.begin(), given.end(), [&](const auto& one) { return one.first == name; });
+    if (is_taken) continue;  // an argument of the same name goes first
+    own(value, path.empty() ? name : path + "." + name, "attribute " + name);
+    given.emplace_back(name, tape_argument({{value}, {}}, c10::Argument(name, value.type()), op));
+    is_default.push_back(true);
+    ++attribute_count;
+  }
+
+  WrittenTensors written(graph->block(), arguments, attributes);
+  Slot result;
+  jit::Code code(graph, op);
+  for (std::size_t world = 0; world < world_count(); ++world) {
+    jit::Stack stack;
+    for (const Slot& argument : arguments) stack.push_back(copied(argument.worlds[world]));
+    const jit::Stack copies = stack;
+    try {
+      jit::InterpreterState(code).run(stack);
+    } catch (const std::exception& error) {
+      if (world > 0 || !first_is_sample_) throw WorldFailed(what + " fails: " + message_of(error), here(), "T2N-R002");
+      refuse("T2N-R001", what + " fails on the sample inputs: " + message_of(error),
+             "check the inputs' shapes and dtypes");
+      throw RecordingStopped(what);
+    }
+    result.worlds.push_back(with_own_memory(stack.at(0), what));
+    if (world == 0 && written.any(copies)) {
+      throw Unsupported(what + " writes into its arguments or attributes, which a lowering of a module cannot say",
+                        "claim the modules inside it");
+    }
+  }
+  std::vector<std::vector<at::Tensor>> flat = flattened(op, {result});
+  std::vector<TapeValueInfo> infos;
+  for (const auto& tensors : flat) infos.push_back(facts_of(tensors.front(), explain(op, given, tensors)));
+  std::vector<nnef::Shape> shapes;
+  for (const TapeValueInfo& info : infos) shapes.push_back(info.shape);
+  Location where = here();
+  if (where.stack.empty()) where.stack = first_lines(graph->block());  // a trace has none for the call itself
+  where.module_path = path;
+  where.module_class = class_name;
+  std::vector<TapeValue> values = tape_.call(op, "", std::move(given), std::move(infos), where);
+  TapeCall& call = tape_.tape().calls.back();
+  call.attributes = attribute_count;
+  for (std::size_t i = 0; i < is_default.size(); ++i) call.is_default[i].second = is_default[i];
+  for (std::size_t i = 0; i < flat.size(); ++i) cells_.add_root(flat[i].front(), shapes[i], true, values[i]);
+  return result;
+}
+
+}  // namespace torch2nnef
