@@ -1,0 +1,37 @@
+// A smallest graph of the quirk register: tests/quirks/ID.quirk.
+//
+//   # a comment
+//   symbol S                               a symbol of sizes
+//   in x f32 [S=3,2] 0 1 2 3 nan -inf      an input: dtype, shape (a size or an expression, and its value), items
+//   data w f32 [2] 1 2                     a tensor file; `variable` is written for it
+//   out y f32 [3] 1 2 3                    a result, with the values that PyTorch gives
+//   graph
+//   y = relu(x);                           statements; fragments stand before the line `graph`
+//
+// Items may be `ramp` (0, 1, 2, ...) or `all VALUE`.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "nnef/io.h"
+
+namespace torch2nnef_test {
+
+struct QuirkCase {
+  std::string text;  // graph.nnef
+  std::vector<nnef::NamedTensor> data, inputs, expected;
+};
+
+// Throws std::runtime_error with the line that cannot be read.
+QuirkCase read_quirk_case(const std::filesystem::path& file);
+
+// The case as an archive in a folder.
+void write_archive(const QuirkCase& one, const std::filesystem::path& folder);
+
+// How the result differs from what is expected, "" where it does not: names by position, dtypes and shapes, floats to
+// 1e-4, NaN only where NaN is expected.
+std::string difference(const QuirkCase& one, const std::vector<nnef::NamedTensor>& outputs);
+
+}  // namespace torch2nnef_test

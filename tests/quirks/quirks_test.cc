@@ -1,0 +1,131 @@
+// The quirk register against what a release of tract does:
+//
+//   quirks_test 0.23.9 [GOOGLETEST FLAGS]
+//   quirks_test --try 0.23.9 FILE.quirk...      only shows what the release does with the graphs
+//
+// A row that is wrong fails; what the register calls right is listed as gone.
+#include "nnef/dialect/quirks.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "export/verify/private_folder.h"
+#include "export/verify/tract_engine.h"
+#include "quirk_case.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+using nnef::Symptom;
+using torch2nnef_test::QuirkCase;
+
+constexpr double kTimeoutSeconds = 10;
+
+std::string_view to_string(Symptom symptom) {
+  switch (symptom) {
+    case Symptom::kRight:
+      return "right";
+    case Symptom::kWrong:
+      return "wrong";
+    case Symptom::kRefused:
+      return "refused";
+    case Symptom::kPanics:
+      return "panics";
+    case Symptom::kHangs:
+      return "hangs";
+    case Symptom::kAbsent:
+      return "absent";
+  }
+  return "";
+}
+
+struct Seen {
+  Symptom symptom = Symptom::kRight;
+  std::string detail;
+};
+
+Seen seen(const QuirkCase& one, const torch2nnef::Engine& engine) {
+  const torch2nnef::PrivateFolder folder;
+  const fs::path archive = folder.path() / "model";
+  torch2nnef_test::write_archive(one, archive);
+  const torch2nnef::EngineRun run = torch2nnef::run_engine(engine, archive, one.inputs, kTimeoutSeconds);
+  if (run.exit_status == -1) return {Symptom::kHangs, run.message};
+  if (run.exit_status == 101 || run.exit_status > 128) return {Symptom::kPanics, run.message};
+  if (run.message.find("No definition for operator") != std::string::npos) return {Symptom::kAbsent, run.message};
+  if (!run.ran) return {Symptom::kRefused, run.message};
+  const std::string difference = torch2nnef_test::difference(one, run.outputs);
+  return {difference.empty() ? Symptom::kRight : Symptom::kWrong, difference};
+}
+
+torch2nnef::Engine engine_of(const nnef::Version& release) {
+  const auto engine = torch2nnef::find_engine({}, release);
+  if (!engine || engine->version != release.to_string()) {
+    throw std::runtime_error("tract " + release.to_string() + " is missing: tools/get-tract --version fetches it");
+  }
+  return *engine;
+}
+
+class QuirkTest : public testing::Test {
+ public:
+  QuirkTest(const nnef::Quirk& quirk, const torch2nnef::Engine& engine, const nnef::Version& release)
+      : quirk_(quirk), engine_(engine), release_(release) {}
+
+  void TestBody() override {
+    const QuirkCase one = torch2nnef_test::read_quirk_case(fs::path(QUIRKS) / fmt::format("{}.quirk", quirk_.id));
+    const Seen now = seen(one, engine_);
+    EXPECT_EQ(to_string(now.symptom), to_string(quirk_.symptom_in(release_))) << now.detail << "\n"
+                                                                              << quirk_.effect << "\n"
+                                                                              << one.text;
+    if (now.symptom == Symptom::kRight) std::cout << "gone in " << release_.to_string() << ": " << quirk_.id << "\n";
+  }
+
+ private:
+  const nnef::Quirk& quirk_;
+  const torch2nnef::Engine& engine_;
+  nnef::Version release_;
+};
+
+int try_files(const nnef::Version& release, const std::vector<std::string>& files) {
+  const torch2nnef::Engine engine = engine_of(release);
+  for (const std::string& file : files) {
+    const Seen now = seen(torch2nnef_test::read_quirk_case(file), engine);
+    std::cout << fmt::format("{} {} {}: {}\n", release.to_string(), fs::path(file).stem().string(),
+                             to_string(now.symptom), now.detail);
+  }
+  return 0;
+}
+
+int run_all(const nnef::Version& release) {
+  const torch2nnef::Engine engine = engine_of(release);
+  for (const nnef::Quirk& quirk : nnef::quirks()) {
+    const std::string name(quirk.id);
+    testing::RegisterTest("quirks", name.c_str(), nullptr, nullptr, __FILE__, __LINE__,
+                          [&]() -> testing::Test* { return new QuirkTest(quirk, engine, release); });
+  }
+  return RUN_ALL_TESTS();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  testing::InitGoogleTest(&argc, argv);
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  const bool tries = !arguments.empty() && arguments[0] == "--try";
+  if (tries) arguments.erase(arguments.begin());
+  const auto release = arguments.empty() ? std::nullopt : nnef::Version::parse(arguments[0]);
+  if (!release || (!tries && arguments.size() > 1)) {
+    std::cerr << "usage: quirks_test [--try] RELEASE [FILE.quirk...]\n";
+    return 2;
+  }
+  try {
+    return tries ? try_files(*release, {arguments.begin() + 1, arguments.end()}) : run_all(*release);
+  } catch (const std::exception& error) {
+    std::cerr << "quirks_test: " << error.what() << "\n";
+    return 1;
+  }
+}
