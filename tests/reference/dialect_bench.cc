@@ -38,6 +38,7 @@ std::vector<double> floats(std::size_t count, Fill fill, std::mt19937& random) {
         items[i] = 1 + 0.25 * static_cast<double>(i);
         break;
       case Fill::kIndex:
+      case Fill::kLarge:
         items[i] = std::floor(share * 3);
         break;
     }
@@ -50,7 +51,10 @@ std::vector<std::int64_t> integers(std::size_t count, Fill fill, DType dtype, st
   std::vector<std::int64_t> items(count);
   for (std::size_t i = 0; i < count; ++i) {
     const auto below = [&](std::int64_t n) { return static_cast<std::int64_t>(random() % static_cast<unsigned>(n)); };
-    if (fill == Fill::kIndex || fill == Fill::kEqual) {
+    if (fill == Fill::kLarge) {
+      const auto end = static_cast<std::int64_t>(~std::uint64_t{0} >> (64 - 8 * nnef::item_size(dtype) + 1));
+      items[i] = below(3) == 0 ? -end + below(5) : end - below(5);
+    } else if (fill == Fill::kIndex || fill == Fill::kEqual) {
       items[i] = below(3);
     } else if (fill == Fill::kPositive) {
       items[i] = 1 + below(6);

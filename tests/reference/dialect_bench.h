@@ -33,6 +33,7 @@ enum class Fill {
   kEqual,     // many equal ones
   kDistinct,  // no two equal
   kIndex,     // integers 0..2
+  kLarge,     // integers at both ends of their range
 };
 
 // A graph that several calls share.

@@ -22,6 +22,7 @@ void add_reduce_cases(Cases& cases) {
     for (DType dtype : {DType::kI64, DType::kI32, DType::kI8, DType::kU8}) {
       for (const char* op : {"sum_reduce", "max_reduce", "min_reduce"}) {
         cases.unary(op, shape, dtype, Fill::kPlain, {{"axes", axes}});
+        cases.unary(op, shape, dtype, Fill::kLarge, {{"axes", axes}});
       }
     }
     if (axes.empty()) continue;
@@ -30,6 +31,7 @@ void add_reduce_cases(Cases& cases) {
     }
     cases.unary("sum_reduce", shape, DType::kF32, Fill::kPlain, {{"axes", axes}, {"normalize", true}});
     cases.unary("tract_core_product_reduce", shape, DType::kI64, Fill::kPlain, {{"axes", axes}});
+    cases.unary("tract_core_product_reduce", shape, DType::kI64, Fill::kLarge, {{"axes", axes}});
     for (const char* op :
          {"argmax_reduce", "argmin_reduce", "tract_core_argmax_reduce_last", "tract_core_argmin_reduce_last"}) {
       for (Fill fill : {Fill::kDistinct, Fill::kEqual}) {

@@ -175,6 +175,11 @@ Value Builder::binary(std::string_view op, Argument a, Argument b) {
     const Value differs = add("tract_core_xor", {a, b});
     return op == "ne" ? differs : add("not", {differs});
   }
+  // tract makes x * x a square, which it lacks for integers of 16 and of 64 bits.
+  const bool is_square = op == "mul" && a.value() != nullptr && b.value() != nullptr && *a.value() == *b.value();
+  if (is_square && (wanted == DType::kI64 || wanted == DType::kI16)) {
+    return add("neg", {add("mul", {a, add("neg", {b})})});
+  }
   return add(op, {a, b});
 }
 

@@ -3,14 +3,12 @@
 #include <algorithm>
 #include <numeric>
 
+#include "export/ops/reduction/integer_sum.h"
 #include "export/ops/reduction/reduce_util.h"
 #include "export/ops/shape/widened.h"
 
 namespace torch2nnef {
 namespace {
-
-// The dtype in which the engine multiplies right.
-DType product_type(DType dtype) { return nnef::is_integer(dtype) ? DType::kF64 : arithmetic_type(dtype); }
 
 bool contains(const Letters& letters, int letter) {
   return std::find(letters.begin(), letters.end(), letter) != letters.end();
@@ -41,7 +39,7 @@ Operand summed(Builder& b, const Operand& operand, const Letters& needed) {
       axes.push_back(static_cast<int>(axis));
     }
   }
-  result.x = b.reduce("sum_reduce", operand.x, axes, false);
+  result.x = axes.empty() ? operand.x : sum_over(b, operand.x, {axes, false});
   return result;
 }
 
@@ -144,14 +142,16 @@ Shape product_shape(const Shape& x, const Shape& y, bool transpose_y) {
 }  // namespace
 
 Value matrix_product(Builder& b, Value x, Value y, bool transpose_y) {
-  DType dtype = b.dtype(x), wide = product_type(dtype);
+  const DType dtype = b.dtype(x), wide = arithmetic_type(dtype);
   int rank = std::max(b.rank(x), b.rank(y));
   x = b.align_rank(x, rank);
   y = b.align_rank(y, rank);
   const Shape shape = product_shape(b.shape(x), b.shape(y), transpose_y);
   x = b.cast(without_repeats(b, x, 1), wide);
   y = b.cast(without_repeats(b, y, 2), wide);
-  Value product = b.add("matmul", {x, y}, {{"transposeA", false}, {"transposeB", transpose_y}});
+  Value product = nnef::is_integer(dtype)
+                      ? integer_matrix_product(b, x, y, transpose_y)
+                      : b.add("matmul", {x, y}, {{"transposeA", false}, {"transposeB", transpose_y}});
   return b.broadcast_to(b.cast(product, dtype), shape);
 }
 

@@ -4,6 +4,8 @@
 #include <limits>
 #include <numeric>
 
+#include "export/ops/reduction/integer_sum.h"
+
 namespace torch2nnef {
 namespace {
 
@@ -33,6 +35,7 @@ Dim items_of(const Builder& b, Value x, const std::vector<int>& axes) {
 }
 
 Value sum_over(Builder& b, Value x, const Reduction& reduction) {
+  if (nnef::is_integer(b.dtype(x))) return integer_sum(b, x, reduction.axes, reduction.keepdim);
   return b.reduce("sum_reduce", x, reduction.axes, reduction.keepdim);
 }
 

@@ -21,6 +21,7 @@ Reduction reduction_of(const Call& call, std::string_view tensor = "self");
 // How many items go into each result.
 Dim items_of(const Builder& b, Value x, const std::vector<int>& axes);
 
+// Integers are summed modulo the size of their dtype (integer_sum.h).
 Value sum_over(Builder& b, Value x, const Reduction& reduction);
 // The sum over `axes` divided by `items - correction`; like torch, a NaN or an infinity where nothing is left.
 Value mean_of(Call& call, Value x, const Reduction& reduction, double correction = 0);

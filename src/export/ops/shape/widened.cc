@@ -4,7 +4,6 @@
 #include <optional>
 
 namespace torch2nnef {
-namespace {
 
 const nnef::Operation* maker_of(Builder& b, Value x) {
   const auto& operations = b.graph().operations;
@@ -13,6 +12,8 @@ const nnef::Operation* maker_of(Builder& b, Value x) {
   });
   return place == operations.rend() ? nullptr : &*place;
 }
+
+namespace {
 
 std::vector<int> axes_of(const nnef::Operation& operation) {
   std::vector<int> axes;

@@ -5,6 +5,9 @@
 
 namespace torch2nnef {
 
+// The operation that makes a value, until the next one is added; nothing for an input.
+const nnef::Operation* maker_of(Builder& b, Value x);
+
 // x without what a broadcast or a tile repeats: of the same rank, with an extent of 1 on the axes that are repeated,
 // the last `kept` axes as they are. x itself when nothing is repeated. Looks through transpose, unsqueeze and squeeze.
 //

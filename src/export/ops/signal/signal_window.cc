@@ -73,12 +73,10 @@ void lower_vander(Call& call) {
   Value x = call.tensor_as("x", call.result_dtype());
   x = b.unsqueeze(x, {b.rank(x)});
   Value power = filled(call, constant_of(call, 1, call.result_dtype()), b.shape(x));
-  Value negative = b.unary("neg", x);
   std::vector<Value> columns;
   for (std::int64_t i = 0; i < shape.back().value(); ++i) {
     if (i == 1) power = x;
-    // The engine makes x * x a square, which it lacks for integers.
-    if (i > 1) power = b.unary("neg", b.binary("mul", power, negative));
+    if (i > 1) power = b.binary("mul", power, x);
     columns.insert(is_increasing ? columns.end() : columns.begin(), power);
   }
   call.result(b.concat(columns, b.rank(x) - 1));

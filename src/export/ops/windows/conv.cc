@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "export/ops/reduction/integer_sum.h"
 #include "export/ops/shape/shape_util.h"
 #include "export/ops/windows/convolution.h"
 #include "export/ops/windows/pool.h"
@@ -88,6 +89,26 @@ void take_points(Call& call, Convolution& convolution, const Padding& padding) {
   convolution.input = b.add("avg_pool", {convolution.input}, pool_attributes(points, none));
 }
 
+// tract convolves no integers: pieces of them in f64, in which their sums are exact.
+Value convolved_integers(Call& call, const Convolution& convolution, const Padding& padding) {
+  Builder& b = call.builder();
+  Value x = call.tensor_as(call.has("input") ? "input" : "self", DType::kI64);
+  if (!convolution.has_batch) x = b.unsqueeze(x, {0});
+  const Shape& weight = convolution.weight_shape;
+  const Dim count = nnef::volume(Shape(weight.begin() + 1, weight.end()));
+  Value y = integer_product(b, x, call.tensor_as("weight", DType::kI64), count, [&](Value left, Value right) {
+    Convolution part = convolution;
+    part.input = left;
+    part.bias.reset();
+    take_points(call, part, padding);
+    return convolved(call, part, right, padding);
+  });
+  if (!call.has("bias")) return y;
+  Shape along(weight.size() - 1, 1);
+  along.front() = weight.front();
+  return b.binary("add", y, b.reshape(call.tensor_as("bias", DType::kI64), along));
+}
+
 void lower_convolution(Call& call) {
   if (call.has("transposed") && call.flag("transposed")) return lower_transposed_convolution(call);
   if (is_empty(call.result_shape())) return call.result(zeros(call, call.result_dtype(), call.result_shape()));
@@ -97,6 +118,9 @@ void lower_convolution(Call& call) {
   const Shape& shape = call.builder().shape(convolution.input);
   for (std::size_t axis = 0; axis < padding.size(); ++axis) {
     drop_unreached(padding[axis], shape.at(axis + 2), convolution.extent(axis), convolution.stride[axis]);
+  }
+  if (nnef::is_integer(call.result_dtype())) {
+    return set_convolution_result(call, convolution, convolved_integers(call, convolution, padding));
   }
   take_points(call, convolution, padding);
   set_convolution_result(call, convolution, convolved(call, convolution, weight, padding));

@@ -8,11 +8,16 @@
 namespace torch2nnef {
 namespace {
 
-// In the input's type; what does not fit into 8 unsigned bits is held at their end.
+// In the input's type. Integers are added in 32 bits, also those of 64; sums of 8 and 16 bits are held at the ends of
+// their range.
 at::Tensor summed(const at::Tensor& x, const std::vector<std::int64_t>& axes) {
-  if (axes.empty()) return x;
-  if (x.scalar_type() == at::kByte) return x.sum(axes, true, at::kLong).clamp(0, 255).to(at::kByte);
-  return x.sum(axes, true, x.scalar_type());
+  const at::ScalarType type = x.scalar_type();
+  if (!at::isIntegralType(type, false)) return axes.empty() ? x : x.sum(axes, true, type);
+  const at::Tensor sum = (axes.empty() ? x : x.sum(axes, true, at::kLong)).to(at::kInt);
+  if (type == at::kByte) return sum.clamp(0, 255).to(type);
+  if (type == at::kChar) return sum.clamp(-128, 127).to(type);
+  if (type == at::kShort) return sum.clamp(-32768, 32767).to(type);
+  return sum.to(type);
 }
 
 Tensors sum_reduce(const EvalCall& call) {
