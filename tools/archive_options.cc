@@ -26,7 +26,7 @@ Options::Options(int argc, char** argv, const std::vector<std::string>& flags) {
       const std::string value = word == "--target" ? words[++i] : word.substr(9);
       const std::optional<nnef::Target> target = nnef::Target::parse(value);
       if (!target) {
-        throw UsageError(fmt::format("--target: '{}' is no target; accepted: tract, tract@VERSION as in {}, khronos",
+        throw UsageError(fmt::format("--target: '{}' is not a target; accepted: tract, tract@VERSION as in {}, khronos",
                                      value, nnef::Target{}.to_string()));
       }
       target_ = *target;

@@ -39,7 +39,7 @@ const std::vector<Group>& groups() {
   static const std::vector<Group> table = {
     {"Output", {
       {"output", 'o', "OUT", false, [](Line& line, Text v) { line.output = v; },
-       "where to: NAME.nnef.tgz, NAME.nnef.tar or a folder\n(default: MODEL with the ending .nnef.tgz)"},
+       "output: NAME.nnef.tgz, NAME.nnef.tar or a folder\n(default: MODEL with the ending .nnef.tgz)"},
       {"target", 0, "TARGET", false, [](Line& line, Text v) { line.options.target = target_name(v); },
        "tract, tract@VERSION or khronos (default: tract@0.23.9)"},
       {"compression", 0, "LEVEL", false,
@@ -51,10 +51,10 @@ const std::vector<Group>& groups() {
        "write the Python line of each operation into graph.nnef"},
       {"fragments", 0, "FILE.nnef", true,
        [](Line& line, Text v) { line.options.fragment_files.push_back(file_to_read(v, {".nnef"})); },
-       "operators and modules of your own, as expressions; asked\nbefore the built-in ones"},
+       "your own operators and modules, as expressions; they\ntake precedence over the built-in ones"},
       {"plugin", 0, "FILE.so", true,
        [](Line& line, Text v) { line.options.plugins.push_back(file_to_read(v, {".so"})); },
-       "operators and modules of your own, in C++; asked first"},
+       "your own operators and modules, in C++"},
       {"dry-run", 0, "", false, [](Line& line, Text) { line.options.dry_run = true; },
        "do everything but leave no output"}}},
     {"Sample inputs", {
@@ -73,34 +73,34 @@ const std::vector<Group>& groups() {
        "names of the outputs in the archive"}}},
     {"Parts and state", {
       {"module", 0, "PATH", false, [](Line& line, Text v) { line.options.module_path = v; },
-       "export that module of the model, as in encoder.layers.0;\nits inputs are what the model calls it with"},
+       "export one module of the model, as in encoder.layers.0;\nits sample inputs are what the model calls it with"},
       {"method", 0, "NAME", false, [](Line& line, Text v) { line.options.method = v; },
        "the method to export (default: forward)"},
       {"state", 0, "HOW", false, [](Line& line, Text v) { line.options.state_io = state_handling(v); },
-       "of attributes that the model changes: io makes each an input\nand an output; refuse (default) exports no such model"},
+       "attributes that the model modifies: io exports each as an\ninput and an output; refuse (default) is an error"},
       {"max-iterations", 0, "N", false,
        [](Line& line, Text v) { line.options.max_iterations = integer_in(v, 1, 100000); },
-       "the most rounds of a loop that the data ends"}}},
+       "maximum iterations of a loop whose exit depends on data"}}},
     {"Dynamic axes", {
       {"dynamic-axes", 0, "NAME:AXIS=EXPR", true,
        [](Line& line, Text v) { line.options.dynamic_axes.push_back(dynamic_axis(v)); },
-       "an axis that may have any size, as in input:2=S"},
+       "an axis of any size, as in input:2=S"},
       {"symbol", 0, "S=MIN..MAX", true, [](Line& line, Text v) { line.options.symbols.push_back(symbol_bounds(v)); },
        "bounds of a symbol, as in S=16..4096"}}},
     {"Checking", {
       {"check", 0, "[=HOW]", false,
        [](Line& line, Text v) { line.options.check = check_level(v.empty() ? "tract" : v); },
-       "compare with PyTorch what is computed by\ntract (and by the reference evaluator), by\nreference (which needs nothing installed) alone, or\nnone (default: both, tract where it is found)"},
+       "check the result against PyTorch: tract, reference\n(built in, needs no tract) or none (default: both,\ntract if it is found)"},
       {"tract", 0, "PATH", false, [](Line& line, Text v) { line.options.tract = file_to_read(v, {}); },
        "the tract command (default: $TRACT, PATH, tools/get-tract's)"},
       {"tolerance", 0, "LEVEL", false, [](Line& line, Text v) { line.options.tolerance = tolerance_level(v); },
        "a number (default: 1e-4) or exact, close, approximate, very, super, ultra"},
       {"debug-bundle", 0, "PLACE", false, [](Line& line, Text v) { line.options.debug_bundle = file_to_write(v, {}); },
-       "where a failed check leaves what is needed to repeat it:\na folder or FILE.tgz"},
+       "write what reproduces a failed check to a folder or\nFILE.tgz"},
       {"rerun-bundle", 0, "BUNDLE", false, [](Line& line, Text v) {
          line.action = Line::Action::kRerun;
          line.bundle = existing(v);
-       }, "say whether what a debug bundle shows still happens\n(exit status 3 if so)"}}},
+       }, "run a debug bundle again: exit status 3 if it still fails"}}},
     {"Report", {
       {"report", 0, "FILE", false, [](Line& line, Text v) {
          line.report = file_to_write(v, {".html", ".json", ".txt"});
@@ -108,16 +108,16 @@ const std::vector<Group>& groups() {
        }, "write the report to FILE.json, FILE.txt or FILE.html as well;\nthe page shows every call of the model"},
       {"json", 0, "", false, [](Line& line, Text) { line.json = true; }, "print the report as JSON"},
       {"dump-after", 0, "STEP", false, [](Line& line, Text v) { line.options.dump_after = step_name(v); },
-       "print what a step made: record, lower or simplify"},
+       "print the result of a step: record, lower or simplify"},
       {"warnings-as-errors", 0, "", false, [](Line& line, Text) { line.options.warnings_as_errors = true; },
-       "fail where there are warnings"},
+       "treat warnings as errors"},
       {"verbose", 'v', "", false, [](Line& line, Text) { line.verbose = true; }, "print the steps and their times"},
       {"quiet", 'q', "", false, [](Line& line, Text) { line.quiet = true; }, "print errors only"}}},
     {"Information", {
       {"list-ops", 0, "", false, [](Line& line, Text) { line.action = Line::Action::kListOps; },
        "list the operators that can be exported"},
       {"explain", 0, "OP", false, [](Line& line, Text v) { line.action = Line::Action::kExplain; line.subject = v; },
-       "how an operator is exported (aten::NAME), or what a\ncode of a message means (T2N-...)"},
+       "how an operator is exported (aten::NAME), or what a\nmessage code means (T2N-...)"},
       {"version", 0, "", false, [](Line& line, Text) { line.action = Line::Action::kVersion; },
        "print the versions of torch2nnef, torch, tract and the dialect"},
       {"help", 'h', "", false, [](Line& line, Text) { line.action = Line::Action::kHelp; }, "print this"}}}};
@@ -190,7 +190,7 @@ void set_model(CommandLine& line, const std::vector<std::string>& arguments) {
     if (argument.size() > 1 && argument[0] == '-') unknown_flag(argument);
   }
   for (const std::string& argument : arguments) {
-    if (argument.empty() || argument == "-") throw UsageError(fmt::format("'{}' is no file of a model", argument));
+    if (argument.empty() || argument == "-") throw UsageError(fmt::format("'{}' is not a model file", argument));
     if (!line.model.empty()) {
       std::string text =
           fmt::format("unexpected argument '{}': there is a MODEL already, {}", argument, line.model.string());
@@ -237,7 +237,7 @@ void check_output(const CommandLine& line, bool compressed) {
   const nnef::Container container = nnef::container_of(line.output);
   const bool is_folder = container == nnef::Container::kFolder;
   constexpr std::string_view kAccepted = "accepted: NAME.nnef.tgz, NAME.nnef.tar or a folder";
-  if (text.empty()) throw UsageError(fmt::format("--output: '' is no name; {}", kAccepted));
+  if (text.empty()) throw UsageError(fmt::format("--output: '' is not a name; {}", kAccepted));
   if (is_folder && wrong.count(line.output.extension().string()) > 0) {
     throw UsageError(fmt::format("--output: '{}' has an ending of something else; {}", text, kAccepted));
   }
@@ -335,7 +335,7 @@ std::string help_text() {
   }
   return text +
          "\nExit status: 0 exported, and checked if asked; 1 the model cannot be exported;\n"
-         "2 the command line is wrong; 3 the check failed; 70 a defect of torch2nnef.\n"
+         "2 the command line is wrong; 3 the check failed; 70 a bug in torch2nnef.\n"
          "After 1, 3 and 70 there is no output.\n";
 }
 

@@ -219,7 +219,7 @@ Tolerance tolerance_level(std::string_view text) {
 
 nnef::Target target_name(std::string_view text) {
   const auto target = nnef::Target::parse(text);
-  if (!target) refuse(text, "is no target", "tract, tract@VERSION as in tract@0.23.9, khronos");
+  if (!target) refuse(text, "is not a target", "tract, tract@VERSION as in tract@0.23.9, khronos");
   const nnef::Version newest = nnef::Target{}.version;
   if (target->kind == nnef::Target::Kind::kTract && target->version > newest) {
     refuse(text, "is newer than what this program knows", "tract@VERSION up to " + newest.to_string());
@@ -259,7 +259,7 @@ fs::path file_to_read(std::string_view text, const std::vector<std::string_view>
 
 fs::path file_to_write(std::string_view text, const std::vector<std::string_view>& endings) {
   const fs::path path(text);
-  if (text.empty()) refuse(text, "is no name", "a file");
+  if (text.empty()) refuse(text, "is not a name", "a file");
   if (!ends_with_any(text, endings)) {
     refuse(text, "has no ending that is known here", fmt::format("FILE{}", fmt::join(endings, ", FILE")));
   }

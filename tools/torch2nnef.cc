@@ -218,7 +218,7 @@ int main(int argc, char** argv) {
   } catch (const std::exception& error) {
     std::string text = error.what();
     text.resize(std::min(text.find('\n'), text.size()));  // torch's errors go on with a stack trace
-    fmt::print(stderr, "torch2nnef: a defect of this program: {}\nPlease report it, with the command line.\n", text);
+    fmt::print(stderr, "torch2nnef: a bug in this program: {}\nPlease report it with the command line.\n", text);
     leave(fail(ExportError::Kind::kInternal, "T2N-I003", text));
   }
 }

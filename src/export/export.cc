@@ -209,7 +209,7 @@ void export_model(const Model& model, const Tables& tables, const std::filesyste
                                                      "",
                                                      {},
                                                      "the archive does not read back as it was written: " + difference,
-                                                     "this is a defect of torch2nnef; please report it"});
+                                                     "this is a bug in torch2nnef; please report it"});
   }
 
   steps.begin("check");

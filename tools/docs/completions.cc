@@ -30,7 +30,7 @@ std::vector<Option> all_options(const HelpText& help, const Hints& hints) {
     }
   }
   for (const auto& [name, words] : hints.choices) {
-    if (names.count(name) == 0) throw std::runtime_error("choices are given for " + name + ", which is no option");
+    if (names.count(name) == 0) throw std::runtime_error("choices are given for " + name + ", which is not an option");
   }
   return options;
 }

@@ -20,7 +20,7 @@ void squeeze_excite(Call& call) {
   const Tensor x = call.input(0);
   const Shape shape = call.shape(x);
   if (shape.size() != 4)
-    call.unsupported("the input of SqueezeExcite is no image", "give [batch, channels, height, width]");
+    call.unsupported("the input of SqueezeExcite is not an image", "give [batch, channels, height, width]");
   const Tensor mean = call.add("mean_reduce", {x}, {{"axes", Shape{2, 3}}});
   const Tensor hidden = call.add("relu", {linear(call, call.reshape(mean, {shape[0], shape[1]}), "reduce")});
   const Tensor weight = call.add("sigmoid", {linear(call, hidden, "expand")});

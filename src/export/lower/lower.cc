@@ -11,7 +11,7 @@
 namespace torch2nnef {
 namespace {
 
-constexpr const char* kOurDefect = "this is a defect of torch2nnef; please report it";
+constexpr const char* kOurBug = "this is a bug in torch2nnef; please report it";
 constexpr int kRandomSizes = 32;
 constexpr std::int64_t kSmallestSize = 2;
 constexpr std::int64_t kLargestSize = 512;
@@ -228,10 +228,10 @@ class Lowerer {
         continue;
       } catch (const nnef::BuildError& error) {
         std::tie(code, reason) =
-            std::pair("T2N-L003", "cannot be said in the target's NNEF: " + std::string(error.what()));
+            std::pair("T2N-L003", "cannot be expressed in the target's NNEF: " + std::string(error.what()));
       } catch (const std::exception& error) {
         std::tie(code, reason) = std::pair("T2N-I002", "the lowering failed: " + std::string(error.what()));
-        hint = kOurDefect;
+        hint = kOurBug;
         if (!lowering->origin.empty())
           std::tie(code, hint) = std::pair("T2N-P002", "correct it in the " + lowering->origin);
       }
@@ -254,7 +254,7 @@ class Lowerer {
       std::string difference = difference_of(result);
       if (difference.empty()) continue;
       if (lowering.origin.empty()) {
-        problem("T2N-I001", call.full_name(), call.where, difference, kOurDefect);
+        problem("T2N-I001", call.full_name(), call.where, difference, kOurBug);
       } else {
         problem("T2N-P001", call.full_name(), call.where, said_by(lowering) + difference,
                 "correct it in the " + lowering.origin);

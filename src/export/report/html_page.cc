@@ -251,7 +251,7 @@ std::string_view verdict(ExportError::Kind kind) {
     case ExportError::Kind::kInternal:
       break;
   }
-  return "not exported: a defect of torch2nnef";
+  return "not exported: a bug in torch2nnef";
 }
 
 }  // namespace

@@ -72,7 +72,7 @@ std::string states_text(const std::vector<StateReport>& states) {
   for (const StateReport& state : states) {
     std::string initial = state.initial.substr(0, kMostCharacters);
     if (initial.size() < state.initial.size()) initial += "...";
-    text += row("state", fmt::format("{} to {}, in the beginning {}", state.input, state.output, initial));
+    text += row("state", fmt::format("{} -> {}, initial value: {}", state.input, state.output, initial));
   }
   return text;
 }
@@ -153,19 +153,27 @@ std::string operators_summary(const std::vector<Diagnostic>& list) {
   return fmt::format(": {} in {} cannot be exported", counted(count, "operator"), counted(calls, "call"));
 }
 
-std::string how_to_go_on(const ExportError& error) {
+// What helps beyond the hints of the messages themselves, one flag per line.
+std::string next_steps(const ExportError& error) {
   const std::vector<Diagnostic>& list = error.diagnostics();
+  if (list.empty()) return "";
+  std::string text = "Next steps:\n";
   const auto found = std::find_if(list.begin(), list.end(), is_about_operator);
-  if (found != list.end()) {
-    const bool is_known = found->code != "T2N-L001";
-    return fmt::format(
-        "How to go on:\n"
-        "{}"
-        "  torch2nnef --list-ops    what can stand in its place\n"
-        "  --fragments FILE.nnef    a definition of your own, as an expression\n",
-        is_known ? fmt::format("  torch2nnef --explain {}    what is supported of an operator\n", found->op) : "");
+  if (found == list.end()) {
+    text += fmt::format("  torch2nnef --explain {}    cause and cure\n", list.front().code);
+  } else {
+    if (found->code != "T2N-L001") {
+      text += fmt::format("  torch2nnef --explain {}    the supported uses of this operator\n", found->op);
+    }
+    text += "  torch2nnef --list-ops    all supported operators\n";
+    text += "  --fragments FILE.nnef    define an operator yourself, as an expression\n";
   }
-  return list.empty() ? "" : fmt::format("How to go on:\n  torch2nnef --explain {}\n", list.front().code);
+  // Before a call was recorded there is nothing to see.
+  const std::string_view letter = std::string_view(list.front().code).substr(4, 1);
+  if (error.kind() == ExportError::Kind::kNotExportable && (letter == "L" || letter == "P" || letter == "R")) {
+    text += "  --report FILE.html    see every call of the model, and where the export stopped\n";
+  }
+  return text;
 }
 
 std::string failure_title(const ExportError& error, const std::string& model) {
@@ -175,11 +183,11 @@ std::string failure_title(const ExportError& error, const std::string& model) {
     case ExportError::Kind::kUsage:
       return model + " was not exported: the command line does not fit it";
     case ExportError::Kind::kCheckFailed:
-      return model + ": the exported archive does not compute what PyTorch does";
+      return model + ": the exported archive's outputs differ from PyTorch's";
     case ExportError::Kind::kInternal:
       break;
   }
-  return model + " was not exported because of a defect of torch2nnef; please report it";
+  return model + " was not exported because of a bug in torch2nnef; please report it";
 }
 
 }  // namespace
@@ -237,7 +245,7 @@ std::string text_report(const ExportError& error, const std::string& model) {
   std::stable_sort(list.begin(), list.end(), [](const Diagnostic& a, const Diagnostic& b) {
     return static_cast<int>(a.severity) > static_cast<int>(b.severity);
   });
-  return text + text_diagnostics(list) + "\n" + how_to_go_on(error);
+  return text + text_diagnostics(list) + "\n" + next_steps(error);
 }
 
 }  // namespace torch2nnef

@@ -18,7 +18,7 @@ namespace torch2nnef {
 namespace {
 
 constexpr const char* kGetEngine = "run tools/get-tract, name it with --tract PATH, or export with --check=none";
-constexpr const char* kMakeBundle = "please report it (--debug-bundle FILE.tgz makes what to attach)";
+constexpr const char* kMakeBundle = "please report it; attach the file written by --debug-bundle FILE.tgz";
 
 [[noreturn]] void no_engine(const std::string& text) {
   throw ExportError(ExportError::Kind::kUsage, {Severity::kError, "T2N-C001", "", {}, text, kGetEngine});
@@ -103,7 +103,7 @@ std::vector<Diagnostic> problems_of(const std::vector<CheckReport::Output>& outp
       continue;
     }
     Diagnostic problem{
-        Severity::kError, code, "", {}, text, std::string("this is a defect of ") + whose + "; " + kMakeBundle};
+        Severity::kError, code, "", {}, text, std::string("this is a bug in ") + whose + "; " + kMakeBundle};
     if (first) {
       problem.op = first->aten;
       problem.where = first->where;
@@ -189,7 +189,7 @@ std::optional<Engine> engine_for(const ExportOptions& options, ExportReport& rep
     no_engine(error.what());
   }
   if (engine) return engine;
-  if (options.check == Check::kTract) no_engine("there is no tract to check with");
+  if (options.check == Check::kTract) no_engine("tract was not found");
   report.check.not_run_because = "no tract was found: run tools/get-tract, or name it with --tract PATH";
   return std::nullopt;
 }
@@ -208,7 +208,7 @@ std::optional<Failure> judge(const Engine& engine, const CheckSubject& subject, 
                      "",
                      {},
                      "tract does not run the archive" + text_of(run.sizes) + ": " + result.message,
-                     std::string("this is a defect of torch2nnef; ") + kMakeBundle}},
+                     std::string("this is a bug in torch2nnef; ") + kMakeBundle}},
                    result.log};
   }
   std::vector<CheckReport::Output> outputs =
@@ -219,7 +219,7 @@ std::optional<Failure> judge(const Engine& engine, const CheckSubject& subject, 
   }
   report.check.outputs.insert(report.check.outputs.end(), outputs.begin(), outputs.end());
   const RoundingOf rounding = only_rounding(subject, run, result.outputs, outputs);
-  Failure failure{&run, problems_of(outputs, "T2N-C003", "torch2nnef or of tract", report.check.divergence, rounding),
+  Failure failure{&run, problems_of(outputs, "T2N-C003", "torch2nnef or in tract", report.check.divergence, rounding),
                   result.log, std::nullopt, !rounding.empty()};
   if (failure.problems.empty()) return std::nullopt;
   return failure;
@@ -310,7 +310,7 @@ void check_archive(const std::filesystem::path& archive, const CheckSubject& sub
     if (reference && !failure && !reference->is_rounding) {
       const Diagnostic& problem = reference->problems.front();
       report.diagnostics.warning("T2N-C006", "in the reference evaluator, " + problem.text + "; tract agrees",
-                                 problem.where, std::string("this is a defect of torch2nnef; ") + kMakeBundle);
+                                 problem.where, std::string("this is a bug in torch2nnef; ") + kMakeBundle);
       report.check.divergence.reset();
     }
   }

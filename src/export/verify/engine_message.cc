@@ -68,7 +68,7 @@ std::string engine_message(int exit_status, std::string_view errors) {
   for (std::size_t at = 0; at < lines.size(); ++at) {
     if (lines[at].find("panicked at ") != std::string_view::npos) return panic_message(lines, at);
   }
-  if (lines.empty()) return fmt::format("tract ended with status {} and said nothing", exit_status);
+  if (lines.empty()) return fmt::format("tract ended with status {} without a message", exit_status);
   std::size_t begin = last_error(lines);
   // A numbered cause may have several lines: the last number begins the innermost one.
   for (std::size_t at = begin; at < lines.size(); ++at) {

@@ -27,12 +27,12 @@ namespace {
                      "T2N-B001",
                      "",
                      {},
-                     place.filename().string() + " is no debug bundle that can be run: " + why,
+                     place.filename().string() + " is not a debug bundle that can be run: " + why,
                      "give a folder or a FILE.tgz that --debug-bundle made"});
 }
 
 Engine engine_for(const fs::path& tract) {
-  std::string why = "there is no tract to run";
+  std::string why = "tract was not found";
   try {
     if (std::optional<Engine> engine = find_engine(tract)) return *engine;
   } catch (const std::runtime_error& error) {

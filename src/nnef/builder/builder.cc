@@ -36,7 +36,7 @@ bool gives_sizes(std::string_view op) { return op == "tract_core_range" || op ==
 
 const OperatorDeclaration& declaration_of(const Dialect& dialect, std::string_view op) {
   const OperatorDeclaration* declaration = dialect.find(op);
-  if (declaration == nullptr) throw BuildError("There is no operator '" + std::string(op) + "'.");
+  if (declaration == nullptr) throw BuildError("Unknown operator '" + std::string(op) + "'.");
   const std::string reason = dialect.why_not(*declaration);
   if (!reason.empty()) refuse_for_target(declaration->name, reason, dialect);
   return *declaration;
@@ -45,7 +45,7 @@ const OperatorDeclaration& declaration_of(const Dialect& dialect, std::string_vi
 // tract divides sizes by numbers only.
 void require_divisions_by_numbers(std::string_view op, const Argument& argument) {
   if (const Dim* dim = argument.dim(); dim != nullptr && divides_by_symbols(*dim)) {
-    refuse(op, "the size " + dim->to_string() + " has a divisor that is no number");
+    refuse(op, "the size " + dim->to_string() + " has a divisor that is not a number");
   }
   if (argument.array() == nullptr) return;
   for (const Argument& item : argument.array()->items) require_divisions_by_numbers(op, item);

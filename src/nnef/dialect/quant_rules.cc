@@ -58,7 +58,7 @@ class EntryCheck {
   void run() {
     const auto function = std::find_if(kFunctions.begin(), kFunctions.end(),
                                        [&](const Function& candidate) { return candidate.name == entry_.function; });
-    if (function == kFunctions.end()) return say("there is no quantisation function '" + entry_.function + "'");
+    if (function == kFunctions.end()) return say("unknown quantisation function '" + entry_.function + "'");
     if (!khronos_ && !function->tract) return say("tract does not read " + entry_.function);
     std::unordered_set<std::string_view> given;
     for (const NamedArgument& argument : entry_.arguments) {

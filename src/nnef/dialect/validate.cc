@@ -144,7 +144,7 @@ class BodyCheck {
     const std::string what = operation.op + " of " + name(operation.results[0]);
     const OperatorDeclaration* declaration = dialect_.find(operation.op);
     if (declaration == nullptr) {
-      say("there is no operator '" + operation.op + "'");
+      say("unknown operator '" + operation.op + "'");
     } else if (const std::string reason = dialect_.why_not(*declaration); !reason.empty()) {
       say("the operator " + operation.op + " " + reason);
     } else if (check_arguments(operation, *declaration, what)) {
@@ -172,7 +172,7 @@ class BodyCheck {
     for (Value input : body_.inputs) {
       if (!inputs.insert(input).second) say("the input " + name(input) + " is listed twice");
     }
-    if (body_.outputs.empty()) say("there is no output");
+    if (body_.outputs.empty()) say("the graph has no output");
     for (Value output : body_.outputs) {
       if (!is_known(output)) {
         say("an output is not a value of the graph");

@@ -288,10 +288,10 @@ DType Call::common_type(std::initializer_list<Fact> facts) const {
     if (fact.literal == Fact::Literal::kNone) continue;
     if (!common) common = fact.dtype;
     const std::string name(to_string(*common));
-    if (fact.literal == Fact::Literal::kLogical) require(*common == DType::kBool, "a logical stands beside " + name);
-    if (fact.literal == Fact::Literal::kInteger) fail("an integer literal stands beside " + name + ": it needs a cast");
+    if (fact.literal == Fact::Literal::kLogical) require(*common == DType::kBool, "a logical is combined with " + name);
+    if (fact.literal == Fact::Literal::kInteger) fail("an integer literal is combined with " + name + ": it needs a cast");
     if (fact.literal != Fact::Literal::kFloat) continue;
-    require(is_float(*common), "a float literal stands beside " + name);
+    require(is_float(*common), "a float literal is combined with " + name);
     require(*common != DType::kF64 || static_cast<double>(static_cast<float>(fact.number)) == fact.number,
             "a float literal beside f64 has the precision of f32 only");
   }

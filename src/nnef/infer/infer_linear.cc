@@ -108,7 +108,7 @@ void require_contraction(const Call& call, const EinsumText& text) {
   for (std::size_t k = 0; k < text.operands.size() && text.operands.size() > 1; ++k) {
     for (std::size_t i = 0; i < text.operands[k].size(); ++i) {
       call.require(text.operands[k].find(text.operands[k][i], i + 1) == std::string::npos,
-                   "a letter stands twice in one of several operands");
+                   "a letter occurs twice in one of several operands");
     }
   }
 }
@@ -128,7 +128,7 @@ Results infer_einsum(const Call& call) {
       const Dim& extent = inputs[k].shape[i];
       auto [place, inserted] = extents.try_emplace(text.operands[k][i], extent);
       if (inserted || place->second == extent || extent == Dim(1)) continue;
-      call.require(place->second == Dim(1), "letter '" + std::string(1, text.operands[k][i]) + "' stands for " +
+      call.require(place->second == Dim(1), "letter '" + std::string(1, text.operands[k][i]) + "' is " +
                                                 place->second.to_string() + " and " + extent.to_string());
       place->second = extent;
     }

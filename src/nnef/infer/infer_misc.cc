@@ -184,7 +184,7 @@ const Graph& scan_body(const Call& call) {
   for (const Fragment& fragment : call.graph().fragments) {
     if (fragment.body.name == name) return fragment.body;
   }
-  call.fail("there is no fragment '" + name + "'");
+  call.fail("unknown fragment '" + name + "'");
 }
 
 const ValueInfo& body_value(const Call& call, const Graph& body, const std::vector<Value>& among,
@@ -278,7 +278,7 @@ void check_full_and_state(const Call& call, const Graph& body, std::size_t& boun
   };
   for (const std::vector<std::size_t>& order : {places(body.inputs, parameters), places(body.outputs, results)}) {
     for (std::size_t i = 1; i < order.size(); ++i) {
-      call.require(order[i - 1] < order[i], "states must stand in the order of the body's parameters and results");
+      call.require(order[i - 1] < order[i], "states must be in the order of the body's parameters and results");
     }
   }
 }

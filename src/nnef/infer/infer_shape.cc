@@ -23,7 +23,7 @@ Shape resolve_reshape(const Call& call, const Shape& part, std::vector<Dim> want
     }
     call.require(!is_negative(wanted[i]), "a negative extent in the shape");
     if (wanted[i] == Dim(0)) {
-      call.require(i < part.size(), "a 0 in the shape stands beyond the rank of the input");
+      call.require(i < part.size(), "a 0 in the shape is beyond the rank of the input");
       wanted[i] = part[i];
     }
     known *= wanted[i];
@@ -124,7 +124,7 @@ Results infer_slice(const Call& call) {
     seen[axis] = true;
     if (!call.declaration().tract) {
       for (const Dim& bound : {x.shape[axis], begin[i], end[i]})
-        call.require(bound.is_constant(), "a bound is no number");
+        call.require(bound.is_constant(), "a bound is not a number");
       result[axis] = standard_slice(call, x.shape[axis].value(), begin[i].value(), end[i].value(), stride[i]);
       continue;
     }

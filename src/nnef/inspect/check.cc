@@ -95,7 +95,7 @@ void Checker::read_tensor_file(ArchiveFile& file) {
   try {
     TensorHeader header = parse_tensor_header(bytes.data(), got, "");
     if (data != header.data_size) {
-      throw FormatError(": the file has " + std::to_string(data) + " bytes of data, its header says " +
+      throw FormatError(": the file has " + std::to_string(data) + " bytes of data, but its header gives " +
                         std::to_string(header.data_size));
     }
     tensors_.emplace(label, tensor_of(std::move(header)));
@@ -127,7 +127,7 @@ void add_errors(const std::vector<SyntaxError>& errors, const std::function<void
 
 void Checker::check_text() {
   const auto text = texts_.find(kText);
-  if (text == texts_.end()) return say("", 0, 0, "there is no graph.nnef");
+  if (text == texts_.end()) return say("", 0, 0, "graph.nnef is missing");
   ParseLimits parse;
   parse.on_error = [this](const SyntaxError& error) {
     if (result_.findings.size() < kMaxFindings) say(kText, error);
@@ -138,8 +138,8 @@ void Checker::check_text() {
   } catch (const SyntaxError& error) {
     return say(kText, error);
   }
-  if (document.version.empty()) say(kText, 1, 1, "there is no version line");
-  if (!document.graph) return say(kText, 1, 1, "there is no graph");
+  if (document.version.empty()) say(kText, 1, 1, "the version line is missing");
+  if (!document.graph) return say(kText, 1, 1, "the graph is missing");
   // A variable whose tensor file is wrong is not missing too.
   for (const std::string& label : broken_tensors_) tensors_.emplace(label, nullptr);
   ReadLog log;

@@ -63,7 +63,7 @@ long double number(DType dtype, const std::byte* at) {
 // Calls `visit` with each item, whose bytes may be cut anywhere by the pieces of the stream.
 template <typename Visit>
 void each_item(const TensorData& tensor, Visit visit) {
-  if (item_type_of(tensor).is_block()) throw std::invalid_argument("the items of blocks cannot be told apart");
+  if (item_type_of(tensor).is_block()) throw std::invalid_argument("the items of a block cannot be read one by one");
   const DType dtype = tensor.dtype();
   const std::size_t width = item_size(dtype);
   std::vector<std::byte> rest;

@@ -87,11 +87,11 @@ class GraphRules {
       return argument ? std::get_if<std::string>(&argument->is) : nullptr;
     };
     if (const std::string* border = word("border"); border && !is_border(operation.op, *border)) {
-      say("'" + *border + "' is no border that it knows");
+      say("'" + *border + "' is not a border of Khronos NNEF");
     }
     for (const char* name : {"method", "resize_method"}) {
       if (const std::string* method = word(name); method && !is_method(*method)) {
-        say("'" + *method + "' is no method");
+        say("'" + *method + "' is not a method");
       }
     }
   }

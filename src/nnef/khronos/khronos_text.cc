@@ -105,7 +105,7 @@ class TextRules {
 
   // Calls wherever they stand.
   void visit(const Expression& e) {
-    if (e.kind == Kind::kFloat && e.text.ends_with("inf")) say(e, "there is no literal for infinity");
+    if (e.kind == Kind::kFloat && e.text.ends_with("inf")) say(e, "infinity has no literal");
     if (e.kind == Kind::kFloat && e.text.ends_with('.'))
       say(e, "the number " + e.text + " has no digits after its point");
     if (e.kind == Kind::kInvocation) check_call(e);

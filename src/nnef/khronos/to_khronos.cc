@@ -351,7 +351,7 @@ Graph KhronosWriter::run(std::vector<Untranslated>& problems) {
     } catch (const BuildError& error) {
       std::string reason = error.what();
       if (reason.ends_with('.')) reason.pop_back();
-      problems.push_back({at_, "The operator " + operation.op + " cannot be said: " + reason + "."});
+      problems.push_back({at_, "The operator " + operation.op + " cannot be expressed: " + reason + "."});
     }
     lost.insert(operation.results.begin(), operation.results.end());
   }

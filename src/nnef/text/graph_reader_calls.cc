@@ -144,7 +144,7 @@ std::vector<Argument> GraphReader::inlined(const Expression& e, Scope& scope, co
 
 std::vector<Argument> GraphReader::invoke(const Expression& e, Scope& scope, const std::vector<std::string>& names) {
   const OperatorDeclaration* declaration = context_.dialect.find(e.text);
-  if (!declaration) fail(e, "there is no operator or fragment '" + e.text + "'");
+  if (!declaration) fail(e, "unknown operator or fragment '" + e.text + "'");
   const std::vector<const Expression*> bound = bind(e, declaration->parameters);
   Operation operation{e.text, {}, {}, ""};
   const std::string hint = wish(names.empty() ? e.text : names[0]);
@@ -173,7 +173,7 @@ std::vector<Argument> GraphReader::invoke(const Expression& e, Scope& scope, con
 std::vector<Argument> GraphReader::emit(const Expression& e, Operation operation,
                                         const std::vector<std::string>& names) {
   const OperatorDeclaration* declaration = context_.dialect.find(operation.op);
-  if (!declaration) fail(e, "there is no operator '" + operation.op + "'");
+  if (!declaration) fail(e, "unknown operator '" + operation.op + "'");
   if (!declaration->result_is_array && declaration->results.size() != names.size()) {
     fail(e, "'" + operation.op + "' has " + std::to_string(declaration->results.size()) + " results, " +
                 std::to_string(names.size()) + " are taken");
@@ -300,7 +300,7 @@ Argument GraphReader::fit_tuples(const Expression& e, Argument argument, const s
 
 // An array literal in a tensor's place, as tract writes small tensors: a variable of its own.
 Value GraphReader::constant(const Expression& e, const Argument& array, const std::string& hint) {
-  if (context_.dialect.target().kind == Target::Kind::kKhronos) fail(e, "an array stands where a tensor is needed");
+  if (context_.dialect.target().kind == Target::Kind::kKhronos) fail(e, "an array is given where a tensor is needed");
   TensorDataPtr data;
   try {
     data = array_tensor(array);
@@ -359,7 +359,7 @@ ValueInfo GraphReader::infer_source(const Expression& e, const Operation& operat
     const std::string* label = argument ? std::get_if<std::string>(&argument->is) : nullptr;
     if (!label) fail(e, "the label is not a string");
     const auto data = context_.variables.find(*label);
-    if (data == context_.variables.end()) fail(e, "there is no tensor file for the label '" + *label + "'");
+    if (data == context_.variables.end()) fail(e, "the tensor file is missing for the label '" + *label + "'");
     if (!data->second) throw Unreadable{};  // the file itself is wrong
     // The tensor files of blocks may have a flattened shape.
     const bool reshaped = item_type_of(*data->second).is_block() && numel(info.shape) == data->second->numel();
@@ -390,7 +390,7 @@ void GraphReader::read_scan(const Expression& e, const Operation& operation) {
     return *name;
   };
   const std::string name = text(operation.find("body"));
-  if (!is_document_fragment(name)) fail(e, "the scan's body '" + name + "' is no fragment of the document");
+  if (!is_document_fragment(name)) fail(e, "the scan's body '" + name + "' is not a fragment of the document");
   const FragmentSyntax& fragment = *context_.fragments.at(name);
   std::map<std::string, ValueInfo> infos;
   for (const char* kind : {"scan", "full", "state"}) {

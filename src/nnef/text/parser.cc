@@ -476,7 +476,7 @@ Node Parser::invocation(const Token& name) {
       key = lexer_.take().text;
       lexer_.take();
     } else if (named) {
-      lexer_.fail(token, "an argument without a name stands after named ones in '" + name.text + "'");
+      lexer_.fail(token, "a positional argument follows a named one in '" + name.text + "'");
     }
     adopt(&node, expression());
     node.expression->names.push_back(std::move(key));

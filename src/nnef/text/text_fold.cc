@@ -195,7 +195,7 @@ void flatten(const Argument& argument, std::size_t depth, std::vector<std::int64
     if (depth != shape.size()) fail("an array of a tensor's items has rows of different depth");
     return items.push_back(&argument);
   }
-  if (array->is_tuple) fail("a tuple stands where a tensor is needed");
+  if (array->is_tuple) fail("a tuple is given where a tensor is needed");
   const auto size = static_cast<std::int64_t>(array->items.size());
   if (first) {
     shape.push_back(size);
@@ -231,7 +231,7 @@ TensorDataPtr array_tensor(const Argument& array) {
       dtype = DType::kI64;
       append(item->dim()->value());
     } else {
-      fail("an array of " + std::string(kind_name(*item)) + "s is no tensor");
+      fail("an array of " + std::string(kind_name(*item)) + "s is not a tensor");
     }
   }
   return std::make_shared<OwnedTensor>(dtype, std::move(shape), std::move(bytes));

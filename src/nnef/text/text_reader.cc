@@ -20,7 +20,7 @@ std::string literal_text(const Expression& e) {
     case Kind::kArray:
       break;
     default:
-      throw std::runtime_error("only literals may stand here");
+      throw std::runtime_error("only literals are allowed here");
   }
   std::string list;
   for (const ExpressionPtr& child : e.children) list += (list.empty() ? "" : ", ") + literal_text(*child);
@@ -40,7 +40,7 @@ Argument read_literal(const Expression& e) {
     case Kind::kArray:
       break;
     default:
-      throw std::runtime_error("only literals may stand here");
+      throw std::runtime_error("only literals are allowed here");
   }
   Argument::Array array;
   for (const ExpressionPtr& child : e.children) array.items.push_back(read_literal(*child));
@@ -141,8 +141,8 @@ Graph read_text(std::string_view text, std::string_view quant, std::string_view 
                 const std::map<std::string, TensorDataPtr>& variables) {
   const std::string name(file);
   const DocumentSyntax document = parse_document(text, file);
-  if (document.version.empty()) throw FormatError(name + ": there is no version line");
-  if (!document.graph) throw FormatError(name + ": there is no graph");
+  if (document.version.empty()) throw FormatError(name + ": the version line is missing");
+  if (!document.graph) throw FormatError(name + ": the graph is missing");
   return read_document(document, quant, name, name == "graph.nnef" ? "graph.quant" : name + " (graph.quant)", dialect,
                        variables, nullptr);
 }

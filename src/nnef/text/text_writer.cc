@@ -192,7 +192,7 @@ std::string Writer::arguments(const Graph& graph, const Operation& operation, co
 
 void Writer::statement(const Graph& graph, const Operation& operation) {
   const OperatorDeclaration* declaration = dialect_.find(operation.op);
-  if (!declaration) throw FormatError("graph.nnef: there is no operator '" + operation.op + "'");
+  if (!declaration) throw FormatError("graph.nnef: unknown operator '" + operation.op + "'");
   if (operation.results.empty()) throw FormatError("graph.nnef: " + operation.op + " has no results");
   if (options_.comments && !operation.comment.empty()) text_ += "  # " + comment_text(operation.comment) + "\n";
   const std::string results = names(graph, operation.results);

@@ -170,7 +170,7 @@ Argument RowExpander::as_attribute(const RowOperand& operand) const {
     if (number->is_bool()) return Argument(number->to_double() != 0);
     return Argument(*number->dim());
   }
-  if (!operand.list()) throw std::logic_error("None is no attribute");
+  if (!operand.list()) throw std::logic_error("None is not an attribute");
   Argument::Array array;
   for (const RowOperand& item : *operand.list()) array.items.push_back(as_attribute(item));
   return Argument(std::move(array));

@@ -152,7 +152,7 @@ std::int64_t seat_of_last(std::int64_t half) {
 
 void check_size(const Builder& b, Value matrix) {
   const Shape& shape = b.shape(matrix);
-  if (shape.size() < 2) throw Unsupported("a tensor of rank " + std::to_string(shape.size()) + ", which is no matrix");
+  if (shape.size() < 2) throw Unsupported("a tensor of rank " + std::to_string(shape.size()) + ", which is not a matrix");
   for (std::size_t axis = shape.size() - 2; axis < shape.size(); ++axis) {
     std::int64_t size = shape[axis].value();
     if (size < 1 || size > kLargestSystem) {
