@@ -98,7 +98,7 @@ void set_properties(const Recording& recording, const ExportOptions& options, nn
   }
 }
 
-// Whether tract reads it as an assertion: a comparison of sums and products.
+// Whether tract reads it as an assertion: a comparison of sums and products (T-ASSERT-MODULO).
 bool is_assertion(const std::string& constraint) {
   static const std::regex kForm("[A-Za-z0-9_+*-]+ (==|<|<=|>=|>) [A-Za-z0-9_+*-]+");
   return std::regex_match(constraint, kForm);

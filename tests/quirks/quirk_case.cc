@@ -162,6 +162,10 @@ class Reader {
       std::string rest;
       std::getline(words >> std::ws, rest);
       extensions_ += fmt::format("extension tract_{} {};\n", first, rest);
+    } else if (first == "quant") {
+      std::string rest;
+      std::getline(words >> std::ws, rest);
+      case_.quant += rest + "\n";
     } else if (first == "in") {
       add_input(declared(words));
     } else if (first == "data") {
@@ -219,6 +223,7 @@ QuirkCase read_quirk_case(const std::filesystem::path& file) {
 void write_archive(const QuirkCase& one, const std::filesystem::path& folder) {
   std::filesystem::create_directories(folder);
   std::ofstream(folder / "graph.nnef") << one.text;
+  if (!one.quant.empty()) std::ofstream(folder / "graph.quant") << one.quant;
   for (const nnef::NamedTensor& tensor : one.data) {
     std::ofstream file(folder / (tensor.name + ".dat"), std::ios::binary);
     nnef::write_tensor(*tensor.data, [&](const void* bytes, std::size_t size) {

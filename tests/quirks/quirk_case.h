@@ -5,6 +5,7 @@
 //   in x f32 [S=3,2] 0 1 2 3 nan -inf      an input: dtype, shape (a size or an expression, and its value), items
 //   data w f32 [2] 1 2                     a tensor file; `variable` is written for it
 //   out y f32 [3] 1 2 3                    a result, with the values that PyTorch gives
+//   quant "y": zero_point_linear_quantize(...);    a line of graph.quant; `symbol`, `assert`, `registry`: of graph.nnef
 //   graph
 //   y = relu(x);                           statements; fragments stand before the line `graph`
 //
@@ -20,7 +21,7 @@
 namespace torch2nnef_test {
 
 struct QuirkCase {
-  std::string text;  // graph.nnef
+  std::string text, quant;  // graph.nnef, graph.quant
   std::vector<nnef::NamedTensor> data, inputs, expected;
 };
 

@@ -201,7 +201,7 @@ class ChainFolder {
     const Value result = operation.results[0];
     const nnef::ValueInfo &a = graph_.info(result), &b = graph_.info(value);
     const Operation* source = made_by_[index_of(value)];
-    // tract gives sizes, which are no i64 before a cast to it.
+    // tract gives sizes, which are not i64 before a cast to it (T-SHAPE-TYPE).
     if (source != nullptr && (source->op == "tract_core_range" || source->op == "tract_core_shape_of")) return;
     if (!is_pinned(operation) && a.dtype == b.dtype && a.shape == b.shape) replacement_[index_of(result)] = value;
   }

@@ -19,7 +19,7 @@ bool raises(const jit::Block* block) {
 
 bool is_uninitialized(const jit::Value* value) { return value->node()->kind() == c10::prim::Uninitialized; }
 
-// Operators that fail, or end the engine, at some values of these arguments.
+// Operators that fail, or end the engine, at some values of these arguments (T-GATHER-RANGE).
 const char* fragile_argument(const std::string& op) {
   static const std::map<std::string, const char*> kNames = {
       {"aten::index", "indices"},        {"aten::index_select", "index"}, {"aten::gather", "index"},
@@ -29,6 +29,7 @@ const char* fragile_argument(const std::string& op) {
   return found == kNames.end() ? nullptr : found->second;
 }
 
+// T-DIV-ZERO
 bool divides(const std::string& op) {
   static const std::set<std::string> kNames = {"aten::div",       "aten::floor_divide", "aten::floordiv",
                                                "aten::remainder", "aten::fmod",         "aten::__floordiv__"};

@@ -99,7 +99,7 @@ class TarWriter final : public ContainerWriter {
   ArchiveSink archive_;
 };
 
-// What the engine would not find again: it skips paths with a component that begins with a dot.
+// What the engine would not find again: it skips paths with a component that begins with a dot (T-LABEL-HIDDEN).
 void check_label(const std::string& label) {
   bool good = !label.empty() && label.front() != '/' && label.back() != '/';
   good = good && label.find_first_of(std::string_view("\0\\", 2)) == std::string::npos;

@@ -23,7 +23,7 @@ bool is_shareable(std::string_view op) {
          op != "tract_core_submodel" && op.find("kv_cache") == std::string_view::npos;
 }
 
-// tract's symbolic integers, which pass for i64 only after a cast.
+// tract's symbolic integers, which pass for i64 only after a cast (T-SHAPE-TYPE).
 bool gives_sizes(std::string_view op) { return op == "tract_core_range" || op == "tract_core_shape_of"; }
 
 [[noreturn]] void refuse(std::string_view op, const std::string& message) {
@@ -42,7 +42,7 @@ const OperatorDeclaration& declaration_of(const Dialect& dialect, std::string_vi
   return *declaration;
 }
 
-// tract divides sizes by numbers only.
+// T-SIZE-BY-SIZE
 void require_divisions_by_numbers(std::string_view op, const Argument& argument) {
   if (const Dim* dim = argument.dim(); dim != nullptr && divides_by_symbols(*dim)) {
     refuse(op, "the size " + dim->to_string() + " has a divisor that is not a number");
@@ -97,9 +97,9 @@ std::string number_label(double value) {
 }
 
 // What older releases compute wrongly, in operations that they compute right; nothing when the target needs none.
-//   div of integers by a constant power of two rounds down before 0.23.9, and so it is done with sizes
-//   sign of an integer fails or gives 1 for 0 before 0.23.5
-//   abs of f64 fails before 0.23.5 (0.23.0 does not have it)
+//   div of integers by a constant power of two rounds down before 0.23.9 (T-DIV-POWER-OF-TWO), also that of sizes
+//   sign of an integer fails (T-SIGN-I64) or gives 1 for 0 (T-SIGN-I32) before 0.23.5
+//   abs of f64 fails before 0.23.5 (T-ABS-F64; 0.23.0 does not have it)
 std::optional<Value> older_form(Builder& b, std::string_view op, const std::vector<Argument>& tensors) {
   const Target& target = b.dialect().target();
   if (target.kind != Target::Kind::kTract || tensors.empty() || !tensors[0].value()) return std::nullopt;
@@ -237,7 +237,7 @@ std::vector<Value> Builder::add_multi(std::string_view op, std::vector<Argument>
 }
 
 // tract follows the items of a range of symbolic length through comparisons and replaces a selection by such a mask: by
-// a wrong one where two ranges are compared along different axes. It does not look through this.
+// a wrong one where two ranges are compared along different axes (T-MASK-OF-RANGES). It does not look through this.
 Value Builder::unfolded_range(Value range) {
   const bool is_symbolic =
       std::any_of(shape(range).begin(), shape(range).end(), [](const Dim& dim) { return !dim.is_constant(); });
@@ -251,6 +251,8 @@ Value Builder::add(std::string_view op, std::vector<Argument> tensors, std::vect
   return values.front();
 }
 
+// Literals are numbers of f32, or sizes: what stands next to another type is a tensor file. T-F64-LITERAL,
+// T-FLOAT-LITERAL-I64, T-INTEGER-LITERAL, T-LIST-LITERAL.
 Argument Builder::literal(double value, DType dtype) {
   if (!is_float(dtype)) {
     if (value != std::trunc(value) || std::fabs(value) >= 9223372036854775808.0) {

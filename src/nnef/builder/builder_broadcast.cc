@@ -1,7 +1,8 @@
 // What a product reads is repeated item by item, not broadcast.
 //
 // tract's optimiser takes a broadcast for what it repeats: of matmul(broadcast(x), w) it makes matmul(x, w), and the
-// repeated axis of the product is 1; through concat, of which it makes a sum of products, it then fails. It does not
+// repeated axis of the product is 1 (T-BROADCAST-PRODUCT); through concat, of which it makes a sum of products, it then
+// fails (T-BROADCAST-CONCAT). It does not
 // look through a gather.
 #include <algorithm>
 #include <array>

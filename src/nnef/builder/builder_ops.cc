@@ -12,7 +12,7 @@ namespace {
 
 std::vector<std::int64_t> numbers(const std::vector<int>& axes) { return {axes.begin(), axes.end()}; }
 
-// Ascending; refuses what is outside 0 .. rank-1 or named twice.
+// Ascending; refuses what is outside 0 .. rank-1 (T-SOFTMAX-NEGATIVE-AXIS) or named twice.
 std::vector<int> sorted_axes(std::string_view op, std::vector<int> axes, int rank) {
   std::sort(axes.begin(), axes.end());
   for (std::size_t i = 0; i < axes.size(); ++i) {
@@ -39,7 +39,7 @@ Value Builder::reshape(Value x, const Shape& wanted) {
   const Shape from = shape(x);
   if (from == wanted) return x;
   const bool only_ones = std::all_of(from.begin(), from.end(), [](const Dim& dim) { return dim == Dim(1); });
-  if (wanted.empty()) {
+  if (wanted.empty()) {  // T-RESHAPE-RANK-0
     if (!only_ones) throw BuildError("reshape: " + to_string(from) + " cannot become a scalar.");
     std::vector<int> axes(from.size());
     std::iota(axes.begin(), axes.end(), 0);
@@ -82,11 +82,13 @@ Value Builder::unsqueeze(Value x, std::vector<int> axes) {
 
 Value Builder::slice(Value x, int axis, const Dim& begin, const Dim& end, std::int64_t stride) {
   if (axis < 0 || axis >= rank(x)) throw BuildError("slice: there is no axis " + std::to_string(axis) + ".");
+  // Bounds of a stride of -1 are those before the reversal (T-SLICE-REVERSED).
   if (stride < 1 && stride != -1) throw BuildError("slice: the stride " + std::to_string(stride) + " is not possible.");
   const Dim whole = shape(x)[static_cast<std::size_t>(axis)];
   if (begin == Dim(0) && end == whole && stride == 1) return x;
   Dim stop = end;
-  // The engine has (length+stride-1)/stride items and does not see that (2*S+1)/2 is S: the end goes to the last item.
+  // The engine has (length+stride-1)/stride items and does not see that (2*S+1)/2 is S (T-SLICE-COUNT-FORM): the end
+  // goes to the last item.
   if (const Dim count = ceil_div(end - begin, std::max<std::int64_t>(stride, 1));
       stride > 1 && !(end - begin).is_constant() && !is_rounded(count)) {
     stop = begin + (count - 1) * stride + 1;
@@ -114,8 +116,8 @@ Value Builder::broadcast_to(Value x, const Shape& wanted) {
   if (shape(x) == wanted) return x;
   if (dialect_.has("tract_core_broadcast")) {
     // tract takes a tensor of symbolic shape that is full of one number for a mask, and replaces the products,
-    // selections and conjunctions with it by an operand, be that of another shape. It does not look through this
-    // (unfolded_range).
+    // selections and conjunctions with it by an operand, be that of another shape (T-UNIFORM-MASK). It does not look
+    // through this (unfolded_range).
     const bool is_symbolic =
         std::any_of(wanted.begin(), wanted.end(), [](const Dim& dim) { return !dim.is_constant(); });
     if (is_symbolic && state_->integers.contains(x.id) && dialect_.has("tract_core_bitand")) {
@@ -153,6 +155,7 @@ Argument Builder::beside(const Argument& argument, DType wanted, std::string_vie
   return add("tract_core_cast", {*dim}, {{"to", std::string(to_string(wanted))}});
 }
 
+// T-RANK-AT-END
 void Builder::align_all(std::initializer_list<Argument*> operands) {
   int most = 0;
   for (Argument* operand : operands) {
@@ -175,7 +178,7 @@ Value Builder::binary(std::string_view op, Argument a, Argument b) {
     const Value differs = add("tract_core_xor", {a, b});
     return op == "ne" ? differs : add("not", {differs});
   }
-  // tract makes x * x a square, which it lacks for integers of 16 and of 64 bits.
+  // tract makes x * x a square, which it lacks for integers of 16 and of 64 bits (T-SQUARE-I64).
   const bool is_square = op == "mul" && a.value() != nullptr && b.value() != nullptr && *a.value() == *b.value();
   if (is_square && (wanted == DType::kI64 || wanted == DType::kI16)) {
     return add("neg", {add("mul", {a, add("neg", {b})})});
@@ -196,7 +199,8 @@ Value Builder::select(Value condition, Argument a, Argument b) {
   Argument chosen = condition;
   a = beside(a, wanted, "select");
   b = beside(b, wanted, "select");
-  // Literals stand beside f16 in binary operators; here the engine reads them as f32 and finds two types.
+  // Literals stand beside f16 in binary operators; here the engine reads them as f32 and finds two types
+  // (T-SELECT-LITERAL).
   for (Argument* operand : {&a, &b}) {
     const double* number = std::get_if<double>(&operand->is);
     if (number != nullptr && wanted == DType::kF16) *operand = constant(*number, wanted);

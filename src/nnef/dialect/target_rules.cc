@@ -27,19 +27,20 @@ std::vector<Dim> dims_of(const Operation& operation, std::string_view name) {
   return dims;
 }
 
+// T-SCATTER-REDUCTION
 bool reduces(const Graph&, const Operation& operation) {
   const Argument* reduction = operation.find("reduction");
   const auto* text = reduction ? std::get_if<std::string>(&reduction->is) : nullptr;
   return text && *text != "none";
 }
 
-// The memory of a sum is not set before it is added to.
+// The memory of a sum is not set before it is added to (T-BOX-SUM).
 bool adds_up(const Graph&, const Operation& operation) {
   const Argument* normalize = operation.find("normalize");
   return !normalize || std::get_if<bool>(&normalize->is) == nullptr || !std::get<bool>(normalize->is);
 }
 
-// An end of 0 is read as the end of the axis.
+// An end of 0 is read as the end of the axis (T-SLICE-EMPTY).
 bool is_empty_slice(const Graph&, const Operation& operation) {
   const std::vector<Dim> begin = dims_of(operation, "begin"), end = dims_of(operation, "end");
   for (std::size_t i = 0; i < std::min(begin.size(), end.size()); ++i) {
@@ -48,6 +49,7 @@ bool is_empty_slice(const Graph&, const Operation& operation) {
   return false;
 }
 
+// T-SLICE-STRIDE-SYMBOL
 bool strides_over_symbols(const Graph& graph, const Operation& operation) {
   const ValueInfo* input = tensor_of(graph, operation, "input");
   const std::vector<Dim> axes = dims_of(operation, "axes"), strides = dims_of(operation, "stride");
@@ -69,7 +71,7 @@ bool has_division(const Dim& size) {
 
 bool is_sum(const Dim& size) { return !size.is_constant() && Dim::Sum::of(size).terms.size() > 1; }
 
-// The size of [0:S/2] of an axis of S items stays min(S,S/2) to the engine.
+// The size of [0:S/2] of an axis of S items stays min(S,S/2) to the engine (T-SLICE-FRACTION).
 bool is_cut_at_fraction(const Graph& graph, const Dim& size) {
   if (!has_division(size)) return false;
   return std::any_of(graph.operations.begin(), graph.operations.end(), [&](const Operation& operation) {
@@ -87,7 +89,7 @@ std::int64_t number_of(const Operation& operation, std::string_view name, std::i
   return argument && argument->dim() ? argument->dim()->constant().value_or(otherwise) : otherwise;
 }
 
-// Numbers of items are compared as they come out, and 3*(H+2) is not 6+3*H.
+// Numbers of items are compared as they come out, and 3*(H+2) is not 6+3*H (T-RESHAPE-SUM).
 bool regroups_sums(const Graph& graph, const Operation& operation) {
   const ValueInfo* input = tensor_of(graph, operation, "input");
   if (!input) return false;
@@ -131,7 +133,7 @@ class Bounds {
     if (bound.is_constant()) {
       std::int64_t& least = least_[size.to_string()];
       least = std::max(least, bound.value());
-    } else if (!has_division(size) && !has_division(bound)) {  // told that (S+2)/3 >= S/3, tract takes them for equal
+    } else if (!has_division(size) && !has_division(bound)) {  // T-ASSERT-THIRDS
       others_.insert(size.to_string() + " >= " + bound.to_string());
     }
   }

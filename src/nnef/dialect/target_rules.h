@@ -17,8 +17,8 @@ std::string why_wrong(const Graph& graph, const Operation& operation, const Targ
 // The first release of tract that is right about this operation, 0.0.0 when every release is.
 Version first_right(const Graph& graph, const Operation& operation);
 
-// What the target must be told of sizes, as in "S >= 2": up to 0.22 the size of [0:2] of an axis of S items is
-// min(S,2)-min(S,0) to tract, which is not 2 where sizes are compared, unless it knows better.
+// What the target must know of sizes, as in "S >= 2": up to 0.22 the size of [0:2] of an axis of S items is
+// min(S,2)-min(S,0) to tract, which is not 2 where sizes are compared, unless it knows better (T-SLICE-LENGTH).
 std::vector<std::string> assertions_about_slices(const Graph& graph, const Target& target);
 
 }  // namespace nnef

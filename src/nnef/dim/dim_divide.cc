@@ -204,7 +204,8 @@ Dim extremum(Kind kind, const Dim& a, const Dim& b) {
     if (x.is_constant() != y.is_constant()) return x.is_constant();
     return x.to_string() < y.to_string();
   });
-  // Calls of two, nested: in a graph.nnef these are operators, and tract passes over a third operand without a word.
+  // Calls of two, nested: in a graph.nnef these are operators, and tract passes over a third operand
+  // (T-SIZE-MIN-OF-THREE).
   std::string text = kept[0].to_string();
   for (std::size_t i = 1; i < kept.size(); ++i) {
     text = (kind == Kind::kMin ? "min(" : "max(") + text + "," + kept[i].to_string() + ")";

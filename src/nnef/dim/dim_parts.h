@@ -11,7 +11,7 @@ namespace nnef TORCH2NNEF_API {
 bool is_rounded(const Dim& dim);
 
 // {a, b} with a - b the expression: its terms with positive coefficients, and the others negated. Of (H+1)/2-H the
-// engine makes (1-H)/2, and rounds that towards zero; each part alone it computes right.
+// engine makes (1-H)/2, and rounds that towards zero (T-SIZE-NEGATIVE-HALF); each part alone it computes right.
 std::pair<Dim, Dim> positive_and_negative(const Dim& dim);
 
 }  // namespace nnef

@@ -40,7 +40,7 @@ struct Dim::Sum {
   static Dim atom(DimAtom::Kind kind, std::string key, std::vector<Dim> operands);
   void add(const DimProduct& product, std::int64_t coefficient);
   // Of floor(n/2) and floor((n+1)/2), which add up to n, leaves at most one, with a positive coefficient: so that
-  // S-S/2 is (S+1)/2. (tract reads S-S/2 as S/2.)
+  // S-S/2 is (S+1)/2. (tract reads S-S/2 as S/2: T-SIZE-HALF.)
   void settle_halves();
 };
 

@@ -60,7 +60,7 @@ Results infer_linear(const Call& call) {
   if (input.rank() > 2 && filter.rank() == input.rank()) return infer_high_linear(call, input, filter, bias);
   call.require(input.rank() == 2 && filter.rank() == 2, "wants an input and a filter of rank 2");
   call.require(input.shape[1] == filter.shape[1], "input and filter do not share the contracted extent");
-  const Shape wanted{1, filter.shape[0]};
+  const Shape wanted{1, filter.shape[0]};  // T-LINEAR-BIAS
   call.require(bias.shape.empty() || bias.shape == wanted, "the bias must have the shape " + to_string(wanted));
   return one_result(input.dtype, {input.shape[0], filter.shape[0]});
 }
@@ -71,7 +71,7 @@ struct EinsumText {
 };
 
 // Letters of the operands and of the result; an expression without an arrow follows numpy's implicit rule, which tract
-// also applies to an empty right side, so that one is only good when no letter occurs once.
+// also applies to an empty right side, so that one is only good when no letter occurs once (T-EINSUM-TO-NOTHING).
 EinsumText read_einsum(const Call& call) {
   std::string text;
   for (char c : call.text("expr")) {

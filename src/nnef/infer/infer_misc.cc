@@ -257,7 +257,7 @@ void check_full_and_state(const Call& call, const Graph& body, std::size_t& boun
     require_binding(call, body_value(call, body, body.inputs, tuple_text(call, tuple, 0)), outside, outside.shape);
     ++bound;
   }
-  // tract pairs the k-th state parameter with the k-th state result, whatever the names say.
+  // tract pairs the k-th state parameter with the k-th state result, whatever the names say (T-SCAN-STATE-ORDER).
   std::vector<std::string> parameters, results;
   for (const auto& tuple : tuples(call, "state", 3)) {
     const Fact outside = call.fact(tuple[1]);

@@ -1,4 +1,5 @@
-// Padding that a text leaves to the reader: "same" as NNEF 1.0.5 section 4.3.1 has it, written out.
+// Padding that a text leaves to the reader: "same" as NNEF 1.0.5 section 4.3.1 has it (T-PADDING-LEFT-OUT), written
+// out.
 #include <algorithm>
 #include <array>
 #include <stdexcept>

@@ -13,7 +13,7 @@ constexpr std::array<std::string_view, 19> kKeywords = {
     "version",   "extension", "graph", "fragment", "tensor", "integer", "scalar", "logical", "string", "shape_of",
     "length_of", "range_of",  "for",   "in",       "yield",  "if",      "else",   "true",    "false"};
 
-// tract tries literals before names and does not look for the end of the word.
+// tract tries literals before names and does not look for the end of the word (T-NAME-LITERAL).
 constexpr std::array<std::string_view, 3> kLiteralPrefixes = {"inf", "true", "false"};
 
 bool is_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0 || c == '_'; }

@@ -1,5 +1,5 @@
 // graph.nnef and graph.quant of a graph, in the part of the syntax that every release of the engine reads: one operator
-// a statement, no infix, names and literals only.
+// a statement (T-NESTED-CALLS), no infix (T-INFIX-COMPARISON, T-UNARY-MINUS), names and literals only.
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -18,7 +18,7 @@ bool opens_template(char first, char second) {
 }
 
 // Literals are read as f32: the shortest decimal that gives the same f32, always with '.' or an exponent, and without
-// '+' in the exponent, which old releases do not read.
+// '+' in the exponent (T-EXPONENT-PLUS).
 std::string float_text(double number, const std::string& where) {
   if (std::isnan(number)) throw FormatError(where + ": NaN has no literal");
   if (std::isinf(number)) return number < 0 ? "-inf" : "inf";
@@ -180,6 +180,7 @@ std::string Writer::arguments(const Graph& graph, const Operation& operation, co
     const auto& [name, value] = operation.arguments[i];
     const Parameter* parameter = declaration.find(name);
     if (!parameter) throw FormatError("graph.nnef: " + operation.op + " has no parameter '" + name + "'");
+    // Tensors in the order of the declaration: T-ARGUMENT-NAMES.
     positional = positional && parameter->is_tensor && declaration.parameters[i].name == name;
     const std::string text = argument(graph, value, "graph.nnef: " + operation.op + "(" + name + ")");
     const std::string written = positional ? text : name + " = " + text;

@@ -44,7 +44,7 @@ bool is_one(const RowOperand& operand) {
   return number && !number->is_symbolic() && number->to_double() == 1;
 }
 
-// The engine turns x * x into its square operator, which some integers lack.
+// The engine turns x * x into its square operator, which some integers lack (T-SQUARE-I64).
 bool lacks_square(DType dtype) { return dtype == DType::kI64 || dtype == DType::kI16; }
 
 Value square_by_signs(Builder& b, Value x) { return b.unary("neg", b.binary("mul", x, b.unary("neg", x))); }
@@ -117,7 +117,7 @@ RowOperand RowExpander::apply_unary(const std::string& op, const RowOperand& x) 
   return RowOperand::tensor(b_.unary(op, materialize(x, common_dtype({&x}))));
 }
 
-// tract has no comparison and no arithmetic on bool; torch's are those of 0 and 1.
+// tract has no comparison and no arithmetic on bool (T-COMPARE-BOOL); torch's are those of 0 and 1.
 RowOperand RowExpander::apply_bool_binary(const std::string& op, Value a, Value b) {
   static const std::map<std::string, std::string> table = {
       {"add", "or"},

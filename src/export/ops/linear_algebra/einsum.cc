@@ -1,4 +1,5 @@
-// einsum: the equation read as letters, then one contraction. Letters that stand twice in an operand are its diagonal.
+// einsum: the equation read as letters, then one contraction. Letters that stand twice in an operand are its
+// diagonal, which is taken before (T-EINSUM-DIAGONAL).
 
 #include <algorithm>
 #include <map>

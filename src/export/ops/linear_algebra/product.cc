@@ -170,7 +170,8 @@ Value matmul(Builder& b, Value x, Value y) {
 namespace {
 
 // tract moves a reshape that splits the first axis of a symbolic product (64*B) through the matrix product, and trips
-// over the weight, which has a 1 there: only where there are more axes of rows than one. These are written as one.
+// over the weight, which has a 1 there (T-SPLIT-PRODUCT): only where there are more axes of rows than one. These are
+// written as one.
 bool has_rows_to_merge(const Builder& b, Value x, Value weight) {
   const Shape& shape = b.shape(x);
   if (shape.size() < 4 || b.rank(weight) != 2 || shape[0].is_constant()) return false;

@@ -6,8 +6,8 @@
 namespace torch2nnef {
 
 // The last two axes multiplied, those before them broadcast; both of rank 2 or more and of one dtype, which the result
-// has. Half precision is accumulated in single precision, as torch does it. The engine has no product of integers: they
-// go through double precision, which is exact below 2^53.
+// has. Half precision is accumulated in single precision, as torch does it. The engine has no product of integers
+// (T-MATMUL-I64, T-MATMUL-U8): they go through double precision, which is exact below 2^53.
 Value matrix_product(Builder& b, Value x, Value y, bool transpose_y = false);
 
 // torch.matmul: a vector is a row on the left and a column on the right, without an axis of its own in the result.

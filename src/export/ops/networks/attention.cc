@@ -1,4 +1,5 @@
-// Scaled dot product attention: the plain form, which every version of the engine reads, of matmul, mask and softmax.
+// Scaled dot product attention: the plain form of matmul, mask and softmax, which every release of the engine computes
+// alike. Its own operator aligns causal masks in two ways (T-SDPA-CAUSAL).
 
 #include "export/ops/networks/attention.h"
 
@@ -48,7 +49,7 @@ Value attention_weights(Call& call, Value q, Value k, std::optional<double> scal
 Value causal_mask(Call& call, const Dim& queries, const Dim& keys) {
   Builder& b = call.builder();
   // Not by comparing row numbers with column numbers: the engine's optimiser splits such a selection where an axis is
-  // symbolic, and then cannot run its own slices.
+  // symbolic, and then cannot run its own slices (T-MASK-OF-RANGES).
   Value ones = filled(call, constant_of(call, 1, DType::kI64), {queries, keys});
   Value triangle = b.add("tract_core_trilu", {ones, Argument(Dim(0))}, {{"upper", false}});
   return b.cast(triangle, DType::kBool);

@@ -35,7 +35,7 @@ std::string add_body(Builder& b, nnef::Graph body) {
   return body.name;
 }
 
-// A one for each round, made of what an input gave: the engine confuses the items of a constant that is scanned.
+// A one for each round, made of what an input gave: T-SCAN-CONSTANT.
 Value ones(Call& call, Value source, DType dtype, std::int64_t rounds) {
   Builder& b = call.builder();
   std::vector<int> axes;

@@ -20,8 +20,8 @@ struct Iteration {
 };
 
 // One round: what the states become. `one` is a 1 of the first state's dtype and of rank 1, which the round must use
-// somewhere: the engine refuses a scan that reads nothing. The body has no tensor files, so no literals of f64; see
-// body_number.
+// somewhere: the engine refuses a scan that reads nothing (T-SCAN-UNUSED). The body has no tensor files, so no literals
+// of f64; see body_number.
 using RoundFunction =
     std::function<std::vector<Value>(Builder& b, Value one, std::vector<Value> fixed, std::vector<Value> states)>;
 

@@ -13,8 +13,8 @@ namespace torch2nnef {
 DType norm_dtype(const Call& call, std::string_view input);
 
 // Mean over axes, which stay with extent 1. Long sums are taken axis by axis: the engine adds one item after the other,
-// and the error of that grows with their number. They are divided once, at the end: the engine takes seconds to
-// optimise a chain of means over symbolic axes.
+// and the error of that grows with their number (T-SUM-LONG). They are divided once, at the end: the engine takes
+// seconds to optimise a chain of means over symbolic axes.
 Value mean_over(Call& call, Value x, const std::vector<int>& axes);
 
 // (x - mean) / sqrt(variance + eps), and the two statistics (extent 1 on the axes).

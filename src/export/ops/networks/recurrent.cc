@@ -7,8 +7,8 @@
 namespace torch2nnef {
 namespace {
 
-// The engine's sigmoid lacks double precision. The one is no literal of that dtype, which would be a tensor file: a
-// scan's body has none.
+// The engine's sigmoid lacks double precision (T-NO-F64). The one is no literal of that dtype, which would be a tensor
+// file: a scan's body has none.
 Value sigmoid(Builder& b, Value x) {
   if (b.dtype(x) != DType::kF64) return b.unary("sigmoid", x);
   Value growth = b.unary("exp", b.unary("neg", x));

@@ -8,7 +8,7 @@
 namespace torch2nnef {
 namespace {
 
-// The dtype in which the engine compares: booleans as bytes.
+// The dtype in which the engine compares: booleans as bytes (T-REDUCE-BOOL).
 DType comparable(DType dtype) { return dtype == DType::kBool ? DType::kU8 : dtype; }
 
 // Whether any item is true. The engine's own operator is young; before it, the largest of zeros and ones.
@@ -18,7 +18,7 @@ Value any_of(Builder& b, Value x, const Reduction& reduction) {
   return b.cast(y, DType::kBool);
 }
 
-// The engine's extrema drop NaN; torch's are NaN as soon as one item is.
+// The engine's extrema drop NaN (T-NAN-MAX-REDUCE, T-NAN-MIN-REDUCE); torch's are NaN as soon as one item is.
 Value extremum(Call& call, Value x, const char* op, const Reduction& reduction) {
   Builder& b = call.builder();
   DType dtype = b.dtype(x);
@@ -28,7 +28,7 @@ Value extremum(Call& call, Value x, const char* op, const Reduction& reduction) 
   return b.select(has_nan, b.literal(std::numeric_limits<double>::quiet_NaN(), dtype), y);
 }
 
-// The first place of the extremum along one axis.
+// The first place of the extremum along one axis. That of a NaN is lost (T-NAN-ARGMAX, T-NAN-ARGMIN).
 Value place_of(Call& call, Value x, const char* op, const Reduction& reduction) {
   Builder& b = call.builder();
   if (reduction.axes.empty()) return b.constant(std::int64_t{0}, DType::kI64);

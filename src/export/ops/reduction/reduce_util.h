@@ -7,7 +7,7 @@
 
 namespace torch2nnef {
 
-// Half precision is summed in single precision, as torch does it; every other dtype in itself.
+// Half precision is summed in single precision, as torch does it (T-MEAN-F16); every other dtype in itself.
 DType arithmetic_type(DType dtype);
 
 // The axes of a reduction, none for a tensor of rank 0, and whether they stay with extent 1.

@@ -75,7 +75,7 @@ void lower_segment_reduce(Call& call) {
   Value y = b.reduce(kind.reduction, picked, {1}, false);
   Value lengths = beside(segments.lengths);
   Value is_vacant = b.binary("eq", lengths, b.constant(std::int64_t{0}, DType::kI64));
-  // The engine's largest item of nothing is finite.
+  // The engine's largest item of nothing is finite (T-INF-MAX-REDUCE, T-INF-MIN-REDUCE).
   if (name == "max" || name == "min") y = b.select(is_vacant, b.literal(kind.neutral, dtype), y);
   if (has_start) {
     const char* op = name == "max" ? "max" : name == "min" ? "min" : name == "prod" ? "mul" : "add";

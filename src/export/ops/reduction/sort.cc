@@ -1,6 +1,7 @@
 // Orders: topk, sort, medians, differences, places in sorted sequences.
 //
-// The engine's topk is stable and drops no item, but its order is undefined where NaN stand; torch puts them last.
+// The engine's topk is stable and drops no item, but its order is undefined where NaN stand; torch puts them last
+// (T-NAN-TOPK).
 
 #include <limits>
 #include <tuple>
@@ -15,7 +16,7 @@ struct Sorted {
 };
 
 // All items in order, along an axis of symbolic length. The engine counts it at run time and has forgotten that it is
-// the length of the axis: the slice says it again.
+// the length of the axis: the slice says it again (T-TOPK-SIZE).
 Sorted sort_symbolic(Call& call, Value x, int axis, bool is_descending) {
   Builder& b = call.builder();
   const Dim size = b.shape(x).at(static_cast<std::size_t>(axis));
@@ -29,7 +30,7 @@ Sorted sort_symbolic(Call& call, Value x, int axis, bool is_descending) {
   return {results.at(0), results.at(1)};
 }
 
-// The first `count` items of the order along an axis. Booleans are sorted as bytes.
+// The first `count` items of the order along an axis. Booleans are sorted as bytes (T-TOPK-BOOL).
 Sorted take_sorted(Call& call, Value x, int axis, const Dim& count, bool is_descending) {
   Builder& b = call.builder();
   DType dtype = b.dtype(x);

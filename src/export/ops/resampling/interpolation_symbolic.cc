@@ -11,7 +11,7 @@ namespace torch2nnef {
 namespace {
 
 // Inputs per output, f32. The quotient of sizes is taken in f64: engines may turn a division by a constant into a
-// product, whose rounding would move places.
+// product, whose rounding would move places (T-DIV-CONSTANT).
 Value step_of(Call& call, const SymbolicAxis& axis) {
   Builder& b = call.builder();
   if (!axis.align_corners && axis.scale && *axis.scale > 0) return b.constant(1.0 / *axis.scale, DType::kF32);

@@ -136,7 +136,8 @@ Value resize_nearest(Call& call, Value x, const Resize& resize) {
   return repeated(call, x, times);
 }
 
-// The engine's own operator, which takes symbolic sizes by whole factors. Other axes keep their size here.
+// The engine's own operator, which takes symbolic sizes by whole factors only (T-RESIZE-SIZES). Other axes keep their
+// size here.
 Value grown_by_operator(Call& call, Value x, const Resize& resize, const std::vector<std::int64_t>& times) {
   const std::size_t lead = static_cast<std::size_t>(call.builder().rank(x)) - resize.spatial;
   std::vector<Argument> scales(lead, Argument(1.0));

@@ -5,7 +5,8 @@
 namespace torch2nnef {
 namespace {
 
-// Floats outside the range of a small integer type wrap in torch, through a wider integer; the engine would saturate.
+// Floats outside the range of a small integer type wrap in torch, through a wider integer; the engine
+// would saturate (T-CAST-SATURATES).
 Value cast_as_torch(Call& call, Value x, DType to) {
   Builder& b = call.builder();
   bool is_small = nnef::is_integer(to) && nnef::item_size(to) < 4;

@@ -1,4 +1,4 @@
-// Padding and cropping. torch lists pairs from the last axis backwards; a negative amount crops.
+// Padding and cropping. torch lists pairs from the last axis backwards; a negative amount crops (T-PAD-NEGATIVE).
 
 #include <algorithm>
 #include <cmath>
@@ -146,6 +146,7 @@ Value pad_by_blocks(Call& call, Value x, const std::vector<Amount>& amounts, Val
   return x;
 }
 
+// Not booleans: T-PAD-BOOL.
 bool operator_takes(DType dtype, double value, const std::vector<Amount>& amounts) {
   if (!all_constant(amounts)) return false;
   if (nnef::is_float(dtype)) return static_cast<double>(static_cast<float>(value)) == value;

@@ -13,7 +13,7 @@ std::optional<Dim> optional_dim(const Call& call, std::string_view name) {
 
 const Dim& size_of(const Shape& shape, int axis) { return shape.at(static_cast<std::size_t>(axis)); }
 
-// A slice of nothing has no form that every engine reads.
+// A slice of nothing has no form that every engine reads (T-SLICE-EMPTY).
 Value slice_or_nothing(Call& call, Value x, int axis, const SliceBounds& bounds, std::int64_t step) {
   Builder& b = call.builder();
   if (bounds.begin != bounds.end) return b.slice(x, axis, bounds.begin, bounds.end, step);
@@ -84,7 +84,8 @@ Value take_diagonal(Call& call, int first, int second) {
   if (diagonal.length == Dim(0)) return zeros(call, call.result_dtype(), call.result_shape());
   Value flat = b.reshape(b.transpose(call.tensor(name), diagonal.order), diagonal.merged);
   int last = static_cast<int>(diagonal.merged.size()) - 1;
-  // Not a slice with a stride: after a transpose and a reshape the engine's optimiser trips over it.
+  // Not a slice with a stride: after a transpose and a reshape the engine's optimiser trips over it
+  // (T-STRIDED-DIAGONAL).
   Value places = affine_range(call, diagonal.length, diagonal.stride, diagonal.start);
   return b.add("tract_core_gather", {flat, places}, {{"axis", last}});
 }

@@ -12,7 +12,7 @@ const nnef::Operation* maker_of(Builder& b, Value x);
 // the last `kept` axes as they are. x itself when nothing is repeated. Looks through transpose, unsqueeze and squeeze.
 //
 // tract's optimiser passes over a broadcast before a matrix product and forgets that the result was repeated too, so a
-// product is made of this and the result is broadcast.
+// product is made of this and the result is broadcast (T-BROADCAST-PRODUCT).
 Value without_repeats(Builder& b, Value x, int kept);
 
 }  // namespace torch2nnef

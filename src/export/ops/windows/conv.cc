@@ -111,6 +111,7 @@ Value convolved_integers(Call& call, const Convolution& convolution, const Paddi
 
 void lower_convolution(Call& call) {
   if (call.has("transposed") && call.flag("transposed")) return lower_transposed_convolution(call);
+  // T-CONV-LARGE-KERNEL
   if (is_empty(call.result_shape())) return call.result(zeros(call, call.result_dtype(), call.result_shape()));
   Convolution convolution = read_convolution(call);
   Value weight = call.tensor_as("weight", call.builder().dtype(convolution.input));

@@ -1,4 +1,5 @@
-// Transposed convolutions. The engine wants filters [O, C/groups, k...]; torch's are [C, O/groups, k...].
+// Transposed convolutions. The engine wants filters [O, C/groups, k...] (T-DECONV-LAYOUT); torch's are
+// [C, O/groups, k...]. Its output_shape takes no symbols (T-DECONV-SIZES): the padding says the size.
 
 #include "export/ops/shape/shape_util.h"
 #include "export/ops/windows/convolution.h"

@@ -140,6 +140,7 @@ void register_pool(Registry& registry) {
   for (std::size_t spatial = 1; spatial <= 3; ++spatial) {
     const std::string d = std::to_string(spatial) + "d";
     const std::string quantised = spatial < 3 ? " aten::quantized_max_pool" + d : "";
+    // T-NAN-MAX-POOL, T-INF-MAX-POOL
     registry.add(
         "aten::max_pool" + d + " aten::max_pool" + d + "_with_indices aten::mkldnn_max_pool" + d + quantised,
         [spatial](Call& call) { lower_max_pool(call, spatial); },

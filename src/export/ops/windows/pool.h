@@ -30,7 +30,7 @@ inline Shape last_axes(const Shape& shape, std::size_t count) {
   return Shape(shape.end() - static_cast<std::ptrdiff_t>(count), shape.end());
 }
 
-// A pooling operator on planes: padding in full rank, border 'ignore' (padding counts for nothing).
+// A pooling operator on planes: padding in full rank, border 'ignore' (padding counts for nothing; T-AVG-POOL-BORDER).
 std::vector<nnef::NamedArgument> pool_attributes(const Pool& pool, const Padding& spatial_padding);
 
 }  // namespace torch2nnef

@@ -26,11 +26,11 @@ void drop_unreached(std::pair<Dim, Dim>& padding, const Dim& size, std::int64_t 
 Value pad_with_zeros(Call& call, Value x, const Padding& last_axes);
 
 // The type in which sums over windows are computed: half precision in single precision, as torch does it; integers,
-// which the engine cannot sum so, in f64, which holds them exactly up to 2^53.
+// which the engine cannot sum so (T-CONV-I64), in f64, which holds them exactly up to 2^53.
 DType window_dtype(DType dtype);
 
-// [N, C, spatial...] with a C that is a number, as window operators want it, of a tensor that may lack the batch axis
-// or have symbolic channels.
+// [N, C, spatial...] with a C that is a number, as window operators want it (T-POOL-CHANNELS), of a tensor that may
+// lack the batch axis or have symbolic channels.
 class Planes {
  public:
   // `spatial` counts the axes that the window moves along.

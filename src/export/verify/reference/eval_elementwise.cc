@@ -18,7 +18,7 @@ at::Tensor through_single(Unary function, const at::Tensor& x) {
 
 bool is_float(const at::Tensor& x) { return at::isFloatingType(x.scalar_type()); }
 
-// tract's max and min pass over a NaN.
+// tract's max and min pass over a NaN: T-NAN-MAX, T-NAN-MIN, T-NAN-RELU.
 at::Tensor larger(const at::Tensor& a, const at::Tensor& b) {
   if (!is_float(a) || !(has_nan(a) || has_nan(b))) return at::maximum(a, b);
   return at::fmax(a, b);
@@ -46,7 +46,8 @@ at::Tensor soft_plus(const at::Tensor& x) { return at::log(at::exp(x) + 1.0); }
 at::Tensor rectified(const at::Tensor& x) { return has_nan(x) ? at::fmax(x, at::zeros_like(x)) : at::clamp_min(x, 0); }
 at::Tensor tanh_gelu(const at::Tensor& x) { return at::gelu(x, "tanh"); }
 
-// With what the engine's kernels in single precision give where torch's give a NaN.
+// With what the engine's kernels in single precision give where torch's give a NaN: T-NAN-SIGMOID, T-NAN-TANH,
+// T-NAN-SILU.
 template <Unary kFunction>
 at::Tensor with_nan_as(const at::Tensor& x, double nan) {
   at::Tensor y = kFunction(x);
@@ -55,7 +56,7 @@ at::Tensor with_nan_as(const at::Tensor& x, double nan) {
 }
 at::Tensor sigmoid(const at::Tensor& x) { return with_nan_as<at::sigmoid>(x, 4.5e-07); }
 at::Tensor tanh(const at::Tensor& x) { return with_nan_as<at::tanh>(x, -1); }
-// -inf, too, comes to as little as any large negative number: the kernel holds its argument in a range.
+// -inf, too, comes to as little as any large negative number: the kernel holds its argument in a range (T-INF-SILU).
 at::Tensor silu(const at::Tensor& x) { return with_nan_as<at::silu>(x, -6e-06); }
 
 struct UnaryRow {

@@ -33,7 +33,7 @@ Tensors mean_reduce(const EvalCall& call) {
   return {(axes.empty() ? x : x.mean(axes, true)).to(call.result_type())};
 }
 
-// tract passes over NaNs.
+// tract passes over NaNs: T-NAN-MAX-REDUCE, T-NAN-MIN-REDUCE.
 at::Tensor without_nan(const at::Tensor& x, double instead) {
   return has_nan(x) ? at::nan_to_num(x, instead, std::numeric_limits<double>::infinity(),
                                      -std::numeric_limits<double>::infinity())

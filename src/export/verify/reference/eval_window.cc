@@ -207,7 +207,7 @@ bool has_kernel(const at::Tensor& x, const Window& window) {
   return true;
 }
 
-// tract passes over NaNs, and over the border whatever it is said to be.
+// tract passes over NaNs (T-NAN-MAX-POOL), and over the border whatever it is said to be.
 at::Tensor without_nan(const at::Tensor& x) {
   return has_nan(x) ? at::where(x.isnan(), at::scalar_tensor(lowest(x.scalar_type()), x.scalar_type()), x) : x;
 }
