@@ -14,6 +14,7 @@
 #include "export/lower/standard.h"
 #include "export/report/model_tree.h"
 #include "export/simplify/simplify.h"
+#include "export/tape/tape_text.h"
 #include "export/verify/check.h"
 #include "nnef/builder/builder.h"
 #include "nnef/dialect/target_rules.h"

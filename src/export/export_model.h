@@ -18,9 +18,6 @@ namespace torch2nnef {
 ExportReport export_loaded(const Model& model, const Tables& tables, const std::filesystem::path& output,
                            const ExportOptions& options, double load_seconds);
 
-// The Tape as text, a call a line, for --dump-after=record.
-std::string to_text(const Tape& tape);
-
 // The place where an archive is written before the check has agreed: beside the output, under a hidden name; removed
 // unless committed. What a killed export left there is removed by the next one of the same name.
 class PendingArchive {

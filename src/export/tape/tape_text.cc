@@ -1,6 +1,6 @@
-// The Tape as text, a call a line.
+#include "export/tape/tape_text.h"
 
-#include "export/export_model.h"
+#include <variant>
 
 namespace torch2nnef {
 namespace {
