@@ -90,7 +90,8 @@ std::string explanation(const std::string& subject, const Tables& tables) {
   for (const Code& code : all_codes()) known.emplace_back(code.code);
   const std::string near = nearest(subject.starts_with("T2N-") ? subject : name, known);
   const std::string guess = near.empty() ? "--list-ops lists the operators" : fmt::format("did you mean {}?", near);
-  throw UsageError(fmt::format("--explain: '{}' is not an operator of the table and not a message code; {}", subject, guess));
+  throw UsageError(
+      fmt::format("--explain: '{}' is not an operator of the table and not a message code; {}", subject, guess));
 }
 
 std::string versions(const std::filesystem::path& tract) {

@@ -285,9 +285,8 @@ TEST(BFloat16, IsRoundedToEightBits) {
       "def forward(self, x):\n  y = x.to(15)\n  z = (y * 0.1 + y[:, 1:2] - y.t().mean()) / 3.0\n"
       "  return torch.where(z > 0.0, z, y).to(6), torch.relu(z).max(1)[0].to(6)\n";
   expect_right(chain, {sample({3, 5})});
-  expect_right(
-      "def forward(self, x):\n  y = x.to(15)\n  y[:, 1] += 0.3\n  return torch.cat([y, y * y], 1).to(6)\n",
-      {sample({3, 5})}, dynamic({axis(0, "B")}));
+  expect_right("def forward(self, x):\n  y = x.to(15)\n  y[:, 1] += 0.3\n  return torch.cat([y, y * y], 1).to(6)\n",
+               {sample({3, 5})}, dynamic({axis(0, "B")}));
 }
 
 TEST(BFloat16, OfProductsAndSums) {

@@ -33,8 +33,6 @@ std::string_view embedded(std::string_view name) {
   return "";
 }
 
-std::string code(std::string_view text) { return "<code>" + html_text(text) + "</code>"; }
-
 std::string row(std::string_view title, const std::string& html) {
   return html.empty() ? "" : fmt::format("<dt>{}</dt><dd>{}</dd>\n", title, html);
 }
@@ -42,14 +40,14 @@ std::string row(std::string_view title, const std::string& html) {
 std::string tensors(const std::vector<IoReport>& list) {
   std::string html;
   for (const IoReport& one : list) {
-    html += (html.empty() ? "" : "<br>") + code(one.name + " " + one.dtype + nnef::to_string(one.shape));
+    html += (html.empty() ? "" : "<br>") + html_code(one.name + " " + one.dtype + nnef::to_string(one.shape));
   }
   return html;
 }
 
 std::string strings(const std::vector<std::string>& list) {
   std::string html;
-  for (const std::string& one : list) html += (html.empty() ? "" : "<br>") + code(one);
+  for (const std::string& one : list) html += (html.empty() ? "" : "<br>") + html_code(one);
   return html;
 }
 
@@ -78,7 +76,7 @@ std::string summary(const ExportReport& report) {
   std::string html = "<dl class=\"facts\">\n";
   if (report.archive_bytes > 0) {
     html +=
-        row("archive", fmt::format("{}, {}, {} of it in {} tensors", code(report.output.string()),
+        row("archive", fmt::format("{}, {}, {} of it in {} tensors", html_code(report.output.string()),
                                    text_size(report.archive_bytes), text_size(report.tensor_bytes), report.tensors));
     html += row("graph", fmt::format("{} operations from {} calls", report.operations, report.calls));
   }
@@ -105,9 +103,9 @@ std::string check(const CheckReport& check) {
     html += fmt::format(
         "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"number\">{:.2g}</td>"
         "<td class=\"number\">{:.2g}</td></tr>\n",
-        html_text(output.engine.empty() ? check.engine : output.engine), code(output.name), html_text(sizes.front()),
-        output.agrees ? "agrees" : "<strong>differs</strong>: " + html_text(output.detail), output.max_abs,
-        output.max_rel);
+        html_text(output.engine.empty() ? check.engine : output.engine), html_code(output.name),
+        html_text(sizes.front()), output.agrees ? "agrees" : "<strong>differs</strong>: " + html_text(output.detail),
+        output.max_abs, output.max_rel);
   }
   html += "</tbody></table>\n";
   if (check.divergence) {
@@ -127,9 +125,9 @@ std::string messages(const std::vector<Diagnostic>& list) {
   std::string html = "<h2>Messages</h2>\n";
   for (const Diagnostic* one : sorted) {
     html += fmt::format("<div class=\"message {}\"><p><strong>{} {}</strong> {}{}</p><p>{}</p>",
-                        to_string(one->severity), to_string(one->severity), html_text(one->code), code(one->op),
+                        to_string(one->severity), to_string(one->severity), html_text(one->code), html_code(one->op),
                         one->count > 1 ? fmt::format(" in {} calls", one->count) : "", html_text(one->text));
-    if (const std::string place = one->where.to_string(); !place.empty()) html += "<p>" + code(place) + "</p>";
+    if (const std::string place = one->where.to_string(); !place.empty()) html += "<p>" + html_code(place) + "</p>";
     if (!one->hint.empty()) html += "<p class=\"soft\">" + html_text(one->hint) + "</p>";
     if (const Code* known = find_code(one->code)) html += "<p class=\"soft\">" + html_text(known->cause) + "</p>";
     html += "</div>\n";
@@ -190,7 +188,8 @@ std::string weights(const ModelTree& tree) {
     html += fmt::format(
         "<tr><td>{}</td><td>{}</td><td class=\"number\">{}</td><td><span class=\"bar\" "
         "style=\"width:{:.1f}%\"></span></td></tr>\n",
-        code(one->label), code(one->facts), text_size(one->bytes), 100 * static_cast<double>(one->bytes) / most);
+        html_code(one->label), html_code(one->facts), text_size(one->bytes),
+        100 * static_cast<double>(one->bytes) / most);
   }
   return html + "</tbody></table>\n";
 }
@@ -201,7 +200,8 @@ std::string operators(const std::map<std::string, int>& counts) {
   for (const auto& [name, count] : counts) sorted.emplace_back(-count, name);
   std::sort(sorted.begin(), sorted.end());
   std::string html = "<h2>Operators</h2>\n<table><thead><tr><th>operator</th><th>calls</th></tr></thead><tbody>\n";
-  for (const auto& [count, name] : sorted) html += fmt::format("<tr><td>{}</td><td>{}</td></tr>\n", code(name), -count);
+  for (const auto& [count, name] : sorted)
+    html += fmt::format("<tr><td>{}</td><td>{}</td></tr>\n", html_code(name), -count);
   return html + "</tbody></table>\n";
 }
 

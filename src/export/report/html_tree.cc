@@ -15,8 +15,6 @@
 namespace torch2nnef {
 namespace {
 
-std::string code(std::string_view text) { return "<code>" + html_text(text) + "</code>"; }
-
 // Rows of <dt>, <dd>; empty values are left out.
 class Facts {
  public:
@@ -32,7 +30,7 @@ class Facts {
 
 std::string lines(const std::vector<std::string>& items) {
   std::string html;
-  for (const std::string& item : items) html += (html.empty() ? "" : "<br>") + code(item);
+  for (const std::string& item : items) html += (html.empty() ? "" : "<br>") + html_code(item);
   return html;
 }
 
@@ -199,7 +197,7 @@ class TreeWriter {
         "{} <span class=\"mono\">{}</span>",
         call.state == ModelCall::State::kNotTried ? "waiting" : state,
         is_first_to_differ(call) ? " first-to-differ" : "", state, html_text(call.where.module_path),
-        is_trouble ? " open" : "", state, code(call.op),
+        is_trouble ? " open" : "", state, html_code(call.op),
         html_text(call.results.empty() ? "" : fmt::format("-> {}", fmt::join(call.results, ", "))));
     if (is_first_to_differ(call)) html_ += " <span class=\"badge bad\">first to differ</span>";
     if (is_exported) html_ += chip(error);

@@ -44,4 +44,6 @@ std::string html_text(std::string_view text) {
   return result;
 }
 
+std::string html_code(std::string_view text) { return "<code>" + html_text(text) + "</code>"; }
+
 }  // namespace torch2nnef

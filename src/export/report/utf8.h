@@ -13,5 +13,7 @@ std::size_t utf8_length(std::string_view text);
 // The text for HTML, inside an element or a quoted attribute: markup is escaped, bytes that are no UTF-8 and control
 // characters become question marks.
 std::string html_text(std::string_view text);
+// The same as code.
+std::string html_code(std::string_view text);
 
 }  // namespace torch2nnef

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::string_view kMagic = "\x93NUMPY";
 constexpr std::size_t kMaxHeader = std::size_t{1} << 20;
-constexpr std::size_t kReadStep = std::size_t{1} << 24;
+constexpr std::size_t kInflateStep = std::size_t{1} << 24;
 
 // Up to `count` bytes; fewer only at the end.
 using ByteSource = std::function<std::size_t(void* bytes, std::size_t count)>;
@@ -211,7 +211,7 @@ TensorDataPtr read_array(const ByteSource& source, const std::string& where) {
   const std::uint64_t size = data_size(header, where);
   std::vector<std::byte> items;
   while (items.size() < size) {  // step by step: a header that lies is found out before its size is believed
-    const std::size_t step = std::min<std::uint64_t>(size - items.size(), std::max(kReadStep, items.size()));
+    const std::size_t step = std::min<std::uint64_t>(size - items.size(), std::max(kInflateStep, items.size()));
     const std::size_t at = items.size();
     items.resize(at + step);
     read_exactly(source, &items[at], step, where);

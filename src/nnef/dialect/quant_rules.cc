@@ -9,7 +9,7 @@ namespace {
 
 enum class Kind { kInteger, kScalar, kLogical };
 
-struct Parameter {
+struct QuantParameter {
   std::string_view name;
   Kind kind;
   bool is_tensor;  // a number, or an array of one for each channel
@@ -17,18 +17,18 @@ struct Parameter {
 
 struct Function {
   std::string_view name;
-  std::array<Parameter, 5> parameters;
+  std::array<QuantParameter, 5> parameters;
   std::size_t count;
   bool tract;
 };
 
-constexpr Parameter kBits{"bits", Kind::kInteger, false};
-constexpr Parameter kSigned{"signed", Kind::kLogical, false};
-constexpr Parameter kSymmetric{"symmetric", Kind::kLogical, false};
-constexpr Parameter kMin{"min", Kind::kScalar, true};
-constexpr Parameter kMax{"max", Kind::kScalar, true};
-constexpr Parameter kZeroPoint{"zero_point", Kind::kInteger, true};
-constexpr Parameter kScale{"scale", Kind::kScalar, true};
+constexpr QuantParameter kBits{"bits", Kind::kInteger, false};
+constexpr QuantParameter kSigned{"signed", Kind::kLogical, false};
+constexpr QuantParameter kSymmetric{"symmetric", Kind::kLogical, false};
+constexpr QuantParameter kMin{"min", Kind::kScalar, true};
+constexpr QuantParameter kMax{"max", Kind::kScalar, true};
+constexpr QuantParameter kZeroPoint{"zero_point", Kind::kInteger, true};
+constexpr QuantParameter kScale{"scale", Kind::kScalar, true};
 
 constexpr std::array kFunctions = {
     Function{"linear_quantize", {kMin, kMax, kBits}, 3, true},
@@ -66,7 +66,7 @@ class EntryCheck {
       check_argument(*function, argument);
     }
     for (std::size_t i = 0; i < function->count; ++i) {
-      const Parameter& parameter = function->parameters[i];
+      const QuantParameter& parameter = function->parameters[i];
       if (given.count(parameter.name) != 0 || (!khronos_ && parameter.name == kSymmetric.name)) continue;
       say(entry_.function + " needs '" + std::string(parameter.name) + "'");
     }
@@ -78,8 +78,9 @@ class EntryCheck {
 
   void check_argument(const Function& function, const NamedArgument& argument) {
     const auto end = function.parameters.begin() + static_cast<std::ptrdiff_t>(function.count);
-    const auto parameter = std::find_if(function.parameters.begin(), end,
-                                        [&](const Parameter& candidate) { return candidate.name == argument.name; });
+    const auto parameter = std::find_if(function.parameters.begin(), end, [&](const QuantParameter& candidate) {
+      return candidate.name == argument.name;
+    });
     if (parameter == end) return say(entry_.function + " has no parameter '" + argument.name + "'");
     const bool arrays = khronos_ && parameter->is_tensor;
     if (arrays ? are_of(argument.argument, parameter->kind) : is_of(argument.argument, parameter->kind)) return;

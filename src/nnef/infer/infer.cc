@@ -289,7 +289,8 @@ DType Call::common_type(std::initializer_list<Fact> facts) const {
     if (!common) common = fact.dtype;
     const std::string name(to_string(*common));
     if (fact.literal == Fact::Literal::kLogical) require(*common == DType::kBool, "a logical is combined with " + name);
-    if (fact.literal == Fact::Literal::kInteger) fail("an integer literal is combined with " + name + ": it needs a cast");
+    if (fact.literal == Fact::Literal::kInteger)
+      fail("an integer literal is combined with " + name + ": it needs a cast");
     if (fact.literal != Fact::Literal::kFloat) continue;
     require(is_float(*common), "a float literal is combined with " + name);
     require(*common != DType::kF64 || static_cast<double>(static_cast<float>(fact.number)) == fact.number,

@@ -11,8 +11,8 @@
 namespace nnef {
 namespace {
 
-constexpr std::size_t kPiece = std::size_t{1} << 18;
-constexpr std::size_t kMaxText = std::size_t{1} << 30;
+constexpr std::size_t kComparedPiece = std::size_t{1} << 18;
+constexpr std::size_t kMaxComparedText = std::size_t{1} << 30;
 
 // Ends the stream of a tensor at its first difference.
 struct Difference {
@@ -24,7 +24,7 @@ std::string shown_type(DType dtype, const std::vector<std::int64_t>& shape) {
 }
 
 // The rest of the file, whose header was read, against the bytes that the tensor would be written as. `piece` is room
-// for kPiece bytes.
+// for kComparedPiece bytes.
 void compare_data(ArchiveFile& file, const TensorData& tensor, std::vector<char>& piece) {
   std::uint64_t at = 0;
   const ItemType type = item_type_of(tensor);
@@ -38,7 +38,7 @@ void compare_data(ArchiveFile& file, const TensorData& tensor, std::vector<char>
     count -= skipped;
     const char* wanted = static_cast<const char*>(bytes) + skipped;
     while (count > 0) {
-      const std::size_t step = std::min(count, kPiece);
+      const std::size_t step = std::min(count, kComparedPiece);
       if (file.read(piece.data(), step) != step) throw Difference{file.name + " is cut short"};
       if (std::memcmp(piece.data(), wanted, step) != 0) {
         const auto place =
@@ -76,12 +76,12 @@ TensorDataPtr compare_tensor(ArchiveFile& file, const std::string& label, const 
 
 std::string read_whole(ArchiveFile& file) {
   std::string text;
-  for (std::size_t got = kPiece; got == kPiece;) {
+  for (std::size_t got = kComparedPiece; got == kComparedPiece;) {
     const std::size_t at = text.size();
-    text.resize(at + kPiece);
-    got = file.read(text.data() + at, kPiece);
+    text.resize(at + kComparedPiece);
+    got = file.read(text.data() + at, kComparedPiece);
     text.resize(at + got);
-    if (text.size() > kMaxText) throw FormatError(file.name + " is too large");
+    if (text.size() > kMaxComparedText) throw FormatError(file.name + " is too large");
   }
   return text;
 }
@@ -179,7 +179,7 @@ class GraphComparison {
 Graph compare_all(const std::filesystem::path& path, const Graph& graph, const Dialect& dialect) {
   std::map<std::string, TensorDataPtr> headers;
   std::map<std::string, std::string> texts;
-  std::vector<char> piece(kPiece);
+  std::vector<char> piece(kComparedPiece);
   walk_archive(path, [&](ArchiveFile& file) {
     if (file.name.ends_with(".dat")) {
       const std::string label = file.name.substr(0, file.name.size() - 4);

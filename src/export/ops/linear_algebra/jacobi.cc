@@ -12,7 +12,7 @@
 namespace torch2nnef {
 namespace {
 
-constexpr std::int64_t kLargestSystem = 64;
+constexpr std::int64_t kLargestMatrix = 64;
 // Each meets every pair once. The last ones converge quadratically: 64 columns need about 9.
 constexpr std::int64_t kSweeps = 12;
 
@@ -152,12 +152,13 @@ std::int64_t seat_of_last(std::int64_t half) {
 
 void check_size(const Builder& b, Value matrix) {
   const Shape& shape = b.shape(matrix);
-  if (shape.size() < 2) throw Unsupported("a tensor of rank " + std::to_string(shape.size()) + ", which is not a matrix");
+  if (shape.size() < 2)
+    throw Unsupported("a tensor of rank " + std::to_string(shape.size()) + ", which is not a matrix");
   for (std::size_t axis = shape.size() - 2; axis < shape.size(); ++axis) {
     std::int64_t size = shape[axis].value();
-    if (size < 1 || size > kLargestSystem) {
+    if (size < 1 || size > kLargestMatrix) {
       throw Unsupported("singular values or eigenvalues of a matrix of size " + std::to_string(size) +
-                        ": they are computed up to " + std::to_string(kLargestSystem));
+                        ": they are computed up to " + std::to_string(kLargestMatrix));
     }
   }
 }

@@ -30,7 +30,8 @@ Value matrix_transposed(Builder& b, Value x) {
 
 MatrixSize matrix_size(const Builder& b, Value matrix) {
   const Shape& shape = b.shape(matrix);
-  if (shape.size() < 2) throw Unsupported("a tensor of rank " + std::to_string(shape.size()) + ", which is not a matrix");
+  if (shape.size() < 2)
+    throw Unsupported("a tensor of rank " + std::to_string(shape.size()) + ", which is not a matrix");
   MatrixSize size{shape[shape.size() - 2].value(), shape.back().value()};
   for (std::int64_t one : {size.rows, size.columns}) {
     if (one < 1 || one > kLargestSystem) {

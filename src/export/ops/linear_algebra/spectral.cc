@@ -259,7 +259,8 @@ void register_spectral(Registry& registry);
 
 void register_spectral(Registry& registry) {
   static constexpr char kSize[] = "static sizes up to 64, in double precision";
-  static constexpr char kVectors[] = "static sizes up to 64; vectors cannot be outputs, since their sign is not determined";
+  static constexpr char kVectors[] =
+      "static sizes up to 64; vectors cannot be outputs, since their sign is not determined";
   registry.add("aten::linalg_eigvalsh aten::linalg_eigh aten::_linalg_eigh", lower_eigh, kVectors);
   registry.add("aten::symeig", lower_symeig, kVectors);
   registry.add("aten::linalg_svdvals", lower_svdvals, kSize);

@@ -39,7 +39,7 @@ class WeightList {
 // Initial states [layers * directions, batch, width], by place.
 Value state_at(Builder& b, Value states, int place) { return b.squeeze(b.slice(states, 0, place, place + 1), {0}); }
 
-void refuse_unusual(const Call& call) {
+void refuse_packed_and_training(const Call& call) {
   if (call.tape_call().find("batch_sizes")) {
     throw Unsupported("a recurrent layer over a packed sequence, whose steps differ in size",
                       "give the layer a padded tensor instead of a PackedSequence");
@@ -58,7 +58,7 @@ void set_state(Call& call, std::size_t index, const std::vector<Value>& states) 
 }
 
 void lower_layers(Call& call, Cell cell) {
-  refuse_unusual(call);
+  refuse_packed_and_training(call);
   Builder& b = call.builder();
   DType dtype = working_type(call);
   std::vector<Value> initial = cell == Cell::kLstm ? call.tensors("hx") : std::vector<Value>{call.tensor("hx")};

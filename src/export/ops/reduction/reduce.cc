@@ -96,7 +96,8 @@ Spread spread_of(Call& call, const Reduction& reduction) {
   Dim items = items_of(b, x, reduction.axes);
   // tract takes constants that differ by less than about 1e-7 for one, and 1/n and 1/(n-1) of many items do: the
   // deviations are scaled instead, by a factor that is well away from 1.
-  if (correction != 0 && items.is_constant() && items.value() > kManyItems && items.value() > correction) {
+  if (correction != 0 && items.is_constant() && items.value() > kManyItems &&
+      static_cast<double>(items.value()) > correction) {
     double count = static_cast<double>(items.value());
     Value factor = b.constant(std::sqrt(count / (count - correction)), b.dtype(x));
     deviation = b.binary("mul", deviation, factor);

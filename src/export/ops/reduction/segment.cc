@@ -9,7 +9,7 @@
 namespace torch2nnef {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kUnbounded = std::numeric_limits<double>::infinity();
 
 // Whether item n stands in segment s, [S, N], and how many items each segment has, [S].
 struct Segments {
@@ -49,8 +49,8 @@ struct Kind {
 };
 
 Kind kind_of(const std::string& name) {
-  if (name == "max") return {"max_reduce", -kInfinity};
-  if (name == "min") return {"min_reduce", kInfinity};
+  if (name == "max") return {"max_reduce", -kUnbounded};
+  if (name == "min") return {"min_reduce", kUnbounded};
   if (name == "sum" || name == "mean") return {"sum_reduce", 0};
   if (name == "prod") return {"tract_core_product_reduce", 1};
   throw Unsupported("a segment reduction by " + name);

@@ -11,8 +11,6 @@ Value gathered(Call& call, Value x, Value indices, int axis) {
 }
 
 // Rank 0 counts as rank 1 in calls that take an axis.
-Value at_least_1d(Call& call, Value x) { return call.builder().rank(x) == 0 ? reshape_to(call, x, {1}) : x; }
-
 void lower_index(Call& call) {
   Builder& b = call.builder();
   if (is_empty(call.result_shape())) return call.result(zeros(call, call.result_dtype(), call.result_shape()));

@@ -120,4 +120,6 @@ std::optional<MaskIndex> single_mask(Call& call) {
   return result;
 }
 
+Value at_least_1d(Call& call, Value x) { return call.builder().rank(x) == 0 ? reshape_to(call, x, {1}) : x; }
+
 }  // namespace torch2nnef

@@ -26,4 +26,7 @@ struct MaskIndex {
 };
 std::optional<MaskIndex> single_mask(Call& call);
 
+// A value of rank 0 as one of rank 1.
+Value at_least_1d(Call& call, Value x);
+
 }  // namespace torch2nnef

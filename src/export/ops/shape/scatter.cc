@@ -9,8 +9,6 @@
 namespace torch2nnef {
 namespace {
 
-Value at_least_1d(Call& call, Value x) { return call.builder().rank(x) == 0 ? reshape_to(call, x, {1}) : x; }
-
 void lower_masked_fill(Call& call) {
   Builder& b = call.builder();
   Value mask = call.tensor_as("mask", DType::kBool);
