@@ -412,6 +412,9 @@ TEST(ScanLoops, LongOnesOfAKnownLength) {
            loop + "    s = torch.cat([s, x[i]])\n  return s\n",
            std::string("def forward(self, x):\n  out = torch.zeros_like(x)\n  for i in range(x.size(0)):\n"
                        "    out[i] = x[i] * 2.0\n  return out\n"),
+           // The method that is left when its round turns out not to be like the others.
+           "def step(self, s, x, i : int):\n  if i > 2:\n    s = s + x[i]\n  return s\n" + loop +
+               "    s = self.step(s, x, i)\n  return s\n",
        }) {
     torch::jit::Module module = script(body);
     Outcome outcome = run(module, {sample({70, 3})}, {});

@@ -1,9 +1,8 @@
-// Operands that torch converts to bfloat16 before it computes, as calls and numbers of their own on the Tape.
+#include "export/record/bfloat16_operands.h"
 
 #include <set>
 
 #include "export/record/torch_types.h"
-#include "export/torchscript/recorder.h"
 
 namespace torch2nnef {
 namespace {
@@ -24,8 +23,7 @@ at::ScalarType common_type(const c10::IValue& a, const c10::IValue& b) {
 
 }  // namespace
 
-void Recorder::round_operands(const std::string& op, const std::vector<Slot>& inputs,
-                              std::vector<std::pair<std::string, TapeArgument>>& arguments) {
+void round_operands(RecordContext& context, const std::string& op, const Slots& inputs, NamedArguments& arguments) {
   if (!meets_in_one_type(op) || inputs.size() < 2 || arguments.size() < 2 || !inputs[0].sample().isTensor()) return;
   const c10::IValue& other = inputs[1].sample();
   if (!other.isTensor() && !other.isScalar()) return;
@@ -33,17 +31,17 @@ void Recorder::round_operands(const std::string& op, const std::vector<Slot>& in
   for (std::size_t i = 0; i < 2; ++i) {
     TapeArgument& argument = arguments[i].second;
     if (const TapeValue* value = argument.value()) {
-      const TapeValueInfo info = tape_.info(*value);  // a copy: the Tape grows
+      const TapeValueInfo info = context.tape.info(*value);  // a copy: the Tape grows
       if (info.type == ScalarType::kBFloat16) continue;
-      if (inputs[i].sample().isTensor() && !is_live(inputs[i].sample())) {
-        argument = {read(inputs[i].sample().toTensor().to(at::kBFloat16))};
+      if (inputs[i].sample().isTensor() && !context.is_live(inputs[i].sample())) {
+        argument = {context.read(inputs[i].sample().toTensor().to(at::kBFloat16))};
         continue;
       }
       TapeValueInfo rounded;
       rounded.type = ScalarType::kBFloat16;
       rounded.shape = info.shape;
-      argument = {tape_.call1("aten::to", "dtype", {{"self", {*value}}, {"dtype", {std::string("bfloat16")}}}, rounded,
-                              here())};
+      argument = {context.tape.call1("aten::to", "dtype", {{"self", {*value}}, {"dtype", {std::string("bfloat16")}}},
+                                     rounded, context.here())};
     } else if (const double* number = std::get_if<double>(&argument.is)) {
       argument = {static_cast<double>(c10::BFloat16(static_cast<float>(*number)))};
     } else if (const nnef::Dim* dim = std::get_if<nnef::Dim>(&argument.is); dim != nullptr && dim->is_constant()) {

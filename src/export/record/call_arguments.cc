@@ -1,46 +1,11 @@
-// Arguments of a call for the Tape: tensors as their present values, numbers with the expressions that they carry.
+#include "export/record/call_arguments.h"
 
 #include <ATen/native/quantized/PackedParams.h>
 
+#include "export/record/bfloat16_operands.h"
 #include "export/record/numbers/size_math.h"
-#include "export/sizes/shape_rules.h"
-#include "export/torchscript/recorder.h"
 
 namespace torch2nnef {
-
-TapeArgument Recorder::number_argument(const c10::IValue& value, const Note& note, const std::string& formal,
-                                       const std::string& op) {
-  bool takes_tensor = formal.rfind("Scalar", 0) == 0 && formal.rfind("ScalarType", 0) != 0;
-  switch (note.kind) {
-    case Note::Kind::kNone:
-      break;
-    case Note::Kind::kSizes:
-      if (value.isBool()) break;  // a condition on sizes that holds in all worlds: a constraint
-      if (note.ratio.denominator == 1) return {note.ratio.numerator};
-      if (takes_tensor) return {number_value(value, note)};
-      refuse("T2N-R008",
-             "an argument of " + op + " is " + to_string(note.ratio) + ", which an expression of sizes cannot say",
-             "make that axis static", op);
-      break;
-    case Note::Kind::kData:
-      if (takes_tensor && note.scalar) return {note.scalar};
-      refuse("T2N-R007",
-             "an argument of " + op + " depends on the values of an input" +
-                 (note.text.empty() ? "" : " (" + note.text + ")"),
-             "keep it a tensor, or make it a constant of the model", op);
-      break;
-    case Note::Kind::kUnexplained:
-      refuse("T2N-R008",
-             "an argument of " + op + " depends on a dynamic size in a way that is not understood" +
-                 (note.text.empty() ? "" : " (" + note.text + ")"),
-             "make that axis static", op);
-      break;
-  }
-  if (value.isBool() && note.kind == Note::Kind::kSizes) {
-    constrain(value.toBool() ? note : negated(note), true, "an argument of a call");
-  }
-  return plain_argument(value, formal);
-}
 
 namespace {
 
@@ -66,9 +31,44 @@ void append_convolution(const ConvPackedParamsBase<axes>& params, TapeList& list
 
 }  // namespace
 
+TapeArgument CallArguments::number(const c10::IValue& value, const Note& note, const std::string& formal,
+                                   const std::string& op) {
+  bool takes_tensor = formal.rfind("Scalar", 0) == 0 && formal.rfind("ScalarType", 0) != 0;
+  switch (note.kind) {
+    case Note::Kind::kNone:
+      break;
+    case Note::Kind::kSizes:
+      if (value.isBool()) break;  // a condition on sizes that holds in all worlds: a constraint
+      if (note.ratio.denominator == 1) return {note.ratio.numerator};
+      if (takes_tensor) return {numbers_.value(value, note)};
+      context_.refuse(
+          "T2N-R008",
+          "an argument of " + op + " is " + to_string(note.ratio) + ", which an expression of sizes cannot say",
+          "make that axis static", op);
+      break;
+    case Note::Kind::kData:
+      if (takes_tensor && note.scalar) return {note.scalar};
+      context_.refuse("T2N-R007",
+                      "an argument of " + op + " depends on the values of an input" +
+                          (note.text.empty() ? "" : " (" + note.text + ")"),
+                      "keep it a tensor, or make it a constant of the model", op);
+      break;
+    case Note::Kind::kUnexplained:
+      context_.refuse("T2N-R008",
+                      "an argument of " + op + " depends on a dynamic size in a way that is not understood" +
+                          (note.text.empty() ? "" : " (" + note.text + ")"),
+                      "make that axis static", op);
+      break;
+  }
+  if (value.isBool() && note.kind == Note::Kind::kSizes) {
+    context_.constrain(value.toBool() ? note : negated(note), true, "an argument of a call");
+  }
+  return plain_argument(value, formal);
+}
+
 // Packed parameters of quantised operators as the tensors and numbers that they hold: the weight, the bias or None; of
 // a convolution also stride, padding, output padding, dilation, groups and whether it is transposed.
-std::optional<TapeArgument> Recorder::packed_argument(const c10::IValue& value) {
+std::optional<TapeArgument> CallArguments::packed(const c10::IValue& value) {
   if (!value.isCustomClass()) return std::nullopt;
   const void* object = value.toObject().get();
   if (auto found = packed_.find(object); found != packed_.end()) return found->second.second;
@@ -86,63 +86,60 @@ std::optional<TapeArgument> Recorder::packed_argument(const c10::IValue& value) 
   } else {
     return std::nullopt;
   }
-  TapeList list{{read(std::get<0>(held))}};
+  TapeList list{{context_.read(std::get<0>(held))}};
   const auto& bias = std::get<1>(held);
-  list.push_back(bias && bias->defined() ? TapeArgument{read(*bias)} : TapeArgument{});
+  list.push_back(bias && bias->defined() ? TapeArgument{context_.read(*bias)} : TapeArgument{});
   list.insert(list.end(), numbers.begin(), numbers.end());
   TapeArgument argument{std::move(list)};
   packed_.emplace(object, std::pair(value, argument));
   return argument;
 }
 
-TapeArgument Recorder::tape_argument(const Slot& slot, const c10::Argument& formal, const std::string& op) {
+TapeArgument CallArguments::one(const Slot& slot, const c10::Argument& formal, const std::string& op) {
   const c10::IValue& value = slot.sample();
-  if (value.isTensor()) return value.toTensor().defined() ? TapeArgument{read(value.toTensor())} : TapeArgument{};
-  if (value.isNone()) return {};
-  if (std::optional<TapeArgument> packed = packed_argument(value)) return *packed;
-  std::string type = formal_type(formal);
-  if (is_number(value)) return number_argument(value, slot.note, type, op);
-  if (value.isList() || value.isTuple()) {
-    std::vector<c10::IValue> items = items_of(value);
-    std::vector<Note> notes = notes_.get(value);
-    notes.resize(items.size());
-    TapeList list;
-    for (std::size_t i = 0; i < items.size(); ++i) {
-      const c10::IValue& item = items[i];
-      if (item.isTensor()) {
-        list.push_back(item.toTensor().defined() ? TapeArgument{read(item.toTensor())} : TapeArgument{});
-      } else {
-        list.push_back(is_number(item) ? number_argument(item, notes[i], "int", op) : plain_argument(item, ""));
-      }
-    }
-    return {std::move(list)};
+  if (value.isTensor()) {
+    return value.toTensor().defined() ? TapeArgument{context_.read(value.toTensor())} : TapeArgument{};
   }
+  if (value.isNone()) return {};
+  if (std::optional<TapeArgument> held = packed(value)) return *held;
+  std::string type = formal_type(formal);
+  if (is_number(value)) return number(value, slot.note, type, op);
+  if (value.isList() || value.isTuple()) return list(value, op);
   return plain_argument(value, type);
 }
 
-std::vector<std::pair<std::string, TapeArgument>> Recorder::tape_arguments(const c10::FunctionSchema& schema,
-                                                                           const std::vector<Slot>& inputs,
-                                                                           bool with_tensors) {
-  std::vector<std::pair<std::string, TapeArgument>> arguments;
-  for (std::size_t i = 0; i < schema.arguments().size() && i < inputs.size(); ++i) {
-    if (!with_tensors && inputs[i].sample().isTensor()) continue;
-    arguments.emplace_back(schema.arguments()[i].name(),
-                           tape_argument(inputs[i], schema.arguments()[i], schema.name()));
+TapeArgument CallArguments::list(const c10::IValue& value, const std::string& op) {
+  std::vector<c10::IValue> items = items_of(value);
+  std::vector<Note> notes = context_.notes.get(value);
+  notes.resize(items.size());
+  TapeList list;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const c10::IValue& item = items[i];
+    if (item.isTensor()) {
+      list.push_back(item.toTensor().defined() ? TapeArgument{context_.read(item.toTensor())} : TapeArgument{});
+    } else {
+      list.push_back(is_number(item) ? number(item, notes[i], "int", op) : plain_argument(item, ""));
+    }
   }
-  if (with_tensors) round_operands(schema.name(), inputs, arguments);
+  return {std::move(list)};
+}
+
+NamedArguments CallArguments::all(const c10::FunctionSchema& schema, const Slots& inputs) {
+  NamedArguments arguments;
+  for (std::size_t i = 0; i < schema.arguments().size() && i < inputs.size(); ++i) {
+    arguments.emplace_back(schema.arguments()[i].name(), one(inputs[i], schema.arguments()[i], schema.name()));
+  }
+  round_operands(context_, schema.name(), inputs, arguments);
   return arguments;
 }
 
-nnef::Shape Recorder::explain(const std::string& op, const std::vector<std::pair<std::string, TapeArgument>>& arguments,
-                              const std::vector<at::Tensor>& worlds) {
-  std::vector<std::vector<std::int64_t>> sizes;
-  for (const at::Tensor& world : worlds) {
-    sizes.push_back(world.sizes().vec());
-    if (sizes.back().size() != sizes.front().size()) {
-      throw WorldFailed("the rank of the result of " + op + " depends on a dynamic size", here(), "T2N-R006");
-    }
+NamedArguments CallArguments::without_tensors(const c10::FunctionSchema& schema, const Slots& inputs) {
+  NamedArguments arguments;
+  for (std::size_t i = 0; i < schema.arguments().size() && i < inputs.size(); ++i) {
+    if (inputs[i].sample().isTensor()) continue;
+    arguments.emplace_back(schema.arguments()[i].name(), one(inputs[i], schema.arguments()[i], schema.name()));
   }
-  return explain_shape(tape_.tape(), op, arguments, sizes);
+  return arguments;
 }
 
 }  // namespace torch2nnef

@@ -1,6 +1,7 @@
 #include "export/record/slot.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace torch2nnef {
 
@@ -11,6 +12,17 @@ std::vector<c10::IValue> items_of(const c10::IValue& value) {
   }
   if (value.isList()) return value.toListRef().vec();
   return {};
+}
+
+void mark_unexplained(Slot& slot) {
+  const c10::IValue& sample = slot.sample();
+  if (slot.note || !is_number(sample)) return;
+  for (const c10::IValue& world : slot.worlds) {
+    bool same = (sample.isInt() && world.toInt() == sample.toInt()) ||
+                (sample.isBool() && world.toBool() == sample.toBool()) ||
+                (sample.isDouble() && (world.toDouble() == sample.toDouble() || std::isnan(sample.toDouble())));
+    if (!same) slot.note = Note::unexplained("a number of this line");
+  }
 }
 
 std::vector<Note> ContainerNotes::get(const c10::IValue& container) const {
@@ -28,6 +40,10 @@ void ContainerNotes::set(const c10::IValue& container, std::vector<Note> notes) 
   Entry& entry = entries_[key];
   entry.keep_alive = container;
   entry.items = std::move(notes);
+}
+
+void ContainerNotes::set_all(const c10::IValue& container, const Note& note) {
+  set(container, std::vector<Note>(items_of(container).size(), note));
 }
 
 Note ContainerNotes::attribute(const c10::IValue& object, const std::string& name) const {

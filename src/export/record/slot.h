@@ -65,6 +65,8 @@ class ContainerNotes {
   // One a place in the container; empty when none has a note.
   std::vector<Note> get(const c10::IValue& container) const;
   void set(const c10::IValue& container, std::vector<Note> notes);
+  // The same note at every place.
+  void set_all(const c10::IValue& container, const Note& note);
   Note attribute(const c10::IValue& object, const std::string& name) const;
   void set_attribute(const c10::IValue& object, const std::string& name, Note note);
   // The first note of a value or of anything that it holds; kNone when there is none.
@@ -81,6 +83,9 @@ class ContainerNotes {
 };
 
 inline bool is_number(const c10::IValue& value) { return value.isInt() || value.isDouble() || value.isBool(); }
+
+// A number that differs between worlds has a note: whatever else goes wrong, it is never taken for a constant.
+void mark_unexplained(Slot& slot);
 
 // The items of a list or tuple of any type; empty for anything else.
 std::vector<c10::IValue> items_of(const c10::IValue& value);

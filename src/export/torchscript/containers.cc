@@ -1,9 +1,11 @@
-// Lists, tuples, dicts and objects: executed as they are; notes of the numbers in them move along.
+#include "export/torchscript/containers.h"
 
 #include <algorithm>
+#include <set>
 
+#include "export/record/failures.h"
+#include "export/record/ivalues.h"
 #include "export/record/numbers/size_math.h"
-#include "export/torchscript/recorder.h"
 
 namespace torch2nnef {
 namespace {
@@ -28,103 +30,108 @@ std::vector<Note> padded(std::vector<Note> notes, std::size_t size) {
   return notes;
 }
 
-c10::IValue make_list(const c10::TypePtr& type, const std::vector<c10::IValue>& items) {
-  c10::impl::GenericList list(type->expectRef<c10::ListType>().getElementType());
-  list.reserve(items.size());
-  for (const c10::IValue& item : items) list.push_back(item);
-  return list;
+bool holds_items(const c10::IValue& value) { return value.isList() || value.isTuple(); }
+
+std::vector<c10::IValue> of_world(const Slots& items, std::size_t world) {
+  std::vector<c10::IValue> values;
+  for (const Slot& item : items) values.push_back(item.worlds[world]);
+  return values;
 }
 
-c10::IValue make_tuple(const c10::TypePtr& type, std::vector<c10::IValue> items) {
-  auto tuple = type->expect<c10::TupleType>();
-  if (tuple->name()) return c10::ivalue::Tuple::createNamed(std::move(items), tuple);
-  return c10::ivalue::Tuple::create(std::move(items));
+// Operators that move the items of a list about, and their notes with them: see notes_of_generic.
+bool moves_items(const std::string& op) {
+  static const std::set<std::string> kNames = {"aten::append",     "aten::extend", "aten::add",     "aten::add_",
+                                               "aten::_set_item",  "aten::insert", "aten::reverse", "aten::__getitem__",
+                                               "prim::TupleIndex", "aten::slice",  "aten::list",    "aten::copy"};
+  return kNames.count(op) > 0;
+}
+
+// Operators whose results do not depend on the numbers in a container.
+bool is_independent(const std::string& op) {
+  static const std::set<std::string> kNames = {"aten::len",  "aten::__is__", "aten::__isnot__",
+                                               "prim::type", "aten::keys",   "aten::__contains__"};
+  return kNames.count(op) > 0;
 }
 
 }  // namespace
 
-c10::IValue container_like(const c10::IValue& container, std::vector<c10::IValue> items) {
-  const c10::TypePtr type = container.type();
-  return container.isTuple() ? make_tuple(type, std::move(items)) : make_list(type, items);
-}
-
-bool Recorder::run_container(const Node* node, Frame& frame) {
+bool Containers::run(const jit::Node* node, Frame& frame) {
   switch (node->kind()) {
     case c10::prim::ListConstruct:
-      run_list_construct(node, frame);
+      frame.set(node->output(), list_construct(node, frame.inputs_of(node)));
       return true;
     case c10::prim::TupleConstruct:
-      run_tuple_construct(node, frame);
+      frame.set(node->output(), tuple_construct(node, frame.inputs_of(node)));
       return true;
     case c10::prim::DictConstruct:
-      run_dict_construct(node, frame);
+      frame.set(node->output(), dict_construct(node, frame.inputs_of(node)));
       return true;
     case c10::prim::ListUnpack:
     case c10::prim::TupleUnpack:
     case c10::prim::TupleSlice:
-      run_unpack(node, frame);
+      unpack(node, frame);
       return true;
-    case c10::prim::CreateObject: {
-      auto type = node->output()->type()->expect<c10::ClassType>();
-      Slot result;
-      for (std::size_t world = 0; world < world_count(); ++world) {
-        result.worlds.emplace_back(
-            c10::ivalue::Object::create(c10::StrongTypePtr(type->compilation_unit(), type), type->numAttributes()));
-      }
-      set(node->output(), std::move(result), frame);
+    case c10::prim::CreateObject:
+      frame.set(node->output(), create_object(node));
       return true;
-    }
-    case c10::prim::isinstance: {
-      Slot value = get(node->input(0), frame), result;
-      auto type = value.sample().type();
-      const auto& candidates = node->tys(c10::attr::types);
-      bool is = std::any_of(candidates.begin(), candidates.end(),
-                            [&](const c10::TypePtr& candidate) { return type->isSubtypeOf(*candidate); });
-      set(node->output(), {std::vector<c10::IValue>(world_count(), c10::IValue(is)), {}}, frame);
+    case c10::prim::isinstance:
+      frame.set(node->output(), is_instance(node, frame.get(node->input(0))));
       return true;
-    }
     default:
       break;
   }
   const c10::FunctionSchema* schema = node->maybeSchema();
   if (!schema || !is_generic(*schema)) return false;
-  run_generic(node, frame, *schema);
+  frame.set_results(node, run_generic(callee_of(node), frame.inputs_of(node)));
   return true;
 }
 
-void Recorder::run_list_construct(const Node* node, Frame& frame) {
-  std::vector<Slot> items = inputs_of(node, frame);
+Slot Containers::create_object(const jit::Node* node) {
+  auto type = node->output()->type()->expect<c10::ClassType>();
   Slot result;
-  for (std::size_t world = 0; world < world_count(); ++world) {
-    std::vector<c10::IValue> values;
-    for (const Slot& item : items) values.push_back(item.worlds[world]);
-    result.worlds.push_back(make_list(node->output()->type(), values));
+  for (std::size_t world = 0; world < context_.world_count(); ++world) {
+    result.worlds.emplace_back(
+        c10::ivalue::Object::create(c10::StrongTypePtr(type->compilation_unit(), type), type->numAttributes()));
   }
-  std::vector<Note> notes;
-  for (const Slot& item : items) notes.push_back(item.note);
-  notes_.set(result.sample(), std::move(notes));
-  set(node->output(), std::move(result), frame);
+  return result;
 }
 
-void Recorder::run_tuple_construct(const Node* node, Frame& frame) {
-  std::vector<Slot> items = inputs_of(node, frame);
-  Slot result;
-  for (std::size_t world = 0; world < world_count(); ++world) {
-    std::vector<c10::IValue> values;
-    for (const Slot& item : items) values.push_back(item.worlds[world]);
-    result.worlds.push_back(make_tuple(node->output()->type(), std::move(values)));
-  }
-  std::vector<Note> notes;
-  for (const Slot& item : items) notes.push_back(item.note);
-  notes_.set(result.sample(), std::move(notes));
-  set(node->output(), std::move(result), frame);
+Slot Containers::is_instance(const jit::Node* node, const Slot& value) {
+  auto type = value.sample().type();
+  const auto& candidates = node->tys(c10::attr::types);
+  bool is = std::any_of(candidates.begin(), candidates.end(),
+                        [&](const c10::TypePtr& candidate) { return type->isSubtypeOf(*candidate); });
+  return {std::vector<c10::IValue>(context_.world_count(), c10::IValue(is)), {}};
 }
 
-void Recorder::run_dict_construct(const Node* node, Frame& frame) {
-  std::vector<Slot> items = inputs_of(node, frame);
+void Containers::note_items(const Slot& container, const Slots& items) {
+  std::vector<Note> notes;
+  for (const Slot& item : items) notes.push_back(item.note);
+  context_.notes.set(container.sample(), std::move(notes));
+}
+
+Slot Containers::list_construct(const jit::Node* node, const Slots& items) {
+  Slot result;
+  for (std::size_t world = 0; world < context_.world_count(); ++world) {
+    result.worlds.push_back(make_list(node->output()->type(), of_world(items, world)));
+  }
+  note_items(result, items);
+  return result;
+}
+
+Slot Containers::tuple_construct(const jit::Node* node, const Slots& items) {
+  Slot result;
+  for (std::size_t world = 0; world < context_.world_count(); ++world) {
+    result.worlds.push_back(make_tuple(node->output()->type(), of_world(items, world)));
+  }
+  note_items(result, items);
+  return result;
+}
+
+Slot Containers::dict_construct(const jit::Node* node, const Slots& items) {
   auto type = node->output()->type()->expect<c10::DictType>();
   Slot result;
-  for (std::size_t world = 0; world < world_count(); ++world) {
+  for (std::size_t world = 0; world < context_.world_count(); ++world) {
     c10::impl::GenericDict dict(type->getKeyType(), type->getValueType());
     for (std::size_t i = 0; i + 1 < items.size(); i += 2) {
       dict.insert_or_assign(items[i].worlds[world], items[i + 1].worlds[world]);
@@ -133,18 +140,18 @@ void Recorder::run_dict_construct(const Node* node, Frame& frame) {
   }
   Note first;
   for (const Slot& item : items) first = first ? first : item.note;
-  if (first) notes_.set(result.sample(), {Note::unexplained("a number in a dict" + first.text)});
-  set(node->output(), std::move(result), frame);
+  if (first) context_.notes.set(result.sample(), {Note::unexplained("a number in a dict" + first.text)});
+  return result;
 }
 
-void Recorder::run_unpack(const Node* node, Frame& frame) {
-  Slot container = get(node->input(0), frame);
+void Containers::unpack(const torch::jit::Node* node, Frame& frame) {
+  Slot container = frame.get(node->input(0));
   std::vector<std::vector<c10::IValue>> worlds;
   for (const c10::IValue& world : container.worlds) worlds.push_back(items_of(world));
-  std::vector<Note> notes = padded(notes_.get(container.sample()), worlds.front().size());
+  std::vector<Note> notes = padded(context_.notes.get(container.sample()), worlds.front().size());
   for (const auto& items : worlds) {
     if (items.size() != worlds.front().size()) {
-      throw WorldFailed("the length of a list depends on a dynamic size", here(), "T2N-R006");
+      throw WorldFailed("the length of a list depends on a dynamic size", context_.here(), "T2N-R006");
     }
   }
   if (node->kind() == c10::prim::TupleSlice) {
@@ -155,9 +162,9 @@ void Recorder::run_unpack(const Node* node, Frame& frame) {
       result.worlds.emplace_back(c10::ivalue::Tuple::create(std::vector<c10::IValue>(
           items.begin() + static_cast<std::ptrdiff_t>(begin), items.begin() + static_cast<std::ptrdiff_t>(end))));
     }
-    notes_.set(result.sample(),
-               {notes.begin() + static_cast<std::ptrdiff_t>(begin), notes.begin() + static_cast<std::ptrdiff_t>(end)});
-    set(node->output(), std::move(result), frame);
+    context_.notes.set(result.sample(), {notes.begin() + static_cast<std::ptrdiff_t>(begin),
+                                         notes.begin() + static_cast<std::ptrdiff_t>(end)});
+    frame.set(node->output(), std::move(result));
     return;
   }
   if (worlds.front().size() != node->outputs().size()) {
@@ -168,13 +175,13 @@ void Recorder::run_unpack(const Node* node, Frame& frame) {
     Slot item;
     for (const auto& items : worlds) item.worlds.push_back(items[i]);
     item.note = notes[i];
-    set(node->output(i), std::move(item), frame);
+    frame.set(node->output(i), std::move(item));
   }
 }
 
 // The notes of the items of what an operator on a list returns (or changes), when they can be followed.
-std::vector<Note> Recorder::notes_of_generic(const std::string& op, const std::vector<Slot>& inputs) {
-  std::vector<Note> notes = padded(notes_.get(inputs[0].sample()), items_of(inputs[0].sample()).size());
+std::vector<Note> Containers::notes_of_generic(const std::string& op, const Slots& inputs) {
+  std::vector<Note> notes = padded(context_.notes.get(inputs[0].sample()), items_of(inputs[0].sample()).size());
   auto index = [&](std::size_t argument) {
     std::int64_t place = inputs.at(argument).sample().toInt();
     return static_cast<std::size_t>(place < 0 ? place + static_cast<std::int64_t>(notes.size()) : place);
@@ -182,7 +189,7 @@ std::vector<Note> Recorder::notes_of_generic(const std::string& op, const std::v
   if (op == "aten::append") {
     notes.push_back(inputs.at(1).note);
   } else if (op == "aten::extend" || op == "aten::add" || op == "aten::add_") {
-    std::vector<Note> more = padded(notes_.get(inputs.at(1).sample()), items_of(inputs[1].sample()).size());
+    std::vector<Note> more = padded(context_.notes.get(inputs.at(1).sample()), items_of(inputs[1].sample()).size());
     notes.insert(notes.end(), more.begin(), more.end());
   } else if (op == "aten::_set_item") {
     notes.at(index(1)) = inputs.at(2).note;
@@ -214,65 +221,49 @@ std::vector<Note> Recorder::notes_of_generic(const std::string& op, const std::v
   return notes;
 }
 
-// A list or dict of the model itself would stay changed for its next call.
-void Recorder::refuse_write_to_attribute(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs) {
-  const auto* alias = schema.arguments()[0].alias_info();
-  if (!alias || !alias->isWrite() || !inputs[0].sample().isPtrType()) return;
-  auto owned = owned_containers_.find(inputs[0].sample().internalToPointer());
-  if (owned == owned_containers_.end()) return;
-  if (options_.follows_state) throw AttributeWritten(owned->second);
-  throw Unsupported("the model changes its own attribute " + owned->second + ", so its results depend on earlier calls",
-                    "export it as an input and an output (--state=io)");
+Note Containers::note_of_lost(const std::string& op, const Slots& inputs, const Note& lost) {
+  const c10::IValue& container = inputs[0].sample();
+  if (!holds_items(container)) return lost;
+  if (inputs.size() == 1) return list_number(op, items_of(container), context_.notes.get(container));
+  const bool compares = inputs.size() == 2 && (op == "aten::eq" || op == "aten::ne") && holds_items(inputs[1].sample());
+  return compares ? list_comparison(op, inputs[0], inputs[1], context_.notes) : lost;
 }
 
-void Recorder::run_generic(const Node* node, Frame& frame, const c10::FunctionSchema& schema) {
-  std::vector<Slot> inputs = inputs_of(node, frame);
-  static const std::set<std::string> kFollowed = {
-      "aten::append",  "aten::extend",      "aten::add",        "aten::add_",  "aten::_set_item", "aten::insert",
-      "aten::reverse", "aten::__getitem__", "prim::TupleIndex", "aten::slice", "aten::list",      "aten::copy"};
-  static const std::set<std::string> kIndependent = {"aten::len",  "aten::__is__", "aten::__isnot__",
-                                                     "prim::type", "aten::keys",   "aten::__contains__"};
+Slots Containers::run_generic(const Callee& callee, const Slots& inputs) {
+  const c10::FunctionSchema& schema = callee.schema;
+  const std::string& op = schema.name();
+  const c10::IValue& container = inputs[0].sample();
   Note first;
-  for (const Slot& input : inputs) first = first ? first : notes_.any(input);
-  bool is_list = inputs[0].sample().isList() || inputs[0].sample().isTuple();
-  bool index_noted =
-      inputs.size() > 1 && schema.name() != "aten::append" && schema.name() != "aten::_set_item" && inputs[1].note;
-  bool followed = first && is_list && !index_noted && kFollowed.count(schema.name());
+  for (const Slot& input : inputs) first = first ? first : context_.notes.any(input);
+  const bool index_noted = inputs.size() > 1 && op != "aten::append" && op != "aten::_set_item" && inputs[1].note;
+  const bool followed = first && holds_items(container) && !index_noted && moves_items(op);
+  const bool lost = first && !followed && !is_independent(op);
   std::vector<Note> notes;
-  if (followed) notes = notes_of_generic(schema.name(), inputs);
-  bool lost = first && !followed && !kIndependent.count(schema.name());
-  Note lost_note = Note::unexplained("a number that went through " + schema.name());
+  if (followed) notes = notes_of_generic(op, inputs);
+  Note lost_note = Note::unexplained("a number that went through " + op);
   if (first.kind == Note::Kind::kData) lost_note = Note::data({}, lost_note.text);
 
-  const bool compares = is_list && inputs.size() == 2 && (schema.name() == "aten::eq" || schema.name() == "aten::ne") &&
-                        (inputs[1].sample().isList() || inputs[1].sample().isTuple());
-
-  refuse_write_to_attribute(schema, inputs);
-  std::vector<Slot> results = execute(node, schema, inputs);
-  if (first && is_list && schema.arguments()[0].alias_info() && schema.arguments()[0].alias_info()->isWrite()) {
-    std::size_t size = items_of(inputs[0].sample()).size();
-    notes_.set(inputs[0].sample(), followed ? padded(notes, size) : std::vector<Note>(size, lost_note));
-  } else if (first && inputs[0].sample().isGenericDict()) {
-    notes_.set(inputs[0].sample(), {lost_note});
+  attributes_.refuse_write(schema, inputs);
+  Slots results = execute(context_, callee, inputs);
+  const auto* alias = schema.arguments()[0].alias_info();
+  if (first && holds_items(container) && alias && alias->isWrite()) {
+    if (followed) context_.notes.set(container, padded(notes, items_of(container).size()));
+    if (!followed) context_.notes.set_all(container, lost_note);
+  } else if (first && container.isGenericDict()) {
+    context_.notes.set(container, {lost_note});
   }
   for (Slot& result : results) {
     const c10::IValue& value = result.sample();
-    if (value.isList() || value.isTuple()) {
-      std::size_t size = items_of(value).size();
-      if (followed && schema.name() != "aten::__getitem__" && schema.name() != "prim::TupleIndex") {
-        notes_.set(value, padded(notes, size));
-      }
-      if (lost) notes_.set(value, std::vector<Note>(size, lost_note));
+    if (holds_items(value)) {
+      const bool is_item = op == "aten::__getitem__" || op == "prim::TupleIndex";
+      if (followed && !is_item) context_.notes.set(value, padded(notes, items_of(value).size()));
+      if (lost) context_.notes.set_all(value, lost_note);
     } else if (is_number(value)) {
       if (followed && !notes.empty()) result.note = notes.front();
-      if (lost && is_list && inputs.size() == 1) {
-        result.note = list_number(schema.name(), items_of(inputs[0].sample()), notes_.get(inputs[0].sample()));
-      } else if (lost) {
-        result.note = compares ? list_comparison(schema.name(), inputs[0], inputs[1], notes_) : lost_note;
-      }
+      if (lost) result.note = note_of_lost(op, inputs, lost_note);
     }
   }
-  set_results(node, std::move(results), frame);
+  return results;
 }
 
 }  // namespace torch2nnef

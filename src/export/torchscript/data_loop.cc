@@ -1,24 +1,25 @@
-// A loop that ends when the data says so: its rounds are executed up to a bound, and what it gives is that of the round
-// after which it ends.
+// Loops that end when the data says so: the rounds are executed up to a bound, and the result is that of the round
+// after which the loop ends.
 
 #include <algorithm>
 
+#include "export/record/failures.h"
+#include "export/record/regions/merge.h"
+#include "export/record/regions/regions.h"
+#include "export/torchscript/control_flow.h"
+#include "export/torchscript/data_flow.h"
 #include "export/torchscript/effects.h"
-#include "export/torchscript/recorder.h"
+#include "export/torchscript/interpreter.h"
 
 namespace torch2nnef {
 namespace {
+
+namespace jit = torch::jit;
 
 // Rounds that are tried without --max-iterations: a counter may end the loop.
 constexpr std::int64_t kTried = 64;
 // A loop over a range is unrolled up to that length when it may break off.
 constexpr std::int64_t kLongestRange = 1024;
-
-// A round before which the loop may end.
-struct Exit {
-  Slot goes_on;
-  std::vector<Slot> carried;
-};
 
 // Not for what is no tensor.
 bool same_facts(const Slot& before, const Slot& after) {
@@ -27,97 +28,138 @@ bool same_facts(const Slot& before, const Slot& after) {
   return a.toTensor().sizes() == b.toTensor().sizes() && a.toTensor().scalar_type() == b.toTensor().scalar_type();
 }
 
-}  // namespace
-
-void Recorder::run_data_loop(const Node* node, Frame& frame, const Slot& trips, Slot condition,
-                             std::vector<Slot> carried, std::int64_t round) {
-  const Block* body = node->blocks().at(0);
-  const bool is_counted = trips.note.kind != Note::Kind::kData;
-  const std::int64_t count = is_counted ? trips.sample().toInt() : 0;
-  const std::int64_t tried = is_counted && count <= kLongestRange ? count : kTried;
-  const std::int64_t limit = options_.max_iterations > 0 ? options_.max_iterations : tried;
-  const Slot first_condition = is_counted ? condition : trips;
-  auto stop = [&](const std::string& reason) {
-    refuse_data_flow(node, first_condition,
-                     is_counted ? "whether this loop goes on" : "the number of rounds of this loop", reason);
-    throw RecordingStopped(reason);
-  };
-  if (std::string effect = effect_on_objects(body); !effect.empty()) stop("it " + effect);
-  const std::size_t first_value = tape_.tape().values.size();
-  const std::optional<DataRegion> outer = region_;
-  const std::string what = "the loop at " + place();
-  std::vector<Exit> exits;
-  std::vector<bool> runs(world_count(), true);  // worlds that would still go on
-  auto may_end = [&](Slot goes_on) {
-    if (!goes_on.note.scalar) stop("its condition cannot be said in tensors");
-    for (std::size_t world = 0; world < world_count(); ++world) {
-      runs[world] = runs[world] && goes_on.worlds[world].toBool();
-    }
-    exits.push_back({std::move(goes_on), carried});
-  };
-  bool is_cut = false;
-  for (std::int64_t rounds = 0;; ++round, ++rounds) {
-    if (is_counted && round >= count) break;
-    if (!is_counted) may_end(more_rounds(trips, round));
-    if (condition.note.kind == Note::Kind::kData) {
-      may_end(condition);
-    } else if (!decide(condition, node, "whether this loop goes on")) {
-      break;
-    }
-    is_cut = rounds >= limit;
-    if (is_cut) break;
-    region_ = {tape_.tape().values.size(), what, runs.front() && (!outer || outer->is_taken)};
-    set(body->inputs().at(0), {std::vector<c10::IValue>(world_count(), c10::IValue(round)), {}}, frame);
-    for (std::size_t i = 0; i < carried.size(); ++i) set(body->inputs().at(i + 1), carried[i], frame);
-    run_block(body, frame);
-    frame.at = node;
-    region_ = outer;
-    condition = get(body->outputs().at(0), frame);
-    for (std::size_t i = 0; i < carried.size(); ++i) {
-      Slot next = get(body->outputs().at(i + 1), frame);
-      if (!exits.empty() && !same_facts(carried[i], next)) {
-        stop("a tensor that it hands on changes its shape or dtype from round to round");
-      }
-      carried[i] = std::move(next);
-    }
-  }
-  if (is_cut && options_.max_iterations == 0) {
-    stop("nothing bounds it: give the most rounds that it takes (--max-iterations N)");
-  }
-  if (is_cut && std::find(runs.begin(), runs.end(), true) != runs.end()) {
-    stop("it takes more than " + std::to_string(limit) + " rounds on the sample inputs (--max-iterations)");
-  }
-  if (is_cut) {
-    diagnostics_.warning("T2N-R014",
-                         "this loop is exported with at most " + std::to_string(limit) +
-                             " rounds: inputs that need more of them give other results",
-                         here(), "give the most rounds that it takes (--max-iterations N)");
-  }
-  std::set<const void*> memory;
-  try {
-    for (auto exit = exits.rbegin(); exit != exits.rend(); ++exit) {
-      for (std::size_t i = 0; i < carried.size(); ++i) {
-        carried[i] = merged(exit->goes_on, carried[i], exit->carried[i], memory, first_value);
-      }
-    }
-  } catch (const Unsupported& error) {
-    stop(error.what());
-  }
-  for (std::size_t i = 0; i < carried.size(); ++i) set(node->output(i), std::move(carried[i]), frame);
-}
-
 // Whether a loop over a range whose length the data gives has a round of that number.
-Slot Recorder::more_rounds(const Slot& trips, std::int64_t round) {
+Slot more_rounds(OperatorRecorder& operators, const Slot& trips, std::int64_t round) {
   if (!trips.note.scalar) throw Unsupported("the number of rounds of a loop cannot be said in tensors");
   Slot result;
   for (const c10::IValue& world : trips.worlds) result.worlds.emplace_back(world.toInt() > round);
   TapeValueInfo info;
   info.type = ScalarType::kBool;
-  TapeValue value =
-      tape_.call1("aten::gt", "Tensor",
-                  {{"self", {trips.note.scalar}}, {"other", {number_value(c10::IValue(round), {})}}}, info, here());
+  const TapeValue number = operators.numbers().value(c10::IValue(round), {});
+  RecordContext& context = operators.context();
+  TapeValue value = context.tape.call1("aten::gt", "Tensor", {{"self", {trips.note.scalar}}, {"other", {number}}}, info,
+                                       context.here());
   result.note = Note::data(value, trips.note.text);
   return result;
+}
+
+// The execution of one loop.
+class DataLoop {
+ public:
+  DataLoop(Interpreter& interpreter, OperatorRecorder& operators, const jit::Node* node, Frame& frame, Slots carried)
+      : interpreter_(interpreter),
+        context_(operators.context()),
+        node_(node),
+        body_(node->blocks().at(0)),
+        frame_(frame),
+        carried_(std::move(carried)),
+        what_("the loop at " + context_.place()),
+        merge_(context_, operators.numbers(), context_.tape.tape().values.size()),
+        runs_(context_.world_count(), true) {}
+
+  // The loop may end before the next round: it goes on if `goes_on` holds, whose note has a scalar.
+  void may_end(Slot goes_on) {
+    for (std::size_t world = 0; world < runs_.size(); ++world) {
+      runs_[world] = runs_[world] && goes_on.worlds[world].toBool();
+    }
+    exits_.push_back({std::move(goes_on), carried_});
+  }
+  // The condition after it; nullopt when a tensor that is handed on changes its facts.
+  std::optional<Slot> run_round(std::int64_t round) {
+    begin_round(context_, body_, frame_, round, carried_);
+    {
+      DataRegionScope region(context_, what_, runs_.front());
+      interpreter_.run_inner(node_, body_, frame_);
+    }
+    for (std::size_t i = 0; i < carried_.size(); ++i) {
+      Slot next = frame_.get(body_->outputs().at(i + 1));
+      if (!exits_.empty() && !same_facts(carried_[i], next)) return std::nullopt;
+      carried_[i] = std::move(next);
+    }
+    return frame_.get(body_->outputs().at(0));
+  }
+  // Whether a world would still go on.
+  bool any_runs() const { return std::find(runs_.begin(), runs_.end(), true) != runs_.end(); }
+  // Puts together what the exits hand on. Throws Unsupported when two of them cannot be one value.
+  Slots results() {
+    for (auto exit = exits_.rbegin(); exit != exits_.rend(); ++exit) {
+      for (std::size_t i = 0; i < carried_.size(); ++i) {
+        carried_[i] = merge_.choose(exit->goes_on, carried_[i], exit->carried[i]);
+      }
+    }
+    return std::move(carried_);
+  }
+
+ private:
+  // A round before which the loop may end.
+  struct Exit {
+    Slot goes_on;
+    Slots carried;
+  };
+
+  Interpreter& interpreter_;
+  RecordContext& context_;
+  const jit::Node* node_;
+  const jit::Block* body_;
+  Frame& frame_;
+  Slots carried_;
+  std::string what_;
+  Merge merge_;
+  std::vector<Exit> exits_;
+  std::vector<bool> runs_;  // worlds that would still go on
+};
+
+}  // namespace
+
+void DataFlow::run_loop(const jit::Node* node, Frame& frame, const Slot& trips, const Slot& first_condition,
+                        Slots carried, std::int64_t round) {
+  const bool is_counted = trips.note.kind != Note::Kind::kData;
+  const std::int64_t count = is_counted ? trips.sample().toInt() : 0;
+  const std::int64_t tried = is_counted && count <= kLongestRange ? count : kTried;
+  const std::int64_t limit = max_iterations_ > 0 ? max_iterations_ : tried;
+  auto stop = [&](const std::string& reason) {
+    refuse(node, is_counted ? first_condition : trips,
+           is_counted ? "whether this loop goes on" : "the number of rounds of this loop", reason);
+    throw RecordingStopped(reason);
+  };
+  if (std::string effect = effect_on_objects(node->blocks().at(0)); !effect.empty()) stop("it " + effect);
+  DataLoop loop(interpreter_, operators_, node, frame, std::move(carried));
+  Slot condition = first_condition;
+  bool is_cut = false;
+  for (std::int64_t rounds = 0;; ++round, ++rounds) {
+    if (is_counted && round >= count) break;
+    if (!is_counted) loop.may_end(more_rounds(operators_, trips, round));
+    if (condition.note.kind == Note::Kind::kData) {
+      if (!condition.note.scalar) stop("its condition cannot be said in tensors");
+      loop.may_end(condition);
+    } else if (!control_.decide(condition, node, "whether this loop goes on")) {
+      break;
+    }
+    is_cut = rounds >= limit;
+    if (is_cut) break;
+    std::optional<Slot> next = loop.run_round(round);
+    if (!next) stop("a tensor that it hands on changes its shape or dtype from round to round");
+    condition = std::move(*next);
+  }
+  if (is_cut && max_iterations_ == 0) {
+    stop("nothing bounds it: give the most rounds that it takes (--max-iterations N)");
+  }
+  if (is_cut && loop.any_runs()) {
+    stop("it takes more than " + std::to_string(limit) + " rounds on the sample inputs (--max-iterations)");
+  }
+  if (is_cut) warn_of_limit(limit);
+  try {
+    frame.set_results(node, loop.results());
+  } catch (const Unsupported& error) {
+    stop(error.what());
+  }
+}
+
+void DataFlow::warn_of_limit(std::int64_t limit) {
+  context_.diagnostics.warning("T2N-R014",
+                               "this loop is exported with at most " + std::to_string(limit) +
+                                   " rounds: inputs that need more of them give other results",
+                               context_.here(), "give the most rounds that it takes (--max-iterations N)");
 }
 
 }  // namespace torch2nnef

@@ -1,21 +1,34 @@
-// The execution of a plan in several worlds. Internal to record().
+// The TorchScript front end: executes the plan of an export at given sizes. Internal to record().
 #pragma once
 
+#include <string>
 #include <vector>
 
+#include "export/record/record_at_sizes.h"
 #include "export/torchscript/plan.h"
-#include "export/torchscript/record.h"
+#include "export/torchscript/recorder.h"
 
 namespace torch2nnef {
 
-// Executes the model at all sizes of `worlds` and records it; after an exception `recording` holds what came before.
-// Throws WorldFailed where a world goes another way than the first.
-void execute(const Model::Impl& model, const ExportOptions& options, const Plan& plan,
-             const std::vector<nnef::Bindings>& worlds, Diagnostics& diagnostics, Recording& recording);
+class TorchScriptFrontEnd : public FrontEnd {
+ public:
+  TorchScriptFrontEnd(const Model::Impl& model, const ExportOptions& options, const Plan& plan)
+      : model_(model), options_(options), plan_(plan) {}
 
-// The same, throwing ExportError with all that was found when the recording ends before its time; then what there is of
-// it goes to `refused`, if that is not null.
-Recording execute_or_stop(const Model::Impl& model, const ExportOptions& options, const Plan& plan,
-                          const std::vector<nnef::Bindings>& worlds, Diagnostics& diagnostics, Recording* refused);
+  void execute(const SizePlan& sizes, const std::vector<nnef::Bindings>& worlds, Diagnostics& diagnostics,
+               Recording& recording) override;
+
+ private:
+  void begin(const SizePlan& sizes, const std::vector<nnef::Bindings>& worlds, Recording& recording) const;
+  Slots add_inputs(const SizePlan& sizes, Recorder& recorder, Recording& recording) const;
+  void add_state_inputs(Recorder& recorder, Recording& recording) const;
+  // The results that become outputs; their names go to `names`.
+  Slots results_of(const Slot& result, const SizePlan& sizes, Recorder& recorder, Diagnostics& diagnostics,
+                   std::vector<std::string>& names) const;
+
+  const Model::Impl& model_;
+  const ExportOptions& options_;
+  const Plan& plan_;
+};
 
 }  // namespace torch2nnef

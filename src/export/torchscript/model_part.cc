@@ -1,6 +1,7 @@
 #include "export/torchscript/model_part.h"
 
 #include "export/load/sample_inputs.h"
+#include "export/record/failures.h"
 #include "export/record/torch_types.h"
 #include "export/torchscript/recorder.h"
 

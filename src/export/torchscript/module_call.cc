@@ -1,12 +1,13 @@
-// Modules that a lowering claims: executed for their values, one call on the Tape.
+#include "export/torchscript/module_call.h"
 
 #include <torch/csrc/jit/runtime/interpreter.h>
 
 #include <algorithm>
 
+#include "export/record/failures.h"
+#include "export/record/ivalues.h"
 #include "export/record/torch_types.h"
 #include "export/torchscript/effects.h"
-#include "export/torchscript/recorder.h"
 #include "export/torchscript/source_location.h"
 
 namespace torch2nnef {
@@ -70,7 +71,7 @@ std::vector<SourceLine> first_lines(const jit::Block* block) {
 // Sees whether a module wrote into its arguments or attributes, where its code could.
 class WrittenTensors {
  public:
-  WrittenTensors(const jit::Block* block, const std::vector<Slot>& arguments,
+  WrittenTensors(const jit::Block* block, const Slots& arguments,
                  const std::vector<std::pair<std::string, c10::IValue>>& attributes)
       : may_write_(may_write_tensors(block)), arguments_(arguments) {
     if (!may_write_) return;
@@ -99,7 +100,7 @@ class WrittenTensors {
     return a.defined() && !at::equal(at::nan_to_num(a), at::nan_to_num(b));
   }
   bool may_write_;
-  const std::vector<Slot>& arguments_;
+  const Slots& arguments_;
   std::vector<std::pair<at::Tensor, at::Tensor>> attributes_;
 };
 
@@ -107,78 +108,114 @@ c10::IValue copied(const c10::IValue& argument) { return argument.isObject() ? a
 
 }  // namespace
 
-std::optional<Slot> Recorder::run_claimed(const c10::IValue& object, const jit::Function& function,
-                                          const std::vector<Slot>& arguments, const std::string& path,
-                                          const std::string& class_name) {
-  const std::string op = is_forward(function.name()) ? options_.tables->claim(path, class_name) : "";
+// One call of a module that a lowering claims.
+struct ModuleCalls::Claimed {
+  std::string op;    // the lowering's name
+  std::string what;  // for messages
+  const c10::IValue& object;
+  const std::string &path, &class_name;
+  std::shared_ptr<jit::Graph> graph;
+  NamedArguments given = {};  // forward's arguments, then attributes
+  std::vector<bool> is_default = {};
+  std::vector<std::pair<std::string, c10::IValue>> attributes = {};
+  std::size_t attribute_count = 0;  // of `given`
+};
+
+void ModuleCalls::enter(const std::string& path, const std::string& class_name, const std::string& method,
+                        const Slots& arguments) {
+  called_classes_.insert(class_name);
+  if (!watched_ || watched_->first != path || watched_->second != method) return;
+  throw Reached{{arguments.begin() + 1, arguments.end()}};
+}
+
+std::optional<Slot> ModuleCalls::run(const c10::IValue& object, const jit::Function& function, const Slots& arguments,
+                                     const std::string& path, const std::string& class_name) {
+  const std::string op = is_forward(function.name()) ? tables_.claim(path, class_name) : "";
   if (op.empty()) return std::nullopt;
-  const bool is_recorded = std::any_of(arguments.begin() + 1, arguments.end(), [&](const Slot& argument) {
-    return is_live(argument.sample()) || notes_.any(argument);
-  });
   claimed_.insert(op);
+  const bool is_recorded = std::any_of(arguments.begin() + 1, arguments.end(),
+                                       [&](const Slot& argument) { return context_.depends(argument); });
   if (!is_recorded) return std::nullopt;  // a constant: what happens inside folds
-  const std::string what = op + " (a module of class " + class_name + ")";
-  auto graph = jit::toGraphFunction(function).graph();
-  if (std::string effect = effect_on_objects(graph->block()); !effect.empty()) {
-    throw Unsupported(what + " " + effect + ", which a lowering of a module cannot say", "claim the modules inside it");
+  Claimed call{op,         op + " (a module of class " + class_name + ")", object, path,
+               class_name, jit::toGraphFunction(function).graph()};
+  if (std::string effect = effect_on_objects(call.graph->block()); !effect.empty()) {
+    throw Unsupported(call.what + " " + effect + ", which a lowering of a module cannot say",
+                      "claim the modules inside it");
   }
+  add_arguments(function, arguments, call);
+  add_attributes(call);
+  Slot result = execute(call, arguments);
+  record(std::move(call), result);
+  return result;
+}
 
+void ModuleCalls::add_arguments(const jit::Function& function, const Slots& arguments, Claimed& call) {
   const auto& formals = function.getSchema().arguments();
-  std::vector<std::pair<std::string, TapeArgument>> given;
-  std::vector<bool> is_default;
   for (std::size_t i = 1; i < arguments.size(); ++i) {
-    given.emplace_back(formals[i].name(), tape_argument(arguments[i], formals[i], op));
+    call.given.emplace_back(formals[i].name(), operators_.arguments().one(arguments[i], formals[i], call.op));
     const auto standard = formals[i].default_value();
-    is_default.push_back(standard && !arguments[i].sample().isTensor() && *standard == arguments[i].sample());
+    call.is_default.push_back(standard && !arguments[i].sample().isTensor() && *standard == arguments[i].sample());
   }
-  std::vector<std::pair<std::string, c10::IValue>> attributes;
-  collect_attributes(object, "", attributes);
-  std::size_t attribute_count = 0;
-  for (const auto& [name, value] : attributes) {
-    bool is_taken = std::any_of(given.begin(), given.end(), [&](const auto& one) { return one.first == name; });
-    if (is_taken) continue;  // an argument of the same name goes first
-    own(value, path.empty() ? name : path + "." + name, "attribute " + name);
-    given.emplace_back(name, tape_argument({{value}, {}}, c10::Argument(name, value.type()), op));
-    is_default.push_back(true);
-    ++attribute_count;
-  }
+}
 
-  WrittenTensors written(graph->block(), arguments, attributes);
+void ModuleCalls::add_attributes(Claimed& call) {
+  collect_attributes(call.object, "", call.attributes);
+  for (const auto& [name, value] : call.attributes) {
+    bool is_taken =
+        std::any_of(call.given.begin(), call.given.end(), [&](const auto& one) { return one.first == name; });
+    if (is_taken) continue;  // an argument of the same name goes first
+    attributes_.own(value, call.path.empty() ? name : call.path + "." + name, "attribute " + name);
+    call.given.emplace_back(name,
+                            operators_.arguments().one({{value}, {}}, c10::Argument(name, value.type()), call.op));
+    call.is_default.push_back(true);
+    ++call.attribute_count;
+  }
+}
+
+Slot ModuleCalls::execute(const Claimed& call, const Slots& arguments) {
+  WrittenTensors written(call.graph->block(), arguments, call.attributes);
   Slot result;
-  jit::Code code(graph, op);
-  for (std::size_t world = 0; world < world_count(); ++world) {
+  jit::Code code(call.graph, call.op);
+  for (std::size_t world = 0; world < context_.world_count(); ++world) {
     jit::Stack stack;
     for (const Slot& argument : arguments) stack.push_back(copied(argument.worlds[world]));
     const jit::Stack copies = stack;
     try {
       jit::InterpreterState(code).run(stack);
     } catch (const std::exception& error) {
-      if (world > 0 || !first_is_sample_) throw WorldFailed(what + " fails: " + message_of(error), here(), "T2N-R002");
-      refuse("T2N-R001", what + " fails on the sample inputs: " + message_of(error),
-             "check the inputs' shapes and dtypes");
-      throw RecordingStopped(what);
+      if (world > 0 || !context_.first_is_sample) {
+        throw WorldFailed(call.what + " fails: " + message_of(error), context_.here(), "T2N-R002");
+      }
+      context_.refuse("T2N-R001", call.what + " fails on the sample inputs: " + message_of(error),
+                      "check the inputs' shapes and dtypes");
+      throw RecordingStopped(call.what);
     }
-    result.worlds.push_back(with_own_memory(stack.at(0), what));
+    result.worlds.push_back(with_own_memory(stack.at(0), call.what));
     if (world == 0 && written.any(copies)) {
-      throw Unsupported(what + " writes into its arguments or attributes, which a lowering of a module cannot say",
+      throw Unsupported(call.what + " writes into its arguments or attributes, which a lowering of a module cannot say",
                         "claim the modules inside it");
     }
   }
-  std::vector<std::vector<at::Tensor>> flat = flattened(op, {result});
+  return result;
+}
+
+void ModuleCalls::record(Claimed call, const Slot& result) {
+  const CallResults::Flat flat = operators_.results().flattened(call.op, {result});
   std::vector<TapeValueInfo> infos;
-  for (const auto& tensors : flat) infos.push_back(facts_of(tensors.front(), explain(op, given, tensors)));
+  for (const auto& tensors : flat) {
+    infos.push_back(facts_of(tensors.front(), operators_.results().explain(call.op, call.given, tensors)));
+  }
   std::vector<nnef::Shape> shapes;
   for (const TapeValueInfo& info : infos) shapes.push_back(info.shape);
-  Location where = here();
-  if (where.stack.empty()) where.stack = first_lines(graph->block());  // a trace has none for the call itself
-  where.module_path = path;
-  where.module_class = class_name;
-  std::vector<TapeValue> values = tape_.call(op, "", std::move(given), std::move(infos), where);
-  TapeCall& call = tape_.tape().calls.back();
-  call.attributes = attribute_count;
-  for (std::size_t i = 0; i < is_default.size(); ++i) call.is_default[i].second = is_default[i];
-  for (std::size_t i = 0; i < flat.size(); ++i) cells_.add_root(flat[i].front(), shapes[i], true, values[i]);
-  return result;
+  Location where = context_.here();
+  if (where.stack.empty()) where.stack = first_lines(call.graph->block());  // a trace has none for the call itself
+  where.module_path = call.path;
+  where.module_class = call.class_name;
+  std::vector<TapeValue> values = context_.tape.call(call.op, "", std::move(call.given), std::move(infos), where);
+  TapeCall& written = context_.tape.tape().calls.back();
+  written.attributes = call.attribute_count;
+  for (std::size_t i = 0; i < call.is_default.size(); ++i) written.is_default[i].second = call.is_default[i];
+  for (std::size_t i = 0; i < flat.size(); ++i) context_.cells.add_root(flat[i].front(), shapes[i], true, values[i]);
 }
 
 }  // namespace torch2nnef

@@ -14,7 +14,7 @@ namespace {
 // Inputs of states do not take the name of another input.
 void make_unique(Plan& plan) {
   std::set<std::string> taken;
-  for (const DynamicInput& input : plan.inputs) taken.insert(input.name);
+  for (const DynamicInput& input : plan.sizes.inputs) taken.insert(input.name);
   for (StateTensor& state : plan.state.tensors) {
     while (taken.count(state.input) > 0) state.input += "_state";
     state.output = state.input + "_next";
@@ -37,9 +37,9 @@ Plan make_plan(const Model::Impl& model, const Tables& tables, const ExportOptio
     std::string name = options.input_names.empty() ? nnef::make_identifier(leaves[i].name) : options.input_names[i];
     plan.leaves.push_back(leaves[i].tensor);
     std::vector<std::int64_t> sizes = leaves[i].tensor.sizes().vec();
-    plan.inputs.push_back({name, sizes, nnef::make_shape(sizes)});
+    plan.sizes.inputs.push_back({name, sizes, nnef::make_shape(sizes)});
   }
-  plan.axes = resolve_dynamic_axes(options, plan.inputs);
+  plan.sizes.axes = resolve_dynamic_axes(options, plan.sizes.inputs);
   if (options.state_io) {
     plan.state = find_state(model, options, plan.samples.arguments);
     make_unique(plan);

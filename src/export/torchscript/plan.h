@@ -5,8 +5,9 @@
 
 #include "export/load/model_impl.h"
 #include "export/load/sample_inputs.h"
+#include "export/lower/lowering.h"
+#include "export/record/record_at_sizes.h"
 #include "export/request.h"
-#include "export/sizes/dynamic_axes.h"
 #include "export/torchscript/state.h"
 
 namespace torch2nnef {
@@ -16,8 +17,7 @@ struct Plan {
   StatePlan state;
   SampleInputs samples;
   std::vector<at::Tensor> leaves;
-  std::vector<DynamicInput> inputs;  // one a leaf
-  DynamicAxes axes;
+  SizePlan sizes;  // one input per leaf
 };
 
 // Throws ExportError (usage) where the options do not fit the model.

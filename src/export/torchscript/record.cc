@@ -1,189 +1,19 @@
-// From a loaded model to the Tape: the sizes to execute at.
-
 #include "export/torchscript/record.h"
 
-#include <algorithm>
-
+#include "export/record/record_at_sizes.h"
 #include "export/torchscript/execute_plan.h"
 #include "export/torchscript/model_part.h"
-#include "export/torchscript/recorder.h"
 
 namespace torch2nnef {
-namespace {
-
-using nnef::Bindings;
-
-// Executes at the sizes of a plan, and at the sample's when that is not among them.
-Recording execute_dynamic(const Model::Impl& model, const ExportOptions& options, const Plan& plan,
-                          const std::vector<Bindings>& worlds, Diagnostics& diagnostics, Recording* refused) {
-  Recording recording = execute_or_stop(model, options, plan, worlds, diagnostics, refused);
-  const auto sample_run = std::find_if(recording.runs.begin(), recording.runs.end(),
-                                       [&](const Recording::Run& run) { return run.sizes == plan.axes.sample; });
-  if (sample_run != recording.runs.end()) {
-    std::rotate(recording.runs.begin(), sample_run, sample_run + 1);
-    return recording;
-  }
-  // The sample hides broadcasting, but it is what the user gave: it is checked as well.
-  Diagnostics unused;
-  Plan fixed = plan;
-  fixed.axes.symbols.clear();
-  Recording sample = execute_or_stop(model, options, fixed, {plan.axes.sample}, unused, nullptr);
-  recording.runs.insert(recording.runs.begin(), sample.runs.front());
-  return recording;
-}
-
-// The sizes at which the model does execute: any, or multiples of a number, which models need that halve and double
-// their axes or cut them into pieces. Each symbol gets the finest grid that does.
-class GridSearch {
- public:
-  GridSearch(const Model::Impl& model, const ExportOptions& options, const Plan& plan)
-      : model_(model), options_(options), plan_(plan) {}
-
-  // Throws ExportError when there is none.
-  Grids run() {
-    std::size_t count = plan_.axes.symbols.size();
-    for (std::int64_t grid : kGrids) {
-      Grids grids = grids_of(grid);
-      if ((grid > 1 && grids == Grids(count, 1)) || !works(grids)) continue;
-      // Of a single symbol all finer ones have been tried.
-      for (std::size_t i = 0; count > 1 && i < count; ++i) {
-        for (std::int64_t finer = 1; finer < grids[i]; ++finer) {
-          Grids one = grids;
-          one[i] = finer;
-          if (grid % finer != 0 || !works(one)) continue;
-          grids = one;
-          break;
-        }
-      }
-      return grids;
-    }
-    fail();
-  }
-
-  [[noreturn]] void fail() const {
-    if (!first_) {
-      throw ExportError(ExportError::Kind::kUsage,
-                        {Severity::kError,
-                         "T2N-M005",
-                         "",
-                         {},
-                         "the bounds of --symbol leave too few sizes to execute the model at",
-                         "widen them, or make the axis static"});
-    }
-    const std::string hint = first_->bounds().empty()
-                                 ? "where a size of the sample stands as a number, take it from the input's shape; or "
-                                   "make that axis static, or bound it with --symbol to sizes that the model takes"
-                                 : "give bounds within which it goes the same way (--symbol " + first_->bounds() +
-                                       "), or make the axis static";
-    throw ExportError(ExportError::Kind::kNotExportable, {Severity::kError, first_->code(), "", first_->where(),
-                                                          std::string(first_->what()) + " (at " + sizes_ + ")", hint});
-  }
-
- private:
-  // 1 once more, for what fails there. Powers of two are what most models need.
-  static constexpr std::int64_t kGrids[] = {1, 2, 4, 8, 16, 32, 64, 3, 6, 12, 24, 48, 5, 10, 20, 7, 14, 28};
-  static constexpr std::size_t kTried = 3;  // worlds; all of them are executed on the grid that is found
-
-  // The same for all symbols; but multiples of just the sample's own size are what a model takes that has that size as
-  // a number, and only powers of two are common enough to be something else.
-  Grids grids_of(std::int64_t grid) const {
-    const bool is_power_of_two = (grid & (grid - 1)) == 0;
-    Grids grids;
-    for (const Symbol& symbol : plan_.axes.symbols) {
-      grids.push_back(is_power_of_two || plan_.axes.sample.at(symbol.name) >= 2 * grid ? grid : 1);
-    }
-    return grids;
-  }
-
-  bool works(const Grids& grids) {
-    std::vector<Bindings> worlds = worlds_on(plan_.axes, plan_.inputs, grids, false);
-    if (worlds.empty()) return false;
-    worlds.resize(kTried);
-    Diagnostics unused;
-    Recording attempt;
-    try {
-      execute(model_, options_, plan_, worlds, unused, attempt);
-    } catch (const WorldFailed& failed) {
-      if (!first_) {
-        first_ = failed;
-        for (const auto& [name, size] : worlds.back()) {
-          sizes_ += (sizes_.empty() ? "" : ", ") + name + " = " + std::to_string(size);
-        }
-      }
-      return false;
-    } catch (const std::exception&) {
-      return true;  // not for its sizes; reported when it is executed again
-    }
-    return true;
-  }
-
-  const Model::Impl& model_;
-  const ExportOptions& options_;
-  const Plan& plan_;
-  std::optional<WorldFailed> first_;
-  std::string sizes_;
-};
-
-// Where the sample's own size serves as one of those to execute at. Not all models go the same way at 1 and above:
-// then at others, and it is executed by itself.
-std::optional<Recording> try_with_sample(const Model::Impl& model, const ExportOptions& options, const Plan& plan,
-                                         Diagnostics& diagnostics) {
-  const std::vector<Bindings> worlds = worlds_with_sample(plan.axes);
-  if (worlds.empty()) return std::nullopt;
-  Diagnostics attempt;
-  try {
-    Recording recording = execute_dynamic(model, options, plan, worlds, attempt, nullptr);
-    if (attempt.has_errors()) return std::nullopt;
-    for (const Diagnostic& one : attempt.list()) diagnostics.add(one);
-    return recording;
-  } catch (const WorldFailed&) {
-  } catch (const ExportError&) {
-  }
-  return std::nullopt;
-}
-
-// At sizes far from the sample's, or where the model does not take those (a table of positions ends), at near ones.
-std::optional<Recording> try_sizes(const Model::Impl& model, const ExportOptions& options, const Plan& plan,
-                                   Diagnostics& diagnostics, Recording* refused) {
-  for (bool wide : {true, false}) {
-    std::vector<Bindings> worlds = worlds_on(plan.axes, plan.inputs, Grids(plan.axes.symbols.size(), 1), wide);
-    if (worlds.empty()) continue;
-    Diagnostics attempt;
-    try {
-      Recording recording = execute_dynamic(model, options, plan, worlds, attempt, refused);
-      for (const Diagnostic& one : attempt.list()) diagnostics.add(one);
-      return recording;
-    } catch (const WorldFailed&) {
-    }
-  }
-  return std::nullopt;
-}
-
-Recording record_dynamic(const Model::Impl& model, const ExportOptions& options, Plan plan, Diagnostics& diagnostics,
-                         Recording* refused) {
-  if (auto recording = try_with_sample(model, options, plan, diagnostics)) return std::move(*recording);
-  if (auto recording = try_sizes(model, options, plan, diagnostics, refused)) return std::move(*recording);
-  GridSearch search(model, options, plan);
-  Grids grids = search.run();
-  std::vector<std::string> conditions = fix_multiples(plan.axes, plan.inputs, grids);
-  auto recording = try_sizes(model, options, plan, diagnostics, refused);
-  if (!recording) search.fail();
-  recording->tape.constraints.insert(recording->tape.constraints.begin(), conditions.begin(), conditions.end());
-  return std::move(*recording);
-}
-
-}  // namespace
 
 Recording record(const Model& model, const Tables& tables, const ExportOptions& options, Diagnostics& diagnostics,
                  Recording* refused) {
   c10::InferenceMode guard;
   at::manual_seed(options.seed);
   const Model::Impl exported = options.module_path.empty() ? model.impl() : model_part(model.impl(), options);
-  Plan plan = make_plan(exported, tables, options);
-  if (plan.axes.symbols.empty()) {
-    return execute_or_stop(exported, options, plan, {Bindings{}}, diagnostics, refused);
-  }
-  return record_dynamic(exported, options, plan, diagnostics, refused);
+  const Plan plan = make_plan(exported, tables, options);
+  TorchScriptFrontEnd front_end(exported, options, plan);
+  return record_at_sizes(front_end, plan.sizes, diagnostics, refused);
 }
 
 }  // namespace torch2nnef

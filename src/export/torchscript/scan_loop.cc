@@ -1,14 +1,17 @@
-// A loop that walks an axis, a dynamic or a long one: one round is recorded and becomes the body of a t2n::scan, all
-// rounds are executed for their values.
+#include "export/torchscript/scan_loop.h"
 
 #include <torch/csrc/jit/runtime/interpreter.h>
 
 #include <algorithm>
+#include <set>
 
+#include "export/record/failures.h"
 #include "export/record/numbers/size_math.h"
 #include "export/record/region.h"
+#include "export/record/regions/regions.h"
 #include "export/record/torch_types.h"
-#include "export/torchscript/recorder.h"
+#include "export/torchscript/interpreter.h"
+#include "export/torchscript/list_writes.h"
 
 namespace torch2nnef {
 namespace {
@@ -45,94 +48,6 @@ std::shared_ptr<jit::Graph> loop_alone(const jit::Node* node, const std::vector<
   return graph;
 }
 
-// Finds what a round does to lists and dicts: appending tensors to lists from outside, or things that no region can do.
-class ListWrites {
- public:
-  explicit ListWrites(const jit::Block* body) : body_(body) { visit(body); }
-  const std::string& reason() const { return reason_; }  // "" when a region can do it
-  const std::vector<const jit::Value*>& appended() const { return appended_; }
-  bool writes_tensors() const { return writes_tensors_; }
-
- private:
-  void visit(const jit::Block* block) {
-    for (const jit::Node* node : block->nodes()) {
-      for (const jit::Block* inner : node->blocks()) visit(inner);
-      visit_called(node);
-      const c10::FunctionSchema* schema = node->maybeSchema();
-      for (std::size_t i = 0; schema && i < schema->arguments().size(); ++i) {
-        const auto* alias = schema->arguments()[i].alias_info();
-        const jit::Value* target = node->input(i);
-        bool is_tensor = target->type()->isSubtypeOf(*c10::TensorType::get());
-        if (!alias || !alias->isWrite()) continue;
-        if (is_tensor) {
-          writes_tensors_ = true;
-        } else {
-          write(node, target);
-        }
-      }
-    }
-  }
-
-  void visit_called(const jit::Node* node) {
-    const jit::Function* function = nullptr;
-    if (node->kind() == c10::prim::CallFunction) {
-      function = node->input(0)->type()->expect<c10::FunctionType>()->function();
-    } else if (node->kind() == c10::prim::CallMethod) {
-      if (auto type = node->input(0)->type()->cast<c10::ClassType>()) {
-        function = type->findMethod(node->s(c10::attr::name));
-      }
-    } else {
-      return;
-    }
-    if (!function || !function->isGraphFunction()) {
-      reason_ = "it calls what is not known before it is executed";
-      return;
-    }
-    auto graph = jit::toGraphFunction(*function).graph();
-    if (visited_.insert(graph.get()).second) visit(graph->block());
-  }
-
-  bool is_within(const jit::Node* node) const {
-    for (const jit::Block* block = node->owningBlock(); block;) {
-      if (block == body_) return true;
-      const jit::Node* owner = block->owningNode();
-      block = owner ? owner->owningBlock() : nullptr;
-    }
-    return false;
-  }
-
-  void write(const jit::Node* node, const jit::Value* target) {
-    bool is_made_here =
-        target->node()->kind() == c10::prim::ListConstruct || target->node()->kind() == c10::prim::DictConstruct;
-    bool is_own_graph = node->owningGraph() == body_->owningGraph();
-    if (is_made_here && (!is_own_graph || is_within(target->node()))) return;
-    bool appends = node->kind() == c10::aten::append && node->owningBlock() == body_ &&
-                   target->type()->isSubtypeOf(*c10::ListType::ofTensors());
-    if (!appends) {
-      reason_ = "it changes a list or dict from outside";
-    } else if (std::find(appended_.begin(), appended_.end(), target) != appended_.end()) {
-      reason_ = "it appends to a list more than once a round";
-    } else {
-      appended_.push_back(target);
-    }
-  }
-
-  const jit::Block* body_;
-  std::set<const jit::Graph*> visited_;
-  std::vector<const jit::Value*> appended_;
-  bool writes_tensors_ = false;
-  std::string reason_;
-};
-
-// Made here, and of no use but to be filled and joined: its items are never looked at.
-bool is_only_joined(const jit::Value* list) {
-  if (list->node()->kind() != c10::prim::ListConstruct) return false;
-  return std::all_of(list->uses().begin(), list->uses().end(), [](const jit::Use& use) {
-    const c10::Symbol kind = use.user->kind();
-    return kind == c10::aten::append || kind == c10::aten::stack || kind == c10::aten::cat;
-  });
-}
-
 bool is_true(const jit::Value* value) {
   auto constant = jit::toIValue(value);
   return constant && constant->isBool() && constant->toBool();
@@ -151,135 +66,173 @@ bool is_unchanged(const Slot& before, const Slot& after) {
   return true;
 }
 
-}  // namespace
+// The symbol of the counter in all worlds, while it lives.
+class CounterScope {
+ public:
+  explicit CounterScope(Tape& tape) : tape_(tape) {}
+  ~CounterScope() {
+    for (nnef::Bindings& sizes : tape_.worlds) sizes.erase(kCounter);
+  }
+  CounterScope(const CounterScope&) = delete;
+  CounterScope& operator=(const CounterScope&) = delete;
+  // The rounds differ between the worlds.
+  Slot counter(const Slot& trips) {
+    Slot counter;
+    for (std::size_t world = 0; world < tape_.worlds.size(); ++world) {
+      std::int64_t place = static_cast<std::int64_t>(world + 1) % trips.worlds[world].toInt();
+      counter.worlds.emplace_back(place);
+      tape_.worlds[world][kCounter] = place;
+    }
+    counter.note = Note::sizes({nnef::Dim::symbol(kCounter), 1});
+    return counter;
+  }
 
-void Recorder::no_scan(const std::string& reason) {
-  throw WorldFailed(
-      "the number of rounds of this loop depends on a dynamic size, and the loop is no tract_core_scan: " + reason,
-      here(), "T2N-R006");
+ private:
+  Tape& tape_;
+};
+
+// The execution of one loop.
+class ScanLoop {
+ public:
+  ScanLoop(Interpreter& interpreter, OperatorRecorder& operators, const jit::Node* node, Frame& frame,
+           const Slot& trips, const Slots& carried)
+      : interpreter_(interpreter),
+        operators_(operators),
+        context_(operators.context()),
+        node_(node),
+        body_(node->blocks().at(0)),
+        frame_(frame),
+        trips_(trips),
+        carried_(carried),
+        writes_(body_) {
+    for (std::size_t i = 0; i < carried.size(); ++i) {
+      if (carried[i].sample().isTensor() && changes(i)) states_.push_back(i);
+    }
+  }
+  void run() {
+    check();
+    write_call();
+    hand_on(execute());
+  }
+
+ private:
+  bool changes(std::size_t i) const { return body_->outputs().at(i + 1) != body_->inputs().at(i + 1); }
+  void check();
+  Round record_round();
+  void begin(Round& round);
+  void end(Round& round);
+  void write_call();
+  Slots execute();
+  void hand_on(Slots results);
+
+  Interpreter& interpreter_;
+  OperatorRecorder& operators_;
+  RecordContext& context_;
+  const jit::Node* node_;
+  const jit::Block* body_;
+  Frame& frame_;
+  const Slot& trips_;
+  const Slots& carried_;
+  ListWrites writes_;
+  std::vector<std::size_t> states_;  // places of carried values that are states
+  std::vector<TapeValue> values_;    // the last states, then the lists' items along a new first axis
+};
+
+void ScanLoop::check() {
+  if (context_.round_first_value != 0) context_.no_scan("it is inside another one");
+  if (trips_.note.kind != Note::Kind::kSizes || trips_.note.ratio.denominator != 1) {
+    context_.no_scan("no expression of sizes gives that number");
+  }
+  if (!is_true(node_->input(1)) || !is_true(body_->outputs().at(0))) context_.no_scan("it has a condition as well");
+  for (const c10::IValue& world : trips_.worlds) {
+    if (world.toInt() < 1) context_.no_scan("it has no round at some size");
+  }
+  const nnef::Dim& count = trips_.note.ratio.numerator;
+  if (!count.is_constant() && count != nnef::Dim::symbol(*count.symbols().begin())) {  // sizes are at least 1
+    context_.constrain(comparison_note({count, 1}, ">=", {nnef::Dim(1), 1}), true, "the number of rounds of this loop");
+  }
+  if (!writes_.reason().empty()) context_.no_scan(writes_.reason());
 }
 
-// One round with the states and the counter as unknowns; the Tape's values of what it ends with.
-Round Recorder::record_round(const Node* node, Frame& frame, const Slot& trips, const std::vector<Slot>& carried,
-                             const std::vector<const torch::jit::Value*>& lists) {
-  const Block* body = node->blocks().at(0);
-  Round round;
-  round.counter = kCounter;
-  round.trips = trips.note.ratio.numerator;
-  round.first_call = tape_.tape().calls.size();
-  round.first_value = tape_.tape().values.size();
-  Slot counter;
-  for (std::size_t world = 0; world < world_count(); ++world) {
-    std::int64_t place = static_cast<std::int64_t>(world + 1) % trips.worlds[world].toInt();
-    counter.worlds.emplace_back(place);
-    tape_.tape().worlds[world][kCounter] = place;
-  }
-  counter.note = Note::sizes({nnef::Dim::symbol(kCounter), 1});
-  set(body->inputs().at(0), std::move(counter), frame);
-  for (std::size_t i = 0; i < carried.size(); ++i) {
-    Slot state = carried[i];
-    bool changes = body->outputs().at(i + 1) != body->inputs().at(i + 1);
-    if (state.sample().isTensor() && changes) {
-      CellPtr before = cells_.of(state.sample().toTensor());
+// The states of the round, as values that nothing on the Tape makes.
+void ScanLoop::begin(Round& round) {
+  for (std::size_t i = 0; i < carried_.size(); ++i) {
+    Slot state = carried_[i];
+    if (state.sample().isTensor() && changes(i)) {
+      CellPtr before = context_.cells.of(state.sample().toTensor());
       for (c10::IValue& world : state.worlds) world = world.toTensor().clone();
-      round.states.push_back(tape_.unknown(facts_of(*before)));
-      CellPtr cell = cells_.add_root(state.sample().toTensor(), before->shape, true, round.states.back());
+      round.states.push_back(context_.tape.unknown(facts_of(*before)));
+      CellPtr cell = context_.cells.add_root(state.sample().toTensor(), before->shape, true, round.states.back());
       cell->made_at = 0;
     }
-    set(body->inputs().at(i + 1), std::move(state), frame);
+    frame_.set(body_->inputs().at(i + 1), std::move(state));
   }
-  round_first_value_ = tape_.tape().values.size();
-  run_block(body, frame);
-  round_first_value_ = 0;
-  frame.at = node;
-  for (std::size_t i = 0; i < carried.size(); ++i) {
-    Slot after = get(body->outputs().at(i + 1), frame);
-    if (body->outputs().at(i + 1) == body->inputs().at(i + 1)) continue;
+}
+
+// The Tape's values that the round ends with. Its items are taken out of the lists again.
+void ScanLoop::end(Round& round) {
+  for (std::size_t i = 0; i < carried_.size(); ++i) {
+    if (!changes(i)) continue;
+    const Slot after = frame_.get(body_->outputs().at(i + 1));
     if (!after.sample().isTensor()) {
-      if (!is_unchanged(carried[i], after)) no_scan("a number or list changes from round to round");
+      if (!is_unchanged(carried_[i], after)) context_.no_scan("a number or list changes from round to round");
       continue;
     }
-    CellPtr was = cells_.of(carried[i].sample().toTensor()), is = cells_.of(after.sample().toTensor());
+    CellPtr was = context_.cells.of(carried_[i].sample().toTensor()), is = context_.cells.of(after.sample().toTensor());
     if (was->shape != is->shape || was->type != is->type) {
-      no_scan("a tensor begins as " + std::string(to_string(was->type)) + nnef::to_string(was->shape) + " and is " +
-              std::string(to_string(is->type)) + nnef::to_string(is->shape) + " after a round");
+      context_.no_scan("a tensor begins as " + std::string(to_string(was->type)) + nnef::to_string(was->shape) +
+                       " and is " + std::string(to_string(is->type)) + nnef::to_string(is->shape) + " after a round");
     }
-    round.next.push_back(read(after.sample().toTensor()));
+    round.next.push_back(context_.read(after.sample().toTensor()));
   }
-  for (const jit::Value* list : lists) {
-    const Slot slot = get(list, frame);
-    for (std::size_t world = 0; world < world_count(); ++world) {
+  for (const jit::Value* list : writes_.appended()) {
+    const Slot slot = frame_.get(list);
+    for (std::size_t world = 0; world < context_.world_count(); ++world) {
       c10::List<at::Tensor> items = slot.worlds[world].toTensorList();
-      if (items.size() != 1) no_scan("a list that it appends to is not empty before it");
-      if (world == 0) round.items.push_back(read(items.get(0)));
+      if (items.size() != 1) context_.no_scan("a list that it appends to is not empty before it");
+      if (world == 0) round.items.push_back(context_.read(items.get(0)));
       items.clear();
     }
   }
-  for (nnef::Bindings& sizes : tape_.tape().worlds) sizes.erase(kCounter);
-  cells_.forget_since(round.first_value);
+}
+
+// One round with the states and the counter as unknowns.
+Round ScanLoop::record_round() {
+  Round round;
+  round.counter = kCounter;
+  round.trips = trips_.note.ratio.numerator;
+  round.first_call = context_.tape.tape().calls.size();
+  round.first_value = context_.tape.tape().values.size();
+  {
+    CounterScope scope(context_.tape.tape());
+    frame_.set(body_->inputs().at(0), scope.counter(trips_));
+    begin(round);
+    {
+      RoundScope inside(context_);
+      interpreter_.run_inner(node_, body_, frame_);
+    }
+    end(round);
+  }
+  context_.cells.forget_since(round.first_value);
   return round;
 }
 
-// Executes the loop as it stands in every world; the values that it hands on, [output]. Lists are filled.
-std::vector<Slot> Recorder::execute_loop(const Node* node, Frame& frame) {
-  std::set<const jit::Value*> inside;
-  std::vector<const jit::Value*> used;
-  for (const jit::Value* input : node->inputs()) {
-    if (inside.insert(input).second) used.push_back(input);
-  }
-  collect_captured(node->blocks().at(0), inside, used);
-  jit::Code code(loop_alone(node, used), "loop");
-  std::vector<Slot> results(node->outputs().size());
-  for (std::size_t world = 0; world < world_count(); ++world) {
-    jit::Stack stack;
-    for (const jit::Value* value : used) stack.push_back(get(value, frame).worlds[world]);
-    try {
-      jit::InterpreterState(code).run(stack);
-    } catch (const std::exception& error) {
-      throw WorldFailed("the loop fails: " + message_of(error), here(), "T2N-R002");
-    }
-    for (std::size_t i = 0; i < results.size(); ++i) results[i].worlds.push_back(stack.at(i));
-  }
-  return results;
-}
-
-void Recorder::run_scan_loop(const Node* node, Frame& frame, const Slot& trips, const std::vector<Slot>& carried) {
-  const Block* body = node->blocks().at(0);
-  if (round_first_value_ != 0) no_scan("it is inside another one");
-  if (trips.note.kind != Note::Kind::kSizes || trips.note.ratio.denominator != 1) {
-    no_scan("no expression of sizes gives that number");
-  }
-  if (!is_true(node->input(1)) || !is_true(body->outputs().at(0))) no_scan("it has a condition as well");
-  for (const c10::IValue& world : trips.worlds) {
-    if (world.toInt() < 1) no_scan("it has no round at some size");
-  }
-  const nnef::Dim& count = trips.note.ratio.numerator;
-  if (!count.is_constant() && count != nnef::Dim::symbol(*count.symbols().begin())) {  // sizes are at least 1
-    constrain(comparison_note({count, 1}, ">=", {nnef::Dim(1), 1}), true, "the number of rounds of this loop");
-  }
-  ListWrites writes(body);
-  if (!writes.reason().empty()) no_scan(writes.reason());
+void ScanLoop::write_call() {
   ScanCall scan;
   std::vector<TapeValueInfo> infos;
   try {
-    Round round = record_round(node, frame, trips, carried, writes.appended());
-    for (TapeValue next : round.next) infos.push_back(tape_.info(next));
+    Round round = record_round();
+    for (TapeValue next : round.next) infos.push_back(context_.tape.info(next));
     for (TapeValue item : round.items) {
-      infos.push_back(tape_.info(item));
+      infos.push_back(context_.tape.info(item));
       infos.back().shape.insert(infos.back().shape.begin(), round.trips);
     }
-    scan = cut_scan(tape_.tape(), round);
+    scan = cut_scan(context_.tape.tape(), round);
   } catch (const Unsupported& error) {
-    no_scan(error.what());
+    context_.no_scan(error.what());
   }
-  std::vector<std::size_t> states;  // outputs that are states
   TapeList initial;
-  for (std::size_t i = 0; i < carried.size(); ++i) {
-    bool changes = body->outputs().at(i + 1) != body->inputs().at(i + 1);
-    if (!carried[i].sample().isTensor() || !changes) continue;
-    states.push_back(i);
-    initial.push_back({read(carried[i].sample().toTensor())});
-  }
+  for (std::size_t i : states_) initial.push_back({context_.read(carried_[i].sample().toTensor())});
   for (auto& [name, argument] : scan.arguments) {
     if (name == "state") argument = {std::move(initial)};
   }
@@ -287,95 +240,84 @@ void Recorder::run_scan_loop(const Node* node, Frame& frame, const Slot& trips, 
     info.kind = TapeValueInfo::Kind::kResult;
     info.label.clear();
   }
-  std::vector<nnef::Shape> shapes;
-  for (const TapeValueInfo& info : infos) shapes.push_back(info.shape);
   TapeWriter(*scan.body).mark_wanted();
-  std::vector<TapeValue> values = tape_.call("t2n::scan", "", std::move(scan.arguments), std::move(infos), here());
-  tape_.tape().calls.back().regions.push_back(scan.body);
+  values_ = context_.tape.call("t2n::scan", "", std::move(scan.arguments), std::move(infos), context_.here());
+  context_.tape.tape().calls.back().regions.push_back(scan.body);
+}
 
-  std::vector<Slot> results = execute_loop(node, frame);
-  for (std::size_t i = 0; i < carried.size(); ++i) {
-    auto state = std::find(states.begin(), states.end(), i);
-    if (state == states.end()) {
-      set(node->output(i), carried[i], frame);
+// Executes the loop as it is in every world; the values that it hands on, [output]. Lists are filled.
+Slots ScanLoop::execute() {
+  std::set<const jit::Value*> inside;
+  std::vector<const jit::Value*> used;
+  for (const jit::Value* input : node_->inputs()) {
+    if (inside.insert(input).second) used.push_back(input);
+  }
+  collect_captured(body_, inside, used);
+  jit::Code code(loop_alone(node_, used), "loop");
+  Slots results(node_->outputs().size());
+  for (std::size_t world = 0; world < context_.world_count(); ++world) {
+    jit::Stack stack;
+    for (const jit::Value* value : used) stack.push_back(frame_.get(value).worlds[world]);
+    try {
+      jit::InterpreterState(code).run(stack);
+    } catch (const std::exception& error) {
+      throw WorldFailed("the loop fails: " + message_of(error), context_.here(), "T2N-R002");
+    }
+    for (std::size_t i = 0; i < results.size(); ++i) results[i].worlds.push_back(stack.at(i));
+  }
+  return results;
+}
+
+void ScanLoop::hand_on(Slots results) {
+  for (std::size_t i = 0; i < carried_.size(); ++i) {
+    auto state = std::find(states_.begin(), states_.end(), i);
+    if (state == states_.end()) {
+      frame_.set(node_->output(i), carried_[i]);
       continue;
     }
-    auto place = static_cast<std::size_t>(state - states.begin());
+    const TapeValue value = values_[static_cast<std::size_t>(state - states_.begin())];
+    const nnef::Shape shape = context_.tape.info(value).shape;
     for (c10::IValue& world : results[i].worlds) world = world.toTensor().clone();
-    for (std::size_t world = 0; world < world_count(); ++world) {
-      if (results[i].worlds[world].toTensor().sizes().vec() != nnef::evaluate(shapes[place], worlds()[world])) {
-        no_scan("a tensor has another shape after all rounds than after one");
+    for (std::size_t world = 0; world < context_.world_count(); ++world) {
+      if (results[i].worlds[world].toTensor().sizes().vec() != nnef::evaluate(shape, context_.worlds()[world])) {
+        context_.no_scan("a tensor has another shape after all rounds than after one");
       }
     }
-    cells_.add_root(results[i].sample().toTensor(), shapes[place], true, values[place]);
-    set(node->output(i), std::move(results[i]), frame);
+    context_.cells.add_root(results[i].sample().toTensor(), shape, true, value);
+    frame_.set(node_->output(i), std::move(results[i]));
   }
-  for (std::size_t i = 0; i < writes.appended().size(); ++i) {
-    std::size_t place = states.size() + i;
-    const c10::IValue list = get(writes.appended()[i], frame).sample();
-    // Items have no value of their own: only what reads the whole list is followed.
-    for (const at::Tensor& item : list.toTensorVector())
-      cells_.add_root(item, {shapes[place].begin() + 1, shapes[place].end()}, true, {});
-    filled_[list.internalToPointer()] = {list, values[place], list.toListRef().size()};
+  for (std::size_t i = 0; i < writes_.appended().size(); ++i) {
+    operators_.filled_lists().add(frame_.get(writes_.appended()[i]).sample(), values_[states_.size() + i]);
   }
 }
 
-bool Recorder::run_long_loop(const Node* node, Frame& frame, const std::vector<Slot>& carried, std::int64_t count) {
-  if (count < kLongLoop || round_first_value_ != 0 || region_) return false;
+}  // namespace
+
+void run_scan_loop(Interpreter& interpreter, OperatorRecorder& operators, const jit::Node* node, Frame& frame,
+                   const Slot& trips, const Slots& carried) {
+  ScanLoop(interpreter, operators, node, frame, trips, carried).run();
+}
+
+bool run_long_loop(Interpreter& interpreter, OperatorRecorder& operators, const jit::Node* node, Frame& frame,
+                   const Slots& carried, std::int64_t count) {
+  RecordContext& context = operators.context();
+  if (count < kLongLoop || context.round_first_value != 0 || context.region) return false;
   const ListWrites writes(node->blocks().at(0));
   // A write that was executed for the one round that is recorded could not be taken back.
-  if (writes.writes_tensors() || !writes.reason().empty()) return false;
-  if (!std::all_of(writes.appended().begin(), writes.appended().end(), is_only_joined)) return false;
-  const std::size_t first_call = tape_.tape().calls.size(), first_value = tape_.tape().values.size();
-  Slot trips{std::vector<c10::IValue>(world_count(), c10::IValue(count)), Note::sizes({nnef::Dim(count), 1})};
+  if (writes.writes_tensors() || !writes.reason().empty() || !writes.are_only_joined()) return false;
+  std::vector<TapeCall>& calls = context.tape.tape().calls;
+  const std::size_t first_call = calls.size(), first_value = context.tape.tape().values.size();
+  Slot trips{std::vector<c10::IValue>(context.world_count(), c10::IValue(count)), Note::sizes({nnef::Dim(count), 1})};
   try {
-    run_scan_loop(node, frame, trips, carried);
+    run_scan_loop(interpreter, operators, node, frame, trips, carried);
     return true;
   } catch (const WorldFailed& error) {
     if (error.code() != "T2N-R006") throw;
   }
-  round_first_value_ = 0;
   frame.at = node;
-  tape_.tape().calls.erase(tape_.tape().calls.begin() + static_cast<std::ptrdiff_t>(first_call),
-                           tape_.tape().calls.end());
-  for (nnef::Bindings& sizes : tape_.tape().worlds) sizes.erase(kCounter);
-  cells_.forget_since(first_value);
+  calls.erase(calls.begin() + static_cast<std::ptrdiff_t>(first_call), calls.end());
+  context.cells.forget_since(first_value);
   return false;
-}
-
-// torch.stack and torch.cat of a list that such a loop filled; false for anything else.
-bool Recorder::run_filled_list(const Node* node, Frame& frame, const c10::FunctionSchema& schema,
-                               const std::vector<Slot>& inputs) {
-  bool is_stack = schema.name() == "aten::stack";
-  if ((!is_stack && schema.name() != "aten::cat") || !inputs[0].sample().isTensorList()) return false;
-  auto found = filled_.find(inputs[0].sample().internalToPointer());
-  if (found == filled_.end()) return false;
-  if (inputs[0].sample().toListRef().size() != found->second.size) {
-    throw Unsupported("a list that a loop over a dynamic axis filled is changed after it");
-  }
-  std::vector<Slot> results = execute(node, schema, inputs);
-  const TapeValueInfo stacked = tape_.info(found->second.stacked);
-  auto rank = static_cast<std::int64_t>(stacked.shape.size());
-  std::int64_t dim = inputs[1].sample().toInt();
-  if (dim < 0) dim += is_stack ? rank : rank - 1;
-  TapeList order;
-  TapeValueInfo moved = stacked;
-  for (std::int64_t axis = 0; axis < rank; ++axis) {
-    std::int64_t from = axis < dim ? axis + 1 : axis == dim ? 0 : axis;
-    order.push_back({nnef::Dim(from)});
-    moved.shape[static_cast<std::size_t>(axis)] = stacked.shape[static_cast<std::size_t>(from)];
-  }
-  TapeValue value = found->second.stacked;
-  if (dim != 0) value = tape_.call1("aten::permute", "", {{"self", {value}}, {"dims", {order}}}, moved, here());
-  if (!is_stack) {
-    auto place = static_cast<std::size_t>(dim);
-    moved.shape[place] *= moved.shape.at(place + 1);
-    moved.shape.erase(moved.shape.begin() + static_cast<std::ptrdiff_t>(place) + 1);
-    value = tape_.call1("aten::reshape", "", {{"self", {value}}, {"shape", dims_argument(moved.shape)}}, moved, here());
-  }
-  cells_.add_root(results.at(0).sample().toTensor(), moved.shape, true, value);
-  set_results(node, std::move(results), frame);
-  return true;
 }
 
 }  // namespace torch2nnef

@@ -1,10 +1,15 @@
 #include "export/torchscript/state.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <sstream>
 
 #include "export/load/sample_inputs.h"
+#include "export/record/failures.h"
+#include "export/record/ivalues.h"
 #include "export/record/torch_types.h"
+#include "export/torchscript/recorder.h"
 #include "nnef/builder/builder.h"
 
 namespace torch2nnef {

@@ -6,7 +6,8 @@
 
 #include "export/load/model_impl.h"
 #include "export/request.h"
-#include "export/torchscript/recorder.h"
+#include "export/tape/tape.h"
+#include "export/torch_compat.h"
 
 namespace torch2nnef {
 

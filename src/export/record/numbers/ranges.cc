@@ -1,21 +1,17 @@
-// Ranges: what arange makes, and the numbers read from its ends.
+#include "export/record/numbers/ranges.h"
 
 #include "export/record/numbers/size_math.h"
-#include "export/torchscript/recorder.h"
 
 namespace torch2nnef {
 
-using Items = std::vector<Ratio>;
-
-// An item of a range by its constant index, or its smallest or largest.
-std::optional<Items> Recorder::end_of_range(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs) {
+std::optional<Items> end_of_range(RecordContext& context, const c10::FunctionSchema& schema, const Slots& inputs) {
   if (inputs.empty() || !inputs[0].sample().isTensor()) return std::nullopt;
-  CellPtr cell = cells_.find(inputs[0].sample().toTensor());
+  CellPtr cell = context.cells.find(inputs[0].sample().toTensor());
   const Range* range = cell ? Cells::range(*cell) : nullptr;
   if (!range) return std::nullopt;
   nnef::Dim place;
   bool rises = range->step.numerator.is_constant() && range->step.numerator.value() > 0;
-  if (schema.name() == "aten::select" && !notes_.any(inputs[2]) && inputs[2].sample().isInt()) {
+  if (schema.name() == "aten::select" && !context.notes.any(inputs[2]) && inputs[2].sample().isInt()) {
     std::int64_t index = inputs[2].sample().toInt();
     place = index < 0 ? range->size + nnef::Dim(index) : nnef::Dim(index);
   } else if ((schema.name() == "aten::max" || schema.name() == "aten::amax") && inputs.size() == 1 && rises) {
@@ -29,16 +25,14 @@ std::optional<Items> Recorder::end_of_range(const c10::FunctionSchema& schema, c
   return Items{*item};
 }
 
-// A range that arange makes, or that a number is added to.
-void Recorder::carry_range(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs,
-                           const std::vector<Slot>& results) {
+void carry_range(RecordContext& context, const c10::FunctionSchema& schema, const Slots& inputs, const Slots& results) {
   if (results.size() != 1 || !results[0].sample().isTensor() || results[0].sample().toTensor().dim() != 1) return;
-  CellPtr cell = cells_.find(results[0].sample().toTensor());
+  CellPtr cell = context.cells.find(results[0].sample().toTensor());
   if (!cell || cell->range || !c10::isIntegralType(results[0].sample().toTensor().scalar_type(), false)) return;
   auto number = [&](const char* name) -> std::optional<Ratio> {
     auto index = schema.argumentIndexWithName(name);
     auto items = index && static_cast<std::size_t>(*index) < inputs.size()
-                     ? contents_of(inputs[static_cast<std::size_t>(*index)])
+                     ? contents_of(context, inputs[static_cast<std::size_t>(*index)])
                      : std::nullopt;
     return items && items->size() == 1 ? std::optional<Ratio>(items->front()) : std::nullopt;
   };
@@ -50,7 +44,7 @@ void Recorder::carry_range(const c10::FunctionSchema& schema, const std::vector<
     std::optional<Ratio> step = has_step ? number("step") : Ratio{nnef::Dim(1), 1};
     if (start && step) range = Range{*start, *step, cell->shape.at(0)};
   } else if (auto op = number_op(schema.name()); op && inputs[0].sample().isTensor()) {
-    CellPtr source = cells_.find(inputs[0].sample().toTensor());
+    CellPtr source = context.cells.find(inputs[0].sample().toTensor());
     const Range* old = source ? Cells::range(*source) : nullptr;
     if (!old) return;
     if (*op == NumberOp::kSame) range = *old;
@@ -61,9 +55,9 @@ void Recorder::carry_range(const c10::FunctionSchema& schema, const std::vector<
       range = Range{*start, old->step, old->size};
   }
   if (!range) return;
-  for (std::size_t world = 0; world < world_count(); ++world) {
+  for (std::size_t world = 0; world < context.world_count(); ++world) {
     at::Tensor items = results[0].worlds[world].toTensor().to(at::kDouble);
-    const nnef::Bindings& sizes = worlds()[world];
+    const nnef::Bindings& sizes = context.worlds()[world];
     at::Tensor expected =
         at::arange(items.size(0), at::kDouble) * range->step.evaluate(sizes) + range->start.evaluate(sizes);
     if (range->size.evaluate(sizes) != items.size(0) || !at::equal(items, expected)) return;

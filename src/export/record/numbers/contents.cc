@@ -1,17 +1,15 @@
-// Arithmetic on small tensors whose items follow from sizes: kept as expressions, not recorded.
+#include "export/record/numbers/contents.h"
 
 #include <algorithm>
 #include <numeric>
+#include <set>
 
+#include "export/record/ivalues.h"
+#include "export/record/numbers/ranges.h"
 #include "export/record/numbers/size_math.h"
-#include "export/torchscript/recorder.h"
 
 namespace torch2nnef {
 namespace {
-
-using Items = std::vector<Ratio>;
-
-constexpr std::int64_t kMostContents = 16;
 
 const Ratio& item(const Items& items, std::size_t index) { return items.size() == 1 ? items[0] : items.at(index); }
 
@@ -69,15 +67,40 @@ bool may_hold_sizes(const Slot& slot) {
 
 }  // namespace
 
+std::optional<Items> contents_of(RecordContext& context, const Slot& slot) {
+  const c10::IValue& value = slot.sample();
+  if (is_number(value)) {
+    if (slot.note.kind == Note::Kind::kSizes && !value.isBool()) return Items{slot.note.ratio};
+    std::optional<Ratio> ratio = slot.note ? std::nullopt : ratio_of(value);
+    if (!ratio) return std::nullopt;
+    return Items{*ratio};
+  }
+  if (!value.isTensor() || !value.toTensor().defined()) return std::nullopt;
+  const at::Tensor& tensor = value.toTensor();
+  CellPtr cell = context.cells.of(tensor);
+  if (const Items* known = Cells::contents(*cell)) return *known;
+  bool plain = tensor.scalar_type() == at::kLong || tensor.scalar_type() == at::kInt ||
+               tensor.scalar_type() == at::kFloat || tensor.scalar_type() == at::kDouble;
+  if (Cells::live(*cell) || !plain || tensor.numel() > kMostContents) return std::nullopt;
+  Items items;
+  at::Tensor numbers = tensor.to(at::kDouble).contiguous();
+  for (std::int64_t i = 0; i < numbers.numel(); ++i) {
+    std::optional<Ratio> ratio = ratio_of(numbers.data_ptr<double>()[i]);
+    if (!ratio) return std::nullopt;
+    items.push_back(*ratio);
+  }
+  return items;
+}
+
 // Element by element: arithmetic, rounding, and bounds.
-std::optional<Items> Recorder::elementwise_items(const c10::FunctionSchema& schema, const std::string& name,
-                                                 const std::vector<Slot>& inputs, std::size_t count) {
+std::optional<Items> Contents::elementwise_items(const c10::FunctionSchema& schema, const std::string& name,
+                                                 const Slots& inputs, std::size_t count) {
   auto named = [&](const char* wanted) -> std::optional<Items> {
     auto index = schema.argumentIndexWithName(wanted);
     if (!index || static_cast<std::size_t>(*index) >= inputs.size()) return std::nullopt;
-    return contents_of(inputs[static_cast<std::size_t>(*index)]);
+    return contents_of(context_, inputs[static_cast<std::size_t>(*index)]);
   };
-  std::optional<Items> items = contents_of(inputs.at(0));
+  std::optional<Items> items = contents_of(context_, inputs.at(0));
   if (!items) return std::nullopt;
   if (name == "aten::clamp" || name == "aten::clip" || name == "aten::clamp_min" || name == "aten::clamp_max") {
     auto low = named("min"), high = named("max");
@@ -91,7 +114,7 @@ std::optional<Items> Recorder::elementwise_items(const c10::FunctionSchema& sche
   bool unary = *op == NumberOp::kNeg || *op == NumberOp::kFloor || *op == NumberOp::kCeil || *op == NumberOp::kTrunc ||
                *op == NumberOp::kSame;
   if (unary) return elementwise(*op, *items, *items, count);
-  std::optional<Items> other = inputs.size() > 1 ? contents_of(inputs[1]) : std::nullopt;
+  std::optional<Items> other = inputs.size() > 1 ? contents_of(context_, inputs[1]) : std::nullopt;
   if (!other) return std::nullopt;
   if (reversed) std::swap(items, other);
   if (auto alpha = named("alpha")) {
@@ -107,32 +130,34 @@ std::optional<Items> Recorder::elementwise_items(const c10::FunctionSchema& sche
   return items;
 }
 
+std::optional<Items> Contents::moved_items(const c10::FunctionSchema& schema, const Slots& inputs) {
+  auto source = contents_of(context_, inputs.at(0));
+  auto found = torch::jit::findOperatorFor(schema.operator_name());
+  torch::jit::Stack stack;
+  for (const Slot& input : inputs) {
+    if (!stack.empty() && context_.notes.any(input)) return std::nullopt;
+    stack.push_back(input.sample());
+  }
+  if (!source || !found) return std::nullopt;
+  return moved(found->getOperation(), std::move(stack), *source);
+}
+
 // The items of a result as expressions, when the operator is one of sizes; `name` is its functional name.
-std::optional<Items> Recorder::symbolic_items(const c10::FunctionSchema& schema, const std::string& name,
-                                              const std::vector<Slot>& inputs, std::size_t count) {
+std::optional<Items> Contents::symbolic(const c10::FunctionSchema& schema, const std::string& name, const Slots& inputs,
+                                        std::size_t count) {
   if (name == "aten::cat" || name == "aten::stack" || name == "aten::concat") {
     Items items;
     for (const at::Tensor& part : tensors_in(inputs[0].sample())) {
-      auto some = contents_of({{part}, {}});
+      auto some = contents_of(context_, {{part}, {}});
       if (!some) return std::nullopt;
       items.insert(items.end(), some->begin(), some->end());
     }
     return items;
   }
-  if (auto ends = end_of_range(schema, inputs)) return ends;
-  if (only_moves(name)) {
-    auto source = contents_of(inputs.at(0));
-    auto found = torch::jit::findOperatorFor(schema.operator_name());
-    torch::jit::Stack stack;
-    for (const Slot& input : inputs) {
-      if (!stack.empty() && notes_.any(input)) return std::nullopt;
-      stack.push_back(input.sample());
-    }
-    if (!source || !found) return std::nullopt;
-    return moved(found->getOperation(), std::move(stack), *source);
-  }
+  if (auto ends = end_of_range(context_, schema, inputs)) return ends;
+  if (only_moves(name)) return moved_items(schema, inputs);
   if (name == "aten::prod" || name == "aten::sum") {
-    auto source = contents_of(inputs.at(0));
+    auto source = contents_of(context_, inputs.at(0));
     return source && count == 1 ? folded(name == "aten::prod" ? NumberOp::kMul : NumberOp::kAdd, *source)
                                 : std::nullopt;
   }
@@ -140,11 +165,11 @@ std::optional<Items> Recorder::symbolic_items(const c10::FunctionSchema& schema,
 }
 
 // The same, compared with what was computed in every world.
-std::optional<Items> Recorder::verified_items(const c10::FunctionSchema& schema, const std::string& name,
-                                              const std::vector<Slot>& inputs, const Slot& result) {
+std::optional<Items> Contents::verified(const c10::FunctionSchema& schema, const std::string& name, const Slots& inputs,
+                                        const Slot& result) {
   const at::Tensor& tensor = result.sample().toTensor();
   auto count = static_cast<std::size_t>(tensor.numel());
-  std::optional<Items> items = symbolic_items(schema, name, inputs, count);
+  std::optional<Items> items = symbolic(schema, name, inputs, count);
   if (!items || items->size() != count) return std::nullopt;
   if (c10::isIntegralType(tensor.scalar_type(), false)) items = elementwise(NumberOp::kTrunc, *items, *items, count);
   for (std::size_t i = 0; i < count; ++i) {
@@ -152,62 +177,62 @@ std::optional<Items> Recorder::verified_items(const c10::FunctionSchema& schema,
     for (const c10::IValue& world : result.worlds) {
       seen.push_back(world.toTensor().to(at::kDouble).contiguous().data_ptr<double>()[i]);
     }
-    if (!holds((*items)[i], seen, worlds())) return std::nullopt;
+    if (!holds((*items)[i], seen, context_.worlds())) return std::nullopt;
   }
   return items;
 }
 
-bool Recorder::run_contents(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs,
-                            std::vector<Slot>& results) {
-  if (world_count() < 2 || results.size() != 1 || !may_hold_sizes(results[0])) return false;
-  const at::Tensor& tensor = results[0].sample().toTensor();
-  // Only where an argument holds sizes already; other calls are recorded as they are.
-  bool has_contents = false;
+bool Contents::any_contents(const Slots& inputs) {
   for (const Slot& input : inputs) {
     for (const at::Tensor& argument : tensors_in(input.sample())) {
-      CellPtr cell = argument.defined() ? cells_.find(argument) : nullptr;
-      has_contents = has_contents || (cell && (Cells::contents(*cell) || Cells::range(*cell)));
+      CellPtr cell = argument.defined() ? context_.cells.find(argument) : nullptr;
+      if (cell && (Cells::contents(*cell) || Cells::range(*cell))) return true;
     }
   }
-  if (!has_contents) return false;
-  std::optional<Items> items = verified_items(schema, schema.name(), inputs, results[0]);
+  return false;
+}
+
+bool Contents::add(const c10::FunctionSchema& schema, const Slots& inputs, const Slots& results) {
+  if (context_.world_count() < 2 || results.size() != 1 || !may_hold_sizes(results[0])) return false;
+  const at::Tensor& tensor = results[0].sample().toTensor();
+  // Only where an argument holds sizes already; other calls are recorded as they are.
+  if (!any_contents(inputs)) return false;
+  std::optional<Items> items = verified(schema, schema.name(), inputs, results[0]);
   if (!items) return false;
-  if (cells_.find(tensor)) return true;  // the argument itself
+  if (context_.cells.find(tensor)) return true;  // the argument itself
   bool aliases = false;
   for (const Slot& input : inputs) {
     for (const at::Tensor& argument : tensors_in(input.sample())) {
       if (!argument.defined() || !argument.is_alias_of(tensor)) continue;
       aliases = true;
-      Cells::root(*cells_.of(argument)).not_writable = "a view of sizes";
+      Cells::root(*context_.cells.of(argument)).not_writable = "a view of sizes";
     }
   }
-  CellPtr cell = cells_.add_root(tensor, nnef::make_shape(tensor.sizes().vec()), true, {});
+  CellPtr cell = context_.cells.add_root(tensor, nnef::make_shape(tensor.sizes().vec()), true, {});
   if (aliases) cell->not_writable = "a view of sizes";
   cell->contents = std::move(*items);
   cell->has_contents = true;
   return true;
 }
 
-// A size that is changed in place, when nothing else shares its memory.
-bool Recorder::run_contents_in_place(const Node* node, Frame& frame, const c10::FunctionSchema& schema,
-                                     const std::vector<Slot>& inputs) {
-  CellPtr cell = cells_.of(inputs[0].sample().toTensor());
-  const std::string& name = schema.name();
-  if (world_count() < 2 || !Cells::contents(*cell) || cell->base || !cell->not_writable.empty() || name.back() != '_')
-    return false;
+std::optional<Slots> Contents::write(const Callee& callee, const Slots& inputs) {
+  CellPtr cell = context_.cells.of(inputs[0].sample().toTensor());
+  const std::string& name = callee.schema.name();
+  const bool is_size = context_.world_count() > 1 && Cells::contents(*cell) && name.back() == '_';
+  if (!is_size || cell->base || !cell->not_writable.empty()) return std::nullopt;
   // Computed on copies, so that an expression that does not come out leaves everything as it was.
-  std::vector<Slot> copies = inputs;
+  Slots copies = inputs;
   for (c10::IValue& world : copies[0].worlds) world = world.toTensor().clone();
-  std::vector<Slot> results = execute(node, schema, copies);
-  if (!may_hold_sizes(results.at(0))) return false;
-  std::optional<Items> items = verified_items(schema, name.substr(0, name.size() - 1), inputs, results[0]);
-  if (!items) return false;
-  set_results(node, execute(node, schema, inputs), frame);
+  Slots results = execute(context_, callee, copies);
+  if (!may_hold_sizes(results.at(0))) return std::nullopt;
+  std::optional<Items> items = verified(callee.schema, name.substr(0, name.size() - 1), inputs, results[0]);
+  if (!items) return std::nullopt;
+  results = execute(context_, callee, inputs);
   ++cell->generation;
   cell->value = {};
   cell->contents = std::move(*items);
   cell->contents_seen = cell->generation;
-  return true;
+  return results;
 }
 
 }  // namespace torch2nnef

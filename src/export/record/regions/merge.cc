@@ -1,9 +1,6 @@
-// Two values put together by a condition on data: where(condition, yes, no), for tensors, numbers and what holds them.
+#include "export/record/regions/merge.h"
 
-#include <algorithm>
-
-#include "export/record/torch_types.h"
-#include "export/torchscript/recorder.h"
+#include "export/record/ivalues.h"
 
 namespace torch2nnef {
 namespace {
@@ -42,34 +39,34 @@ std::string facts_text(const Cell& cell) { return std::string(to_string(cell.typ
 
 }  // namespace
 
-Slot Recorder::merged_tensors(const Slot& condition, const Slot& yes, const Slot& no, std::set<const void*>& memory,
-                              std::size_t first_value) {
+Slot Merge::tensors(const Slot& condition, const Slot& yes, const Slot& no) {
   const at::Tensor &a = yes.sample().toTensor(), &b = no.sample().toTensor();
-  CellPtr first = cells_.of(a), second = cells_.of(b);
+  CellPtr first = context_.cells.of(a), second = context_.cells.of(b);
   if (first->shape != second->shape || first->type != second->type) {
     throw Unsupported("one side gives " + facts_text(*first) + ", the other " + facts_text(*second));
   }
   if (first->shape_from_data || second->shape_from_data) {
     throw Unsupported("a size of what a side gives depends on the values of an input");
   }
-  TapeValue value = tape_.call1("aten::where", "self",
-                                {{"condition", {condition.note.scalar}}, {"self", {read(a)}}, {"other", {read(b)}}},
-                                facts_of(*first), here());
+  TapeValue value = context_.tape.call1(
+      "aten::where", "self",
+      {{"condition", {condition.note.scalar}}, {"self", {context_.read(a)}}, {"other", {context_.read(b)}}},
+      facts_of(*first), context_.here());
   Slot result;
   for (const c10::IValue& world : chosen(condition, yes, no)) result.worlds.emplace_back(world.toTensor().clone());
-  CellPtr cell = cells_.add_root(result.sample().toTensor(), first->shape, true, value);
+  CellPtr cell = context_.cells.add_root(result.sample().toTensor(), first->shape, true, value);
   // In Python the result is one of the two: a write into it, or into what it stands for, would be seen in both.
   for (const auto& [tensor, side] : {std::pair(a, first), std::pair(b, second)}) {
     Cell& root = Cells::root(*side);
-    bool is_shared = root.made_at < first_value || !memory.insert(storage_of(tensor)).second;
+    bool is_shared = root.made_at < first_value_ || !memory_.insert(storage_of(tensor)).second;
     if (!is_shared) continue;
-    cell->not_writable = "it is one of two tensors, as the data decides at " + place();
+    cell->not_writable = "it is one of two tensors, as the data decides at " + context_.place();
     if (root.owner.empty()) root.not_writable = cell->not_writable;
   }
   return result;
 }
 
-Slot Recorder::merged_numbers(const Slot& condition, const Slot& yes, const Slot& no) {
+Slot Merge::numbers(const Slot& condition, const Slot& yes, const Slot& no) {
   for (const Slot* side : {&yes, &no}) {
     bool is_known = side->note.kind == Note::Kind::kNone || side->note.scalar ||
                     (side->note.kind == Note::Kind::kSizes && !side->sample().isBool());
@@ -81,17 +78,16 @@ Slot Recorder::merged_numbers(const Slot& condition, const Slot& yes, const Slot
               : result.sample().isBool() ? ScalarType::kBool
                                          : ScalarType::kInt64;
   info.is_number = info.type != ScalarType::kBool;
-  TapeValue value = tape_.call1("aten::where", "self",
-                                {{"condition", {condition.note.scalar}},
-                                 {"self", {number_value(yes.sample(), yes.note)}},
-                                 {"other", {number_value(no.sample(), no.note)}}},
-                                info, here());
-  result.note = Note::data(value, "a number chosen at " + place());
+  TapeValue value = context_.tape.call1("aten::where", "self",
+                                        {{"condition", {condition.note.scalar}},
+                                         {"self", {numbers_.value(yes.sample(), yes.note)}},
+                                         {"other", {numbers_.value(no.sample(), no.note)}}},
+                                        info, context_.here());
+  result.note = Note::data(value, "a number chosen at " + context_.place());
   return result;
 }
 
-Slot Recorder::merged_items(const Slot& condition, const Slot& yes, const Slot& no, std::set<const void*>& memory,
-                            std::size_t first_value) {
+Slot Merge::items(const Slot& condition, const Slot& yes, const Slot& no) {
   std::vector<std::vector<c10::IValue>> items[2];
   const Slot* sides[2] = {&yes, &no};
   for (int side : {0, 1}) {
@@ -99,35 +95,34 @@ Slot Recorder::merged_items(const Slot& condition, const Slot& yes, const Slot& 
   }
   const std::size_t count = items[0].front().size();
   if (count != items[1].front().size()) throw Unsupported("the sides give lists of different length");
-  std::vector<Note> notes[2] = {notes_.get(yes.sample()), notes_.get(no.sample())}, merged_notes;
-  std::vector<std::vector<c10::IValue>> worlds(world_count());
+  std::vector<Note> notes[2] = {context_.notes.get(yes.sample()), context_.notes.get(no.sample())}, merged_notes;
+  std::vector<std::vector<c10::IValue>> worlds(context_.world_count());
   for (std::size_t i = 0; i < count; ++i) {
     Slot pair[2];
     for (int side : {0, 1}) {
       for (const auto& world : items[side]) pair[side].worlds.push_back(world.at(i));
       if (i < notes[side].size()) pair[side].note = notes[side][i];
     }
-    Slot item = merged(condition, pair[0], pair[1], memory, first_value);
-    for (std::size_t world = 0; world < world_count(); ++world) worlds[world].push_back(item.worlds[world]);
+    Slot item = choose(condition, pair[0], pair[1]);
+    for (std::size_t world = 0; world < context_.world_count(); ++world) worlds[world].push_back(item.worlds[world]);
     merged_notes.push_back(item.note);
   }
   Slot result;
   for (std::vector<c10::IValue>& world : worlds)
     result.worlds.push_back(container_like(yes.sample(), std::move(world)));
-  notes_.set(result.sample(), std::move(merged_notes));
+  context_.notes.set(result.sample(), std::move(merged_notes));
   return result;
 }
 
-Slot Recorder::merged(const Slot& condition, const Slot& yes, const Slot& no, std::set<const void*>& memory,
-                      std::size_t first_value) {
+Slot Merge::choose(const Slot& condition, const Slot& yes, const Slot& no) {
   if (are_equal(yes, no)) return yes;
   const c10::IValue &a = yes.sample(), &b = no.sample();
   if (a.isTensor() && b.isTensor() && a.toTensor().defined() && b.toTensor().defined()) {
-    return merged_tensors(condition, yes, no, memory, first_value);
+    return tensors(condition, yes, no);
   }
-  if (is_number(a) && is_number(b) && a.tagKind() == b.tagKind()) return merged_numbers(condition, yes, no);
+  if (is_number(a) && is_number(b) && a.tagKind() == b.tagKind()) return numbers(condition, yes, no);
   if ((a.isList() && b.isList()) || (a.isTuple() && b.isTuple())) {
-    return merged_items(condition, yes, no, memory, first_value);
+    return items(condition, yes, no);
   }
   throw Unsupported("one side gives " + kind_text(a) + ", the other " + kind_text(b) +
                     (a.tagKind() == b.tagKind() ? ", which cannot be chosen by data" : ""));

@@ -1,15 +1,14 @@
-// Numbers and tensors: sizes read from tensors, numbers read out of tensors and put into them, arithmetic on both.
+#include "export/record/numbers/numbers.h"
 
 #include <algorithm>
+#include <set>
 
+#include "export/record/numbers/contents.h"
 #include "export/record/numbers/size_math.h"
 #include "export/record/torch_types.h"
-#include "export/torchscript/recorder.h"
 
 namespace torch2nnef {
 namespace {
-
-constexpr std::int64_t kMostContents = 16;
 
 double number_of(const c10::IValue& value) {
   if (value.isDouble()) return value.toDouble();
@@ -107,102 +106,92 @@ std::optional<Ratio> range_number(const std::string& name, const std::vector<Rat
   return step.value() > 0 ? Ratio{ceil_div(b - a, step), 1} : Ratio{ceil_div(a - b, -step), 1};
 }
 
+bool is_size(const std::string& name) {
+  return name == "aten::size" || name == "aten::sym_size" || name == "prim::shape";
+}
+
+bool makes_tensor(const std::string& name) {
+  static const std::set<std::string> kNames = {"prim::NumToTensor", "aten::tensor", "aten::as_tensor",
+                                               "aten::scalar_tensor"};
+  return kNames.count(name) > 0;
+}
+
+Note size_note(const nnef::Dim& size) { return size.is_constant() ? Note{} : Note::sizes({size, 1}); }
+
+// The same number, in all worlds.
+bool is_same_everywhere(const Slot& slot) {
+  const c10::IValue& value = slot.sample();
+  return std::all_of(slot.worlds.begin(), slot.worlds.end(), [&](const c10::IValue& world) {
+    return world.tagKind() == value.tagKind() && number_of(world) == number_of(value);
+  });
+}
+
 }  // namespace
 
-bool Recorder::run_metadata(const Node* node, Frame& frame, const c10::FunctionSchema& schema,
-                            const std::vector<Slot>& inputs) {
-  if (inputs.empty() || !inputs[0].sample().isTensor() || !is_metadata(schema.name())) return false;
-  std::vector<Slot> results = execute(node, schema, inputs);
+std::optional<Slots> Numbers::call(const Callee& callee, const Slots& inputs) {
+  const std::string& name = callee.schema.name();
+  const bool has_tensor = !inputs.empty() && inputs[0].sample().isTensor();
+  if (has_tensor && is_metadata(name)) return read_metadata(callee, inputs);
+  if (has_tensor && is_item(name)) return read_item(callee, inputs);
+  return makes_tensor(name) && context_.notes.any(inputs.at(0)) ? make_tensor(callee, inputs) : std::nullopt;
+}
+
+Slots Numbers::read_metadata(const Callee& callee, const Slots& inputs) {
+  const std::string& name = callee.schema.name();
+  Slots results = execute(context_, callee, inputs);
   const at::Tensor& tensor = inputs[0].sample().toTensor();
-  if (tensor.defined() && cells_.of(tensor)->shape_from_data && depends_on_sizes(schema.name())) {
+  if (!tensor.defined()) return results;
+  if (context_.cells.of(tensor)->shape_from_data && depends_on_sizes(name)) {
     Note note = Note::data({}, "a size that depends on the values of an input");
     for (Slot& result : results) {
       if (is_number(result.sample())) result.note = note;
-      if (result.sample().isList())
-        notes_.set(result.sample(), std::vector<Note>(items_of(result.sample()).size(), note));
+      if (result.sample().isList()) context_.notes.set_all(result.sample(), note);
     }
-    set_results(node, std::move(results), frame);
-    return true;
+    return results;
   }
-  if (world_count() > 1 && inputs[0].sample().toTensor().defined()) {
-    const nnef::Shape shape = cells_.of(inputs[0].sample().toTensor())->shape;
-    auto sized = [](const nnef::Dim& dim) { return dim.is_constant() ? Note{} : Note::sizes({dim, 1}); };
-    for (Slot& result : results) {
-      const c10::IValue& value = result.sample();
-      bool is_size =
-          schema.name() == "aten::size" || schema.name() == "aten::sym_size" || schema.name() == "prim::shape";
-      if (is_size && value.isIntList()) {
-        std::vector<Note> notes;
-        for (const nnef::Dim& dim : shape) notes.push_back(sized(dim));
-        notes_.set(value, std::move(notes));
-      } else if (is_size && value.isInt()) {
-        std::int64_t axis = inputs.at(1).sample().toInt();
-        result.note =
-            sized(shape.at(static_cast<std::size_t>(axis < 0 ? axis + static_cast<std::int64_t>(shape.size()) : axis)));
-      } else if (schema.name() == "aten::numel" || schema.name() == "aten::sym_numel") {
-        result.note = sized(volume(shape));
-      } else if (schema.name() == "aten::len") {
-        result.note = sized(shape.at(0));
-      } else {
-        bool same = std::all_of(result.worlds.begin(), result.worlds.end(), [&](const c10::IValue& world) {
-          return world.isTensor() || (!world.isList() && world.tagKind() == value.tagKind() &&
-                                      (!is_number(world) || number_of(world) == number_of(value)));
-        });
-        Note note = Note::unexplained("the result of " + schema.name());
-        if (value.isList()) notes_.set(value, std::vector<Note>(items_of(value).size(), note));
-        if (!same && is_number(value)) result.note = note;
-      }
+  if (context_.world_count() < 2) return results;
+  const nnef::Shape shape = context_.cells.of(tensor)->shape;
+  for (Slot& result : results) {
+    const c10::IValue& value = result.sample();
+    if (is_size(name) && value.isIntList()) {
+      std::vector<Note> notes;
+      for (const nnef::Dim& dim : shape) notes.push_back(size_note(dim));
+      context_.notes.set(value, std::move(notes));
+    } else if (is_size(name) && value.isInt()) {
+      std::int64_t axis = inputs.at(1).sample().toInt();
+      if (axis < 0) axis += static_cast<std::int64_t>(shape.size());
+      result.note = size_note(shape.at(static_cast<std::size_t>(axis)));
+    } else if (name == "aten::numel" || name == "aten::sym_numel") {
+      result.note = size_note(volume(shape));
+    } else if (name == "aten::len") {
+      result.note = size_note(shape.at(0));
+    } else {
+      Note note = Note::unexplained("the result of " + name);
+      if (value.isList()) context_.notes.set_all(value, note);
+      if (is_number(value) && !is_same_everywhere(result)) result.note = note;
     }
   }
-  set_results(node, std::move(results), frame);
-  return true;
+  return results;
 }
 
-std::optional<std::vector<Ratio>> Recorder::contents_of(const Slot& slot) {
-  const c10::IValue& value = slot.sample();
-  if (is_number(value)) {
-    if (slot.note.kind == Note::Kind::kSizes && !value.isBool()) return std::vector<Ratio>{slot.note.ratio};
-    std::optional<Ratio> ratio = slot.note ? std::nullopt : ratio_of(value);
-    if (!ratio) return std::nullopt;
-    return std::vector<Ratio>{*ratio};
-  }
-  if (!value.isTensor() || !value.toTensor().defined()) return std::nullopt;
-  const at::Tensor& tensor = value.toTensor();
-  CellPtr cell = cells_.of(tensor);
-  if (const std::vector<Ratio>* known = Cells::contents(*cell)) return *known;
-  bool plain = tensor.scalar_type() == at::kLong || tensor.scalar_type() == at::kInt ||
-               tensor.scalar_type() == at::kFloat || tensor.scalar_type() == at::kDouble;
-  if (Cells::live(*cell) || !plain || tensor.numel() > kMostContents) return std::nullopt;
-  std::vector<Ratio> items;
-  at::Tensor numbers = tensor.to(at::kDouble).contiguous();
-  for (std::int64_t i = 0; i < numbers.numel(); ++i) {
-    std::optional<Ratio> ratio = ratio_of(numbers.data_ptr<double>()[i]);
-    if (!ratio) return std::nullopt;
-    items.push_back(*ratio);
-  }
-  return items;
-}
-
-bool Recorder::run_item(const Node* node, Frame& frame, const c10::FunctionSchema& schema,
-                        const std::vector<Slot>& inputs) {
-  if (inputs.empty() || !inputs[0].sample().isTensor() || !is_item(schema.name())) return false;
-  std::vector<Slot> results = execute(node, schema, inputs);
+Slots Numbers::read_item(const Callee& callee, const Slots& inputs) {
+  Slots results = execute(context_, callee, inputs);
   Slot& result = results.at(0);
-  CellPtr cell = cells_.of(inputs[0].sample().toTensor());
-  if (const std::vector<Ratio>* items = Cells::contents(*cell)) {
+  CellPtr cell = context_.cells.of(inputs[0].sample().toTensor());
+  if (const Items* items = Cells::contents(*cell)) {
     Ratio ratio = items->at(0);
     if (result.sample().isInt() && ratio.denominator != 1) ratio = *apply(NumberOp::kTrunc, ratio, {nnef::Dim(0), 1});
     result.note = result.sample().isBool() ? comparison_note(ratio, "!=", {nnef::Dim(0), 1}) : Note::sizes(ratio);
     bool constant = ratio.denominator == 1 && ratio.numerator.is_constant();
     if (constant) result.note = {};
   } else if (Cells::live(*cell)) {
-    result = item_slot(inputs[0], std::move(result.worlds), "a number read by " + schema.name() + " at " + place());
+    result = values_.read_item(inputs[0], std::move(result.worlds),
+                               "a number read by " + callee.schema.name() + " at " + context_.place());
   }
-  set_results(node, std::move(results), frame);
-  return true;
+  return results;
 }
 
-Note Recorder::number_note(const c10::FunctionSchema& schema, const std::vector<Slot>& inputs, const Slot& result) {
+Note Numbers::note_of(const c10::FunctionSchema& schema, const Slots& inputs, const Slot& result) {
   const std::string& name = schema.name();
   Note unknown = Note::unexplained("a number computed by " + name);
   std::vector<Ratio> ratios;
@@ -211,7 +200,7 @@ Note Recorder::number_note(const c10::FunctionSchema& schema, const std::vector<
     if (input.note.kind == Note::Kind::kUnexplained) return input.note;
     if (!is_number(input.sample())) return unknown;
     bools += input.sample().isBool();
-    if (auto items = contents_of(input)) ratios.push_back(items->front());
+    if (auto items = contents_of(context_, input)) ratios.push_back(items->front());
   }
   if (bools == inputs.size() && result.sample().isBool()) {
     if (name == "aten::__not__") return negated(inputs[0].note);
@@ -228,77 +217,66 @@ Note Recorder::number_note(const c10::FunctionSchema& schema, const std::vector<
   if (ratio) {
     std::vector<double> seen;
     for (const c10::IValue& world : result.worlds) seen.push_back(number_of(world));
-    if (holds(*ratio, seen, worlds())) {
+    if (holds(*ratio, seen, context_.worlds())) {
       return ratio->numerator.is_constant() ? Note{} : Note::sizes(*ratio);
     }
   }
   if (!result.sample().isDouble()) return unknown;
-  const Note computed = data_note(schema, inputs, result);
+  const Note computed = values_.computed(schema, inputs, result);
   return computed.scalar ? computed : unknown;
 }
 
-void Recorder::output(const std::string& name, const Slot& slot) {
-  const c10::IValue& value = slot.sample();
-  if (value.isTensor()) {
-    tape_.tape().outputs.emplace_back(name, read(value.toTensor()));
-    return;
-  }
-  if (slot.note.kind == Note::Kind::kUnexplained || (slot.note.kind == Note::Kind::kData && !slot.note.scalar) ||
-      (value.isBool() && slot.note.kind == Note::Kind::kSizes)) {
-    throw Unsupported("forward returns a number that depends on its inputs in a way that is not followed (" +
-                      slot.note.text + ")");
-  }
-  tape_.tape().outputs.emplace_back(name, number_value(value, slot.note));
-}
-
-bool Recorder::run_number_to_tensor(const Node* node, Frame& frame, const c10::FunctionSchema& schema,
-                                    const std::vector<Slot>& inputs) {
-  static const std::set<std::string> kNames = {"prim::NumToTensor", "aten::tensor", "aten::as_tensor",
-                                               "aten::scalar_tensor"};
-  if (!kNames.count(schema.name()) || !notes_.any(inputs.at(0))) return false;
+std::optional<Slots> Numbers::make_tensor(const Callee& callee, const Slots& inputs) {
   std::vector<c10::IValue> items{inputs[0].sample()};
   std::vector<Note> notes{inputs[0].note};
   bool is_list = inputs[0].sample().isList();
   if (is_list) {
     items = items_of(inputs[0].sample());
-    notes = notes_.get(inputs[0].sample());
+    notes = context_.notes.get(inputs[0].sample());
   }
   bool sizes = true, known = static_cast<std::int64_t>(items.size()) <= 4 * kMostContents;
-  std::vector<Ratio> ratios;
+  Items ratios;
   for (std::size_t i = 0; i < items.size(); ++i) {
-    if (!is_number(items[i])) return false;
+    if (!is_number(items[i])) return std::nullopt;
     known = known && notes[i].kind != Note::Kind::kUnexplained &&
             (notes[i].kind != Note::Kind::kData || notes[i].scalar) &&
             !(items[i].isBool() && notes[i].kind == Note::Kind::kSizes);
-    auto ratio = contents_of({{items[i]}, notes[i]});
+    auto ratio = contents_of(context_, {{items[i]}, notes[i]});
     if (ratio) ratios.push_back(ratio->front());
     sizes = sizes && ratio;
   }
   if (!known)
     throw Unsupported("a tensor is made of a number that depends on the inputs in a way that is not followed");
-  std::vector<Slot> results = execute(node, schema, inputs);
+  Slots results = execute(context_, callee, inputs);
   const at::Tensor& tensor = results.at(0).sample().toTensor();
-  nnef::Shape shape = nnef::make_shape(tensor.sizes().vec());
-  TapeValueInfo info = facts_of(tensor, {});
   if (sizes) {
-    CellPtr cell = cells_.add_root(tensor, shape, true, {});
+    CellPtr cell = context_.cells.add_root(tensor, nnef::make_shape(tensor.sizes().vec()), true, {});
     cell->contents = std::move(ratios);
     cell->has_contents = true;
   } else {
-    TapeList parts;
-    for (std::size_t i = 0; i < items.size(); ++i) {
-      parts.push_back(
-          {tape_.call1("aten::to", "dtype",
-                       {{"self", {number_value(items[i], notes[i])}}, {"dtype", {std::string(to_string(info.type))}}},
-                       info, here())});
-    }
-    TapeValue value = *parts.front().value();
-    info.shape = shape;
-    if (is_list) value = tape_.call1("aten::stack", "", {{"tensors", {parts}}, {"dim", {nnef::Dim(0)}}}, info, here());
-    cells_.add_root(tensor, shape, true, value);
+    add_joined(tensor, items, notes, is_list);
   }
-  set_results(node, std::move(results), frame);
-  return true;
+  return results;
+}
+
+// A tensor of numbers that depend on data, made of them one by one.
+void Numbers::add_joined(const at::Tensor& tensor, const std::vector<c10::IValue>& items,
+                         const std::vector<Note>& notes, bool is_list) {
+  TapeValueInfo info = facts_of(tensor, {});
+  TapeList parts;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    parts.push_back({context_.tape.call1(
+        "aten::to", "dtype",
+        {{"self", {values_.value(items[i], notes[i])}}, {"dtype", {std::string(to_string(info.type))}}}, info,
+        context_.here())});
+  }
+  TapeValue value = *parts.front().value();
+  info.shape = nnef::make_shape(tensor.sizes().vec());
+  if (is_list) {
+    value =
+        context_.tape.call1("aten::stack", "", {{"tensors", {parts}}, {"dim", {nnef::Dim(0)}}}, info, context_.here());
+  }
+  context_.cells.add_root(tensor, info.shape, true, value);
 }
 
 }  // namespace torch2nnef

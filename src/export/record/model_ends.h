@@ -1,0 +1,24 @@
+// The inputs and outputs of a recording, with their values at all sizes.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "export/record/operator_recorder.h"
+#include "export/tape/recording.h"
+
+namespace torch2nnef {
+
+// Declares an input of the Tape and keeps its values in recording.runs: the sample, its dynamic axes cut or repeated to
+// the sizes of each world. Returns the tensors to execute with, one per world, which the model may write into.
+std::vector<at::Tensor> add_input(OperatorRecorder& recorder, Recording& recording, const std::string& name,
+                                  const at::Tensor& sample, const nnef::Shape& shape);
+
+// The tensors and numbers in a result, depth first, with their notes; a None is left out and counted.
+Slots flattened_result(const Slot& result, const ContainerNotes& notes, int& nones);
+
+// Declares outputs of the Tape and keeps their values in recording.runs.
+void add_outputs(OperatorRecorder& recorder, Recording& recording, const std::vector<std::string>& names,
+                 const Slots& results);
+
+}  // namespace torch2nnef

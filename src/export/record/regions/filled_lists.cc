@@ -1,0 +1,53 @@
+#include "export/record/regions/filled_lists.h"
+
+namespace torch2nnef {
+
+void FilledLists::add(const c10::IValue& list, TapeValue stacked) {
+  const nnef::Shape shape = context_.tape.info(stacked).shape;
+  for (const at::Tensor& item : list.toTensorVector()) {
+    context_.cells.add_root(item, {shape.begin() + 1, shape.end()}, true, {});
+  }
+  filled_[list.internalToPointer()] = {list, stacked, list.toListRef().size()};
+}
+
+// Moves the first axis of a value to another place; the facts of the result.
+TapeValueInfo FilledLists::move_first_axis(TapeValue& value, std::int64_t to) {
+  const TapeValueInfo stacked = context_.tape.info(value);
+  TapeList order;
+  TapeValueInfo moved = stacked;
+  for (std::int64_t axis = 0; axis < static_cast<std::int64_t>(stacked.shape.size()); ++axis) {
+    std::int64_t from = axis < to ? axis + 1 : axis == to ? 0 : axis;
+    order.push_back({nnef::Dim(from)});
+    moved.shape[static_cast<std::size_t>(axis)] = stacked.shape[static_cast<std::size_t>(from)];
+  }
+  if (to == 0) return moved;
+  value = context_.tape.call1("aten::permute", "", {{"self", {value}}, {"dims", {order}}}, moved, context_.here());
+  return moved;
+}
+
+std::optional<Slots> FilledLists::call(const Callee& callee, const Slots& inputs) {
+  const bool is_stack = callee.schema.name() == "aten::stack";
+  if ((!is_stack && callee.schema.name() != "aten::cat") || !inputs[0].sample().isTensorList()) return std::nullopt;
+  auto found = filled_.find(inputs[0].sample().internalToPointer());
+  if (found == filled_.end()) return std::nullopt;
+  if (inputs[0].sample().toListRef().size() != found->second.size) {
+    throw Unsupported("a list that a loop over a dynamic axis filled is changed after it");
+  }
+  Slots results = execute(context_, callee, inputs);
+  TapeValue value = found->second.stacked;
+  const auto rank = static_cast<std::int64_t>(context_.tape.info(value).shape.size());
+  std::int64_t dim = inputs[1].sample().toInt();
+  if (dim < 0) dim += is_stack ? rank : rank - 1;
+  TapeValueInfo moved = move_first_axis(value, dim);
+  if (!is_stack) {
+    auto place = static_cast<std::size_t>(dim);
+    moved.shape[place] *= moved.shape.at(place + 1);
+    moved.shape.erase(moved.shape.begin() + static_cast<std::ptrdiff_t>(place) + 1);
+    value = context_.tape.call1("aten::reshape", "", {{"self", {value}}, {"shape", dims_argument(moved.shape)}}, moved,
+                                context_.here());
+  }
+  context_.cells.add_root(results.at(0).sample().toTensor(), moved.shape, true, value);
+  return results;
+}
+
+}  // namespace torch2nnef

@@ -1,0 +1,68 @@
+#include "export/record/regions/regions.h"
+
+#include <map>
+#include <set>
+
+namespace torch2nnef {
+namespace {
+
+// Operators that fail, or end the engine, at some values of these arguments (T-GATHER-RANGE).
+const char* fragile_argument(const std::string& op) {
+  static const std::map<std::string, const char*> kNames = {
+      {"aten::index", "indices"},        {"aten::index_select", "index"}, {"aten::gather", "index"},
+      {"aten::take", "index"},           {"aten::embedding", "indices"},  {"aten::scatter", "index"},
+      {"aten::take_along_dim", "index"}, {"aten::index_put", "indices"},  {"aten::scatter_add", "index"}};
+  auto found = kNames.find(op);
+  return found == kNames.end() ? nullptr : found->second;
+}
+
+// T-DIV-ZERO
+bool divides(const std::string& op) {
+  static const std::set<std::string> kNames = {"aten::div",       "aten::floor_divide", "aten::floordiv",
+                                               "aten::remainder", "aten::fmod",         "aten::__floordiv__"};
+  return kNames.count(op) > 0;
+}
+
+bool is_integer(const c10::IValue& value) {
+  return value.isInt() ||
+         (value.isTensor() && value.toTensor().defined() && at::isIntegralType(value.toTensor().scalar_type(), true));
+}
+
+}  // namespace
+
+DataRegionScope::DataRegionScope(RecordContext& context, std::string what, bool is_taken)
+    : context_(context), outer_(context.region) {
+  context.region = {context.tape.tape().values.size(), std::move(what), is_taken && (!outer_ || outer_->is_taken)};
+}
+
+void refuse_fragile(RecordContext& context, const c10::FunctionSchema& schema, const Slots& inputs) {
+  if (!context.region) return;
+  std::string why;
+  if (const char* name = fragile_argument(schema.name())) {
+    auto place = schema.argumentIndexWithName(name);
+    if (place && context.depends(inputs.at(static_cast<std::size_t>(*place))))
+      why = "has an index that depends on the inputs";
+  }
+  if (divides(schema.name()) && inputs.size() > 1 && is_integer(inputs[0].sample()) && is_integer(inputs[1].sample()) &&
+      context.depends(inputs[1])) {
+    why = "divides integers by what depends on the inputs";
+  }
+  if (why.empty()) return;
+  throw Unsupported(schema.name() + " " + why + ", in " + context.region->what +
+                        ": it is computed for every input, also where that fails",
+                    "compute it outside, with values that are right at all inputs, and choose with torch.where");
+}
+
+void refuse_older(RecordContext& context, Cell& cell) {
+  const std::size_t made_at = Cells::root(cell).made_at;
+  if (context.round_first_value != 0 && made_at < context.round_first_value) {
+    context.no_scan(
+        "it writes into a tensor from outside or from the round before (append to a list and torch.stack() it)");
+  }
+  if (context.region && made_at < context.region->first_value) {
+    throw Unsupported("a tensor from outside is written to in " + context.region->what,
+                      "compute a new tensor there, and use torch.where");
+  }
+}
+
+}  // namespace torch2nnef

@@ -1,0 +1,35 @@
+// What the rounds of a loop do to lists and dicts, read off the code.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "export/torch_compat.h"
+
+namespace torch2nnef {
+
+// Finds tensors that a round appends to lists from outside, and things that no region can do.
+class ListWrites {
+ public:
+  explicit ListWrites(const torch::jit::Block* body) : body_(body) { visit(body); }
+  const std::string& reason() const { return reason_; }  // "" when a region can do it
+  const std::vector<const torch::jit::Value*>& appended() const { return appended_; }
+  bool writes_tensors() const { return writes_tensors_; }
+  // Whether all lists that it appends to are made beside the loop, filled and joined, and their items are not used.
+  bool are_only_joined() const;
+
+ private:
+  void visit(const torch::jit::Block* block);
+  void visit_called(const torch::jit::Node* node);
+  bool is_within(const torch::jit::Node* node) const;
+  void write(const torch::jit::Node* node, const torch::jit::Value* target);
+
+  const torch::jit::Block* body_;
+  std::set<const torch::jit::Graph*> visited_;
+  std::vector<const torch::jit::Value*> appended_;
+  bool writes_tensors_ = false;
+  std::string reason_;
+};
+
+}  // namespace torch2nnef
