@@ -1,20 +1,10 @@
 #include "export/record/bfloat16_operands.h"
 
-#include <set>
-
+#include "export/operators/operators.h"
 #include "export/record/torch_types.h"
 
 namespace torch2nnef {
 namespace {
-
-// Operators of two operands that meet in one dtype, in which each of them is rounded: numbers, too.
-bool meets_in_one_type(const std::string& op) {
-  static const std::set<std::string> names = {
-      "aten::add",  "aten::sub",       "aten::rsub",    "aten::mul",     "aten::div",  "aten::floor_divide",
-      "aten::eq",   "aten::ne",        "aten::lt",      "aten::le",      "aten::gt",   "aten::ge",
-      "aten::fmod", "aten::remainder", "aten::maximum", "aten::minimum", "aten::atan2"};
-  return names.count(op) > 0;
-}
 
 at::ScalarType common_type(const c10::IValue& a, const c10::IValue& b) {
   if (b.isTensor()) return at::result_type(a.toTensor(), b.toTensor());
@@ -24,7 +14,8 @@ at::ScalarType common_type(const c10::IValue& a, const c10::IValue& b) {
 }  // namespace
 
 void round_operands(RecordContext& context, const std::string& op, const Slots& inputs, NamedArguments& arguments) {
-  if (!meets_in_one_type(op) || inputs.size() < 2 || arguments.size() < 2 || !inputs[0].sample().isTensor()) return;
+  if (!row_of(op).is(kMeetsInOneType) || inputs.size() < 2 || arguments.size() < 2 || !inputs[0].sample().isTensor())
+    return;
   const c10::IValue& other = inputs[1].sample();
   if (!other.isTensor() && !other.isScalar()) return;
   if (common_type(inputs[0].sample(), other) != at::kBFloat16) return;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "export/operators/operators.h"
 #include "export/record/failures.h"
 #include "export/record/ivalues.h"
 #include "export/record/numbers/size_math.h"
@@ -23,17 +24,8 @@ bool same_items(const at::Tensor& a, const at::Tensor& b) {
 // Splitting operators are kept as the slice or select that each result is, so that one can be repeated alone.
 std::optional<ViewStep> step_of_part(const std::string& op, const NamedArguments& arguments, const nnef::Shape& base,
                                      const std::vector<nnef::Shape>& parts, std::size_t index) {
-  static const std::map<std::string, bool> kSplits = {{"aten::split", true},
-                                                      {"aten::split_with_sizes", true},
-                                                      {"aten::chunk", true},
-                                                      {"aten::unsafe_chunk", true},
-                                                      {"aten::unsafe_split", true},
-                                                      {"aten::tensor_split", true},
-                                                      {"aten::unsafe_split_with_sizes", true},
-                                                      {"aten::narrow", true},
-                                                      {"aten::unbind", false}};
-  auto found = kSplits.find(op);
-  if (found == kSplits.end()) return std::nullopt;
+  const Parts parts_of_base = row_of(op).parts;
+  if (parts_of_base == Parts::kNone) return std::nullopt;
   std::int64_t axis = 0;
   nnef::Dim start(0);
   for (const auto& [name, argument] : arguments) {
@@ -46,7 +38,7 @@ std::optional<ViewStep> step_of_part(const std::string& op, const NamedArguments
   }
   auto place = static_cast<std::size_t>(axis < 0 ? axis + static_cast<std::int64_t>(base.size()) : axis);
   TapeArgument dim{nnef::Dim(static_cast<std::int64_t>(place))};
-  if (!found->second) {
+  if (parts_of_base == Parts::kSelects) {
     return ViewStep{"aten::select", "int", {{"dim", dim}, {"index", {nnef::Dim(static_cast<std::int64_t>(index))}}}};
   }
   if (start.constant() && *start.constant() < 0) start = start + base.at(place);
@@ -61,19 +53,11 @@ std::optional<ViewStep> step_of_part(const std::string& op, const NamedArguments
 
 // Operators whose results are as long as the values of their arguments say.
 bool CallResults::has_shape_from_data(const c10::FunctionSchema& schema, const Slots& inputs) {
-  static const std::set<std::string> kNames = {
-      "aten::nonzero",       "aten::nonzero_numpy",      "aten::argwhere",
-      "aten::masked_select", "aten::unique_dim",         "aten::_unique",
-      "aten::_unique2",      "aten::unique_consecutive", "aten::unique_dim_consecutive",
-      "aten::bincount",      "torchvision::nms",         "aten::_pack_padded_sequence",
-      "aten::tensor_split"};
-  bool from_data =
-      kNames.count(schema.name()) > 0 && !(schema.name() == "aten::tensor_split" && !inputs[1].sample().isTensor());
-  if (schema.name() == "aten::where" && inputs.size() == 1) from_data = true;
-  if (schema.name() == "aten::repeat_interleave") {
-    for (const Slot& input : inputs)
-      from_data = from_data || (&input != &inputs[0] && context_.is_live(input.sample()));
-    from_data = from_data || (inputs.size() < 3 && context_.is_live(inputs[0].sample()));
+  const OperatorRow& row = row_of(schema.name(), schema.overload_name());
+  bool from_data = row.is(kShapeFromData);
+  if (!row.length_argument.empty()) {
+    const auto place = schema.argumentIndexWithName(std::string(row.length_argument));
+    from_data = place && context_.is_live(inputs.at(static_cast<std::size_t>(*place)).sample());
   }
   for (const Slot& input : inputs) {
     for (const at::Tensor& tensor : tensors_in(input.sample())) {
@@ -81,7 +65,7 @@ bool CallResults::has_shape_from_data(const c10::FunctionSchema& schema, const S
       CellPtr cell = context_.cells.find(tensor);
       from_data = from_data || (cell && cell->shape_from_data);
       // A mask as an index selects as many items as it has true ones.
-      bool is_index = schema.name() == "aten::index" && &input != &inputs[0];
+      const bool is_index = row.is(kMaskSelects) && &input != &inputs[0];
       from_data = from_data || (is_index && cell && Cells::live(*cell) &&
                                 (tensor.scalar_type() == at::kBool || tensor.scalar_type() == at::kByte));
     }
@@ -106,7 +90,7 @@ void CallResults::check_constants(const c10::FunctionSchema& schema, const Flat&
 
 // A dynamic axis that squeeze would take away at size 1 changes the rank of the result there.
 void CallResults::constrain_squeeze(const c10::FunctionSchema& schema, const Slots& inputs) {
-  if (schema.name() != "aten::squeeze" || context_.world_count() < 2) return;
+  if (!row_of(schema.name()).is(kDropsOnes) || context_.world_count() < 2) return;
   const nnef::Shape shape = context_.cells.of(inputs[0].sample().toTensor())->shape;
   for (std::size_t axis = 0; axis < shape.size(); ++axis) {
     if (shape[axis].is_constant()) continue;

@@ -4,12 +4,13 @@
 #include <set>
 #include <utility>
 
+#include "export/operators/operators.h"
 #include "export/record/failures.h"
 #include "export/record/ivalues.h"
 #include "export/record/numbers/ranges.h"
+#include "export/record/random_calls.h"
 #include "export/record/regions/regions.h"
 #include "export/record/torch_types.h"
-#include "export/record/random_calls.h"
 
 namespace torch2nnef {
 namespace {
@@ -100,10 +101,14 @@ Slots OperatorRecorder::call(const Callee& callee, Slots inputs) {
 
 Slots OperatorRecorder::dispatch(const Callee& callee, Slots inputs) {
   const c10::FunctionSchema& schema = callee.schema;
-  if (schema.name().rfind("torchvision::", 0) == 0) {
+  const OperatorRow& row = row_of(schema.name(), schema.overload_name());
+  if (row.is(kNameOnly)) {
     throw Unsupported(schema.name() + " is known by name only", "export the part of the model before it");
   }
-  if (schema.name() == "prim::RaiseException") raise(inputs);
+  if (row.is(kReplacesMemory)) {
+    throw Unsupported(schema.name() + " replaces the memory of a tensor", "write the model without it");
+  }
+  if (row.is(kRaises)) raise(inputs);
   refuse_fragile(context_, schema, inputs);
   for (std::size_t i = 0; i < schema.arguments().size(); ++i) {
     const c10::Argument& formal = schema.arguments()[i];
@@ -137,7 +142,7 @@ void OperatorRecorder::raise(const Slots& inputs) {
 Slots OperatorRecorder::call_plain(const Callee& callee, const Slots& inputs) {
   const c10::FunctionSchema& schema = callee.schema;
   Slots results = execute(context_, callee, inputs);
-  if (schema.name() == "aten::__is__" || schema.name() == "aten::__isnot__") return results;
+  if (row_of(schema.name()).is(kSameObject)) return results;
   Note first;
   bool live = false;
   for (const Slot& input : inputs) {
@@ -197,7 +202,7 @@ Slots OperatorRecorder::call_tensors(const Callee& callee, Slots inputs) {
   bool recorded = false;
   for (const Slot& input : inputs) recorded = recorded || context_.depends(input);
   Slots results = execute(context_, callee, inputs);
-  if (schema.name().find("empty") != std::string::npos) clear(results);
+  if (row_of(schema.name(), schema.overload_name()).is(kUninitialised)) clear(results);
   if (recorded && contents_.add(schema, inputs, results)) return results;
   recorded = recorded || is_large_fold(inputs, results);
   std::vector<TapeCall>& calls = context_.tape.tape().calls;

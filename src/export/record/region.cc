@@ -158,7 +158,8 @@ class Cutter {
 
   // A select or slice at a place that moves: of a scanned input, at 0.
   bool add_moving(TapeCall& call) {
-    bool is_select = call.op == "aten::select", is_slice = call.op == "aten::slice";
+    const Undo way = row_of(call.op).undo;
+    const bool is_select = way == Undo::kSelect, is_slice = way == Undo::kSlice;
     const TapeArgument* self = call.find("self");
     const Dim* axis = dim_argument(call, "dim");
     const Dim* place = dim_argument(call, is_select ? "index" : "start");

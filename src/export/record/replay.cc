@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "export/operators/operators.h"
 #include "export/record/slot.h"
 #include "export/record/tape_writer.h"
 #include "export/record/torch_types.h"
@@ -104,7 +105,7 @@ c10::IValue list_of(const c10::TypePtr& element, const std::vector<c10::IValue>&
 
 // Memory that nobody set is zero on a recording too.
 void clear_if_empty(const TapeCall& call, std::vector<at::Tensor>& results) {
-  if (call.op.find("empty") == std::string::npos) return;
+  if (!row_of(call.op, call.overload).is(kUninitialised)) return;
   for (at::Tensor& result : results) result.zero_();
 }
 

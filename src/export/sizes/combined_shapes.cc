@@ -3,6 +3,7 @@
 #include <cctype>
 #include <map>
 
+#include "export/operators/operators.h"
 #include "export/sizes/axis_argument.h"
 
 namespace torch2nnef {
@@ -124,16 +125,28 @@ std::optional<Shape> summed(const Arguments& arguments) {
 
 std::optional<Shape> combined_shape(const Tape& tape, const std::string& op, const NamedArguments& list) {
   const Arguments arguments(tape, list);
-  if (op == "aten::cat" || op == "aten::concat" || op == "aten::concatenate") return joined(arguments);
-  if (op == "aten::stack") return stacked(arguments);
-  if (op == "aten::embedding") return embedded(arguments);
-  if (op == "aten::index_select") return selected(arguments);
-  if (op == "aten::einsum") return summed(arguments);
-  if (op == "aten::gather") {
-    const Shape* index = arguments.shape("index");
-    return index ? std::optional<Shape>(*index) : std::nullopt;
+  const Shape* like = nullptr;
+  switch (row_of(op).shape) {
+    case ShapeRule::kConcatenate:
+      return joined(arguments);
+    case ShapeRule::kStack:
+      return stacked(arguments);
+    case ShapeRule::kEmbedding:
+      return embedded(arguments);
+    case ShapeRule::kIndexSelect:
+      return selected(arguments);
+    case ShapeRule::kEinsum:
+      return summed(arguments);
+    case ShapeRule::kLikeIndex:
+      like = arguments.shape("index");
+      break;
+    case ShapeRule::kLikeOther:
+      like = arguments.shape("other");
+      break;
+    default:
+      break;
   }
-  return std::nullopt;
+  return like ? std::optional<Shape>(*like) : std::nullopt;
 }
 
 }  // namespace torch2nnef

@@ -1,5 +1,7 @@
 #include "export/sizes/fourier_sizes.h"
 
+#include "export/operators/operators.h"
+
 namespace torch2nnef {
 namespace {
 
@@ -84,11 +86,18 @@ class Transform {
 std::optional<Dim> fourier_size(const Tape& tape, const std::string& op,
                                 const std::vector<std::pair<std::string, TapeArgument>>& arguments, std::size_t axis) {
   Transform transform(tape, arguments, axis);
-  if (op == "aten::stft") return transform.stft();
-  if (op == "aten::istft") return transform.istft();
-  if (op == "aten::fft_rfft" || op == "aten::fft_ihfft") return transform.half();
-  if (op == "aten::fft_irfft" || op == "aten::fft_hfft") return transform.from_half();
-  return std::nullopt;
+  switch (row_of(op).shape) {
+    case ShapeRule::kStft:
+      return transform.stft();
+    case ShapeRule::kInverseStft:
+      return transform.istft();
+    case ShapeRule::kHalfSpectrum:
+      return transform.half();
+    case ShapeRule::kFromHalfSpectrum:
+      return transform.from_half();
+    default:
+      return std::nullopt;
+  }
 }
 
 }  // namespace torch2nnef

@@ -1,5 +1,6 @@
 #include "export/sizes/moved_axes.h"
 
+#include "export/operators/operators.h"
 #include "export/sizes/axis_argument.h"
 
 namespace torch2nnef {
@@ -22,6 +23,58 @@ std::optional<Shape> permuted(const NamedArguments& arguments, const Shape& self
 std::optional<Shape> swapped(std::optional<std::size_t> a, std::optional<std::size_t> b, Shape shape) {
   if (!a || !b) return std::nullopt;
   std::swap(shape[*a], shape[*b]);
+  return shape;
+}
+
+// transpose names its axes dim0 and dim1, swapaxes axis0 and axis1.
+std::optional<std::size_t> either_axis(const NamedArguments& arguments, std::initializer_list<std::string_view> names,
+                                       std::size_t rank) {
+  for (std::string_view name : names) {
+    if (find_argument(arguments, name)) return axis_of(arguments, name, rank);
+  }
+  return std::nullopt;
+}
+
+// movedim: the axes `source` come to the places `destination`, the others fill the rest in order.
+std::optional<Shape> moved(const NamedArguments& arguments, const Shape& self) {
+  const TapeArgument *from = find_argument(arguments, "source"), *to = find_argument(arguments, "destination");
+  if (!from || !to) return std::nullopt;
+  const auto items = [](const TapeArgument& argument) {
+    return argument.list() ? *argument.list() : TapeList{argument};
+  };
+  const TapeList sources = items(*from), destinations = items(*to);
+  if (sources.size() != destinations.size()) return std::nullopt;
+  std::vector<std::optional<std::size_t>> source_at(self.size());
+  std::vector<bool> is_moved(self.size(), false);
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    const auto source = as_axis(sources[i], self.size()), destination = as_axis(destinations[i], self.size());
+    if (!source || !destination) return std::nullopt;
+    source_at[*destination] = *source;
+    is_moved[*source] = true;
+  }
+  Shape shape;
+  std::size_t next = 0;
+  for (std::size_t axis = 0; axis < self.size(); ++axis) {
+    if (source_at[axis]) {
+      shape.push_back(self[*source_at[axis]]);
+      continue;
+    }
+    while (next < self.size() && is_moved[next]) ++next;
+    if (next == self.size()) return std::nullopt;
+    shape.push_back(self[next++]);
+  }
+  return shape;
+}
+
+std::optional<Shape> with_one(std::optional<std::size_t> axis, Shape shape) {
+  if (!axis) return std::nullopt;
+  shape.insert(shape.begin() + static_cast<std::ptrdiff_t>(*axis), nnef::Dim(1));
+  return shape;
+}
+
+std::optional<Shape> without(std::optional<std::size_t> axis, Shape shape) {
+  if (!axis) return std::nullopt;
+  shape.erase(shape.begin() + static_cast<std::ptrdiff_t>(*axis));
   return shape;
 }
 
@@ -111,34 +164,34 @@ std::optional<Shape> diagonal(std::optional<std::size_t> rows, std::optional<std
 std::optional<Shape> moved_axes(const std::string& op, const NamedArguments& arguments, const Shape& self) {
   const std::size_t rank = self.size();
   if (find_argument(arguments, "keepdim")) return reduced(arguments, self);
-  if (op == "aten::permute") return permuted(arguments, self);
-  if (op == "aten::transpose") {
-    return swapped(axis_of(arguments, "dim0", rank), axis_of(arguments, "dim1", rank), self);
+  switch (row_of(op).shape) {
+    case ShapeRule::kPermute:
+      return permuted(arguments, self);
+    case ShapeRule::kTranspose:
+      return swapped(either_axis(arguments, {"dim0", "axis0"}, rank), either_axis(arguments, {"dim1", "axis1"}, rank),
+                     self);
+    case ShapeRule::kMatrixTranspose:
+      return rank == 2 ? swapped(0, 1, self) : rank < 2 ? std::optional<Shape>(self) : std::nullopt;
+    case ShapeRule::kMovedim:
+      return moved(arguments, self);
+    case ShapeRule::kFlatten:
+      return rank > 0 ? flattened(arguments, self) : std::nullopt;
+    case ShapeRule::kSlice:
+      return sliced(arguments, self);
+    case ShapeRule::kNarrow:
+      return narrowed(arguments, self);
+    case ShapeRule::kDiagonal:
+      return diagonal(axis_of(arguments, "dim1", rank), axis_of(arguments, "dim2", rank),
+                      find_argument(arguments, "offset"), self);
+    case ShapeRule::kDiag:
+      return rank == 2 ? diagonal(0, 1, find_argument(arguments, "diagonal"), self) : std::nullopt;
+    case ShapeRule::kUnsqueeze:
+      return with_one(axis_of(arguments, "dim", rank + 1), self);
+    case ShapeRule::kSelect:
+      return without(axis_of(arguments, "dim", rank), self);
+    default:
+      return std::nullopt;
   }
-  if (op == "aten::t" && rank == 2) return swapped(0, 1, self);
-  if (op == "aten::flatten" && rank > 0) return flattened(arguments, self);
-  if (op == "aten::slice") return sliced(arguments, self);
-  if (op == "aten::diagonal") {
-    return diagonal(axis_of(arguments, "dim1", rank), axis_of(arguments, "dim2", rank),
-                    find_argument(arguments, "offset"), self);
-  }
-  if (op == "aten::diag" && rank == 2) return diagonal(0, 1, find_argument(arguments, "diagonal"), self);
-  if (op == "aten::narrow") return narrowed(arguments, self);
-  if (op == "aten::unsqueeze") {
-    const auto axis = axis_of(arguments, "dim", rank + 1);
-    if (!axis) return std::nullopt;
-    Shape shape = self;
-    shape.insert(shape.begin() + static_cast<std::ptrdiff_t>(*axis), nnef::Dim(1));
-    return shape;
-  }
-  if (op == "aten::select") {
-    const auto axis = axis_of(arguments, "dim", rank);
-    if (!axis) return std::nullopt;
-    Shape shape = self;
-    shape.erase(shape.begin() + static_cast<std::ptrdiff_t>(*axis));
-    return shape;
-  }
-  return std::nullopt;
 }
 
 }  // namespace torch2nnef

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "export/diagnostics.h"
+#include "export/operators/operators.h"
 #include "export/sizes/combined_shapes.h"
 #include "export/sizes/fourier_sizes.h"
 #include "export/sizes/moved_axes.h"
@@ -106,7 +107,7 @@ class Explainer {
     const Dim* dim = std::get_if<Dim>(&(*wanted)[axis_].is);
     if (!dim) return std::nullopt;
     if (*dim != Dim(-1)) return fits(*dim) ? std::optional<Dim>(*dim) : std::nullopt;
-    return op_.find("expand") == std::string::npos && shapes_.size() == 1 ? rest_of(shapes_.front(), *wanted)
+    return row_of(op_).shape != ShapeRule::kExpand && shapes_.size() == 1 ? rest_of(shapes_.front(), *wanted)
                                                                           : std::nullopt;
   }
 
@@ -160,7 +161,7 @@ class Explainer {
   // aten::im2col: the number of windows is the product of those along both axes.
   std::optional<Dim> by_im2col() const {
     const Shape* input = shape_of({"self"});
-    if (op_ != "aten::im2col" || !input || axis_ + 1 != rank_) return std::nullopt;
+    if (row_of(op_).shape != ShapeRule::kWindowColumns || !input || axis_ + 1 != rank_) return std::nullopt;
     std::vector<std::int64_t> kernel = integers("kernel_size"), stride = integers("stride"),
                               padding = integers("padding"), dilation = integers("dilation");
     Dim windows(1);
@@ -195,7 +196,7 @@ class Explainer {
     const Shape* input = shape_of({"self", "input"});
     const TapeArgument* pads = find("pad");
     if (!pads) pads = find("padding");
-    if (op_.find("pad") == std::string::npos || !input || input->size() != rank_ || !pads || !pads->list())
+    if (row_of(op_).shape != ShapeRule::kPad || !input || input->size() != rank_ || !pads || !pads->list())
       return std::nullopt;
     std::size_t place = 2 * (rank_ - 1 - axis_);
     if (place + 1 >= pads->list()->size())
@@ -211,7 +212,7 @@ class Explainer {
   std::optional<Dim> by_unfold() const {
     const Shape* input = shape_of({"self"});
     std::vector<std::int64_t> axis = integers("dimension"), size = integers("size"), step = integers("step");
-    if (op_ != "aten::unfold" || !input || axis.size() != 1 || size.size() != 1 || step.size() != 1)
+    if (row_of(op_).shape != ShapeRule::kUnfold || !input || axis.size() != 1 || size.size() != 1 || step.size() != 1)
       return std::nullopt;
     std::int64_t place = axis[0] < 0 ? axis[0] + static_cast<std::int64_t>(input->size()) : axis[0];
     if (place != static_cast<std::int64_t>(axis_)) return std::nullopt;

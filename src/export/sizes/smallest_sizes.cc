@@ -4,17 +4,10 @@
 #include <map>
 #include <set>
 
+#include "export/operators/operators.h"
+
 namespace torch2nnef {
 namespace {
-
-// Operators that move a window over axes, of which there must be one at least.
-bool moves_a_window(const std::string& op) {
-  if (op.find("adaptive") != std::string::npos) return false;
-  for (const char* part : {"conv", "pool", "unfold", "im2col"}) {
-    if (op.find(part) != std::string::npos) return true;
-  }
-  return false;
-}
 
 // A size and the least that it may be.
 struct Limit {
@@ -27,7 +20,7 @@ std::map<std::string, std::vector<Limit>> limits_of(const Tape& tape) {
   std::map<std::string, std::vector<Limit>> limits;
   std::set<std::string> seen;
   for (const TapeCall& call : tape.calls) {
-    const std::int64_t least = moves_a_window(call.op) ? 1 : 0;
+    const std::int64_t least = row_of(call.op).is(kWindows) ? 1 : 0;
     for (TapeValue result : call.results) {
       if (!result || !tape.info(result).wanted) continue;
       for (const nnef::Dim& size : tape.info(result).shape) {

@@ -1,8 +1,8 @@
 #include "export/torchscript/containers.h"
 
 #include <algorithm>
-#include <set>
 
+#include "export/operators/operators.h"
 #include "export/record/failures.h"
 #include "export/record/ivalues.h"
 #include "export/record/numbers/size_math.h"
@@ -38,19 +38,20 @@ std::vector<c10::IValue> of_world(const Slots& items, std::size_t world) {
   return values;
 }
 
-// Operators that move the items of a list about, and their notes with them: see notes_of_generic.
-bool moves_items(const std::string& op) {
-  static const std::set<std::string> kNames = {"aten::append",     "aten::extend", "aten::add",     "aten::add_",
-                                               "aten::_set_item",  "aten::insert", "aten::reverse", "aten::__getitem__",
-                                               "prim::TupleIndex", "aten::slice",  "aten::list",    "aten::copy"};
-  return kNames.count(op) > 0;
-}
-
-// Operators whose results do not depend on the numbers in a container.
-bool is_independent(const std::string& op) {
-  static const std::set<std::string> kNames = {"aten::len",  "aten::__is__", "aten::__isnot__",
-                                               "prim::type", "aten::keys",   "aten::__contains__"};
-  return kNames.count(op) > 0;
+// list[start:end:step]
+std::vector<Note> sliced(const std::vector<Note>& notes, const Slots& inputs) {
+  const auto size = static_cast<std::int64_t>(notes.size());
+  const auto bound = [&](std::size_t argument, std::int64_t standard) {
+    const c10::IValue& value = inputs.at(argument).sample();
+    const std::int64_t place = value.isNone() ? standard : value.toInt();
+    return std::clamp<std::int64_t>(place < 0 ? place + size : place, 0, size);
+  };
+  const std::int64_t step = inputs.at(3).sample().toInt();
+  std::vector<Note> some;
+  for (std::int64_t i = bound(1, 0); step > 0 && i < bound(2, size); i += step) {
+    some.push_back(notes[static_cast<std::size_t>(i)]);
+  }
+  return some;
 }
 
 }  // namespace
@@ -180,66 +181,65 @@ void Containers::unpack(const torch::jit::Node* node, Frame& frame) {
 }
 
 // The notes of the items of what an operator on a list returns (or changes), when they can be followed.
-std::vector<Note> Containers::notes_of_generic(const std::string& op, const Slots& inputs) {
+std::vector<Note> Containers::notes_of_generic(ListStep step, const Slots& inputs) {
   std::vector<Note> notes = padded(context_.notes.get(inputs[0].sample()), items_of(inputs[0].sample()).size());
   auto index = [&](std::size_t argument) {
     std::int64_t place = inputs.at(argument).sample().toInt();
     return static_cast<std::size_t>(place < 0 ? place + static_cast<std::int64_t>(notes.size()) : place);
   };
-  if (op == "aten::append") {
-    notes.push_back(inputs.at(1).note);
-  } else if (op == "aten::extend" || op == "aten::add" || op == "aten::add_") {
-    std::vector<Note> more = padded(context_.notes.get(inputs.at(1).sample()), items_of(inputs[1].sample()).size());
-    notes.insert(notes.end(), more.begin(), more.end());
-  } else if (op == "aten::_set_item") {
-    notes.at(index(1)) = inputs.at(2).note;
-  } else if (op == "aten::insert") {
-    notes.insert(notes.begin() + static_cast<std::ptrdiff_t>(std::min(index(1), notes.size())), inputs.at(2).note);
-  } else if (op == "aten::reverse") {
-    std::reverse(notes.begin(), notes.end());
-  } else if (op == "aten::__getitem__") {
-    return {notes.at(index(1))};
-  } else if (op == "prim::TupleIndex") {
-    return {notes.at(index(1))};
-  } else if (op == "aten::slice") {
-    auto bound = [&](std::size_t argument, std::int64_t standard) {
-      const c10::IValue& value = inputs.at(argument).sample();
-      std::int64_t size = static_cast<std::int64_t>(notes.size());
-      std::int64_t place = value.isNone() ? standard : value.toInt();
-      return std::clamp<std::int64_t>(place < 0 ? place + size : place, 0, size);
-    };
-    std::int64_t step = inputs.at(3).sample().toInt();
-    if (step < 1) return {};
-    std::vector<Note> some;
-    for (std::int64_t i = bound(1, 0); i < bound(2, static_cast<std::int64_t>(notes.size())); i += step) {
-      some.push_back(notes[static_cast<std::size_t>(i)]);
+  switch (step) {
+    case ListStep::kAppend:
+      notes.push_back(inputs.at(1).note);
+      return notes;
+    case ListStep::kExtend: {
+      std::vector<Note> more = padded(context_.notes.get(inputs.at(1).sample()), items_of(inputs[1].sample()).size());
+      notes.insert(notes.end(), more.begin(), more.end());
+      return notes;
     }
-    return some;
-  } else if (op != "aten::list" && op != "aten::copy") {
-    return {};
+    case ListStep::kSetItem:
+      notes.at(index(1)) = inputs.at(2).note;
+      return notes;
+    case ListStep::kInsert:
+      notes.insert(notes.begin() + static_cast<std::ptrdiff_t>(std::min(index(1), notes.size())), inputs.at(2).note);
+      return notes;
+    case ListStep::kReverse:
+      std::reverse(notes.begin(), notes.end());
+      return notes;
+    case ListStep::kGetItem:
+      return {notes.at(index(1))};
+    case ListStep::kSlice:
+      return sliced(notes, inputs);
+    case ListStep::kCopy:
+      return notes;
+    default:
+      return {};
   }
-  return notes;
 }
 
 Note Containers::note_of_lost(const std::string& op, const Slots& inputs, const Note& lost) {
   const c10::IValue& container = inputs[0].sample();
   if (!holds_items(container)) return lost;
   if (inputs.size() == 1) return list_number(op, items_of(container), context_.notes.get(container));
-  const bool compares = inputs.size() == 2 && (op == "aten::eq" || op == "aten::ne") && holds_items(inputs[1].sample());
-  return compares ? list_comparison(op, inputs[0], inputs[1], context_.notes) : lost;
+  const NumberOp number = row_of(op).number;
+  const bool compares = inputs.size() == 2 && (number == NumberOp::kEqual || number == NumberOp::kNotEqual) &&
+                        holds_items(inputs[1].sample());
+  return compares ? list_comparison(number, inputs[0], inputs[1], context_.notes) : lost;
 }
 
 Slots Containers::run_generic(const Callee& callee, const Slots& inputs) {
   const c10::FunctionSchema& schema = callee.schema;
   const std::string& op = schema.name();
+  const ListStep list = row_of(op, schema.overload_name()).list;
   const c10::IValue& container = inputs[0].sample();
   Note first;
   for (const Slot& input : inputs) first = first ? first : context_.notes.any(input);
-  const bool index_noted = inputs.size() > 1 && op != "aten::append" && op != "aten::_set_item" && inputs[1].note;
-  const bool followed = first && holds_items(container) && !index_noted && moves_items(op);
-  const bool lost = first && !followed && !is_independent(op);
+  const bool index_noted =
+      inputs.size() > 1 && list != ListStep::kAppend && list != ListStep::kSetItem && inputs[1].note;
+  const bool followed =
+      first && holds_items(container) && !index_noted && list != ListStep::kNone && list != ListStep::kIgnores;
+  const bool lost = first && !followed && list != ListStep::kIgnores;
   std::vector<Note> notes;
-  if (followed) notes = notes_of_generic(op, inputs);
+  if (followed) notes = notes_of_generic(list, inputs);
   Note lost_note = Note::unexplained("a number that went through " + op);
   if (first.kind == Note::Kind::kData) lost_note = Note::data({}, lost_note.text);
 
@@ -255,8 +255,7 @@ Slots Containers::run_generic(const Callee& callee, const Slots& inputs) {
   for (Slot& result : results) {
     const c10::IValue& value = result.sample();
     if (holds_items(value)) {
-      const bool is_item = op == "aten::__getitem__" || op == "prim::TupleIndex";
-      if (followed && !is_item) context_.notes.set(value, padded(notes, items_of(value).size()));
+      if (followed && list != ListStep::kGetItem) context_.notes.set(value, padded(notes, items_of(value).size()));
       if (lost) context_.notes.set_all(value, lost_note);
     } else if (is_number(value)) {
       if (followed && !notes.empty()) result.note = notes.front();

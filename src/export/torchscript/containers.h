@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "export/operators/operators.h"
 #include "export/record/context.h"
 #include "export/torchscript/attribute_access.h"
 #include "export/torchscript/frame.h"
@@ -26,7 +27,7 @@ class Containers {
   void unpack(const torch::jit::Node* node, Frame& frame);
   void note_items(const Slot& container, const Slots& items);
   Slots run_generic(const Callee& callee, const Slots& inputs);
-  std::vector<Note> notes_of_generic(const std::string& op, const Slots& inputs);
+  std::vector<Note> notes_of_generic(ListStep step, const Slots& inputs);
   // The note of a number that an operator on containers gave and whose origin is lost otherwise.
   Note note_of_lost(const std::string& op, const Slots& inputs, const Note& lost);
 

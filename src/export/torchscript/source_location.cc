@@ -44,13 +44,11 @@ std::vector<SourceLine> stack_of_trace(const std::string& text) {
   return users.empty() ? all : users;
 }
 
-// The line of the source's text in which the range begins.
-std::string line_of_range(const torch::jit::SourceRange& range) {
-  std::string text = range.source()->text_str().str();
-  if (range.start() > text.size()) return "";
-  std::size_t begin = text.rfind('\n', range.start());
-  begin = begin == std::string::npos ? 0 : begin + (begin == range.start() ? 0 : 1);
-  std::size_t end = text.find('\n', range.start());
+std::string line_at(const std::string& text, std::size_t place) {
+  if (place > text.size()) return "";
+  std::size_t begin = text.rfind('\n', place);
+  begin = begin == std::string::npos ? 0 : begin + (begin == place ? 0 : 1);
+  std::size_t end = text.find('\n', place);
   return trimmed(text.substr(begin, end == std::string::npos ? end : end - begin));
 }
 
@@ -61,6 +59,22 @@ std::string function_of_text(const std::string& text) {
   return open == std::string::npos ? "" : text.substr(def + 4, open - def - 4);
 }
 
+// A source as it is asked for. One source may hold the code of a whole class, and each node asks: it is read once.
+struct ReadSource {
+  std::shared_ptr<torch::jit::Source> source;
+  std::string text, function;
+  std::vector<SourceLine> stack;
+};
+
+const ReadSource& read_source(const std::shared_ptr<torch::jit::Source>& source) {
+  thread_local ReadSource last;
+  if (last.source == source) return last;
+  last = {source, source->text_str().str(), "", {}};
+  last.stack = stack_of_trace(last.text);
+  last.function = function_of_text(last.text);
+  return last;
+}
+
 }  // namespace
 
 std::vector<SourceLine> source_lines(const torch::jit::Node* node) {
@@ -68,15 +82,15 @@ std::vector<SourceLine> source_lines(const torch::jit::Node* node) {
   if (!range.source()) return {};
   if (auto generated = range.source()->findSourceRangeThatGenerated(range)) range = *generated;
   if (!range.source()) return {};
-  std::string text = range.source()->text_str().str();
-  if (std::vector<SourceLine> stack = stack_of_trace(text); !stack.empty()) return stack;
+  const ReadSource& source = read_source(range.source());
+  if (!source.stack.empty()) return source.stack;
   auto place = range.file_line_col();
   if (!place || std::get<0>(*place).empty()) return {};
   SourceLine line;
   line.file = std::get<0>(*place);
   line.line = static_cast<int>(std::get<1>(*place));
-  line.function = function_of_text(text);
-  line.text = line_of_range(range);
+  line.function = source.function;
+  line.text = line_at(source.text, range.start());
   return {line};
 }
 

@@ -1,9 +1,8 @@
 #include "export/ops/number_types/bfloat16.h"
 
 #include <cmath>
-#include <set>
 
-#include "export/ops/number_types/quantised.h"
+#include "export/operators/operators.h"
 
 namespace torch2nnef {
 namespace {
@@ -12,16 +11,6 @@ constexpr DType kF32 = DType::kF32;
 constexpr double kLarge = 1.2980742146337069e33;    // 2^110, which times 2^16 + 1 still is no infinity
 constexpr double kLargest = 3.3895313892515355e38;  // of bfloat16
 constexpr double kLargestOfF32 = 3.4028234663852886e38;
-
-// Besides the operators that move items.
-bool chooses_items(std::string_view op) {
-  static const std::set<std::string_view> names = {
-      "aten::to",         "aten::relu",       "aten::neg",        "aten::abs",  "aten::maximum", "aten::minimum",
-      "aten::amax",       "aten::amin",       "aten::max",        "aten::min",  "aten::where",   "aten::sort",
-      "aten::max_pool1d", "aten::max_pool2d", "aten::max_pool3d", "aten::topk", "aten::gather",  "aten::index",
-      "aten::embedding",  "aten::tril",       "aten::triu",       "aten::roll", "aten::stack",   "aten::repeat"};
-  return names.count(op) > 0;
-}
 
 // Veltkamp's splitting: c - (c - x) with c = (2^16 + 1) * x has the upper 8 of the 24 bits of x.
 Value upper_bits(Builder& b, Value x) {
@@ -45,8 +34,9 @@ Value cast(Builder& b, Value x) {
 
 // Whether the results are values of bfloat16 without rounding.
 bool keeps_bfloat16(const TapeCall& call, const Tape& tape) {
-  if (!moves_items(call.op) && !chooses_items(call.op)) return false;
-  const bool is_cast = call.op == "aten::to";
+  const OperatorRow& row = row_of(call.op, call.overload);
+  if (!row.is(kMoves | kChooses)) return false;
+  const bool is_cast = row.is(kCasts);
   const auto is_kept = [&](TapeValue value) {  // the others are indices and conditions
     const ScalarType type = tape.info(value).type;
     return type == ScalarType::kBFloat16 || (!is_floating(type) && !is_cast);
@@ -64,15 +54,11 @@ bool keeps_bfloat16(const TapeCall& call, const Tape& tape) {
 
 }  // namespace
 
-bool rounds_once(std::string_view op) {
-  static const std::set<std::string_view> names = {"aten::add", "aten::sub",         "aten::rsub", "aten::mul",
-                                                   "aten::div", "aten::masked_fill", "aten::clamp"};
-  return moves_items(op) || chooses_items(op) || names.count(op) > 0;
-}
+bool rounds_once(std::string_view op) { return row_of(op).is(kMoves | kChooses | kRoundsOnce); }
 
 Value as_bfloat16(Builder& b, Value x, const TapeCall& call, const Tape& tape) {
   if (keeps_bfloat16(call, tape)) return x;
-  if (call.op == "aten::to" || call.op == "aten::_to_copy" || call.op == "aten::type_as") return cast(b, x);
+  if (row_of(call.op).is(kCasts)) return cast(b, x);
   if (call.op == "aten::nextafter") throw Unsupported("neighbours of bfloat16", "compute them in float32");
   if (call.op == "aten::nan_to_num") {  // the largest numbers of f32 stand for infinities
     x = b.binary("min", b.binary("max", x, b.literal(-kLargest, kF32)), b.literal(kLargest, kF32));

@@ -31,9 +31,6 @@ struct ChosenParameters {
 };
 ChosenParameters choose_parameters(Builder& b, Value x, QuantisedRange range);
 
-// Whether the results of an operator hold items of its first tensor.
-bool moves_items(std::string_view op);
-
 // Whether a call only moves the items of one quantised tensor, with scale and zero point as they were: then it is
 // lowered on the codes.
 bool only_moves_codes(const TapeCall& call, const Tape& tape);

@@ -2,48 +2,15 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <set>
 #include <string>
 
+#include "export/operators/operators.h"
 #include "export/ops/number_types/quantised.h"
 
 namespace torch2nnef {
 namespace {
 
 constexpr DType kReal = DType::kF32;
-
-// Operators whose results hold items of their first tensor.
-const std::set<std::string, std::less<>>& movers() {
-  static const std::set<std::string, std::less<>> names = {"aten::view",
-                                                           "aten::reshape",
-                                                           "aten::flatten",
-                                                           "aten::unflatten",
-                                                           "aten::transpose",
-                                                           "aten::permute",
-                                                           "aten::t",
-                                                           "aten::squeeze",
-                                                           "aten::unsqueeze",
-                                                           "aten::slice",
-                                                           "aten::select",
-                                                           "aten::narrow",
-                                                           "aten::chunk",
-                                                           "aten::split",
-                                                           "aten::expand",
-                                                           "aten::contiguous",
-                                                           "aten::clone",
-                                                           "aten::detach",
-                                                           "aten::alias",
-                                                           "aten::index_select",
-                                                           "aten::flip",
-                                                           "aten::cat",
-                                                           "aten::dropout",
-                                                           "aten::relu",
-                                                           "aten::max_pool1d",
-                                                           "aten::max_pool2d",
-                                                           "aten::quantized_max_pool1d",
-                                                           "aten::quantized_max_pool2d"};
-  return names;
-}
 
 bool same_parameters(const TapeValueInfo& a, const TapeValueInfo& b) {
   return is_quantised(a.type) && a.type == b.type && a.q_scale != 0 && a.q_scale == b.q_scale &&
@@ -137,10 +104,8 @@ ChosenParameters choose_parameters(Builder& b, Value x, QuantisedRange range) {
   return {scale, place};
 }
 
-bool moves_items(std::string_view op) { return movers().count(op) > 0; }
-
 bool only_moves_codes(const TapeCall& call, const Tape& tape) {
-  if (!moves_items(call.op)) return false;
+  if (!row_of(call.op, call.overload).is(kMoves | kOnCodes)) return false;
   std::vector<TapeValue> given;
   for (const auto& [name, argument] : call.arguments) {
     if (const TapeValue* value = argument.value()) given.push_back(*value);

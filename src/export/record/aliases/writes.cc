@@ -1,9 +1,8 @@
 #include "export/record/aliases/writes.h"
 
 #include <algorithm>
-#include <map>
-#include <set>
 
+#include "export/operators/operators.h"
 #include "export/record/bfloat16_operands.h"
 #include "export/record/regions/regions.h"
 #include "export/record/torch_types.h"
@@ -11,36 +10,16 @@
 namespace torch2nnef {
 namespace {
 
-// Operators that change a tensor's sizes and strides and leave its items alone.
+// Operators that change a tensor's sizes and strides and leave its items alone: a view in the place of its base.
 bool changes_metadata(const std::string& name) {
-  static const std::set<std::string> kNames = {"aten::squeeze_",   "aten::unsqueeze_", "aten::t_",
-                                               "aten::transpose_", "aten::swapaxes_",  "aten::swapdims_"};
-  return kNames.count(name) > 0;
+  const OperatorRow& row = row_of(name);
+  return row.is(kView) && row.undo != Undo::kNone && row.undo != Undo::kSame;
 }
 
-bool is_refused(const std::string& name) {
-  static const std::set<std::string> kNames = {"aten::resize_",     "aten::resize_as_", "aten::set_",
-                                               "aten::as_strided_", "aten::set_data",   "aten::resize_as_sparse_"};
-  return kNames.count(name) > 0;
-}
-
-// Operators that leave the items alone outside of training.
-bool is_identity(const std::string& name) {
-  static const std::set<std::string> kNames = {"aten::detach_", "aten::requires_grad_", "aten::dropout_",
-                                               "aten::feature_dropout_", "aten::alpha_dropout_"};
-  return kNames.count(name) > 0;
-}
-
-// Names whose functional form is not the name without its last underscore.
-std::string functional_name(const std::string& name) {
-  static const std::map<std::string, std::string> kNames = {{"aten::__iand__", "aten::bitwise_and"},
-                                                            {"aten::__ior__", "aten::bitwise_or"},
-                                                            {"aten::__ixor__", "aten::bitwise_xor"},
-                                                            {"aten::__ilshift__", "aten::__lshift__"},
-                                                            {"aten::__irshift__", "aten::__rshift__"}};
-  auto found = kNames.find(name);
-  if (found != kNames.end()) return found->second;
-  return !name.empty() && name.back() == '_' ? name.substr(0, name.size() - 1) : "";
+// It leaves what values depend on alone, at least outside of training.
+bool changes_nothing(const std::string& name) {
+  const OperatorRow& row = row_of(name);
+  return row.is(kOnlyMarks | kDropout) || row.undo == Undo::kSame;
 }
 
 std::vector<at::Tensor> tensors_of(const Slot& slot) {
@@ -66,6 +45,7 @@ Slots Writes::change_metadata(const Callee& callee, const Slots& inputs) {
   TapeValue value;
   nnef::Shape shape = nnef::make_shape(tensor.sizes().vec());
   if (Cells::live(*cell)) {
+    results_.constrain_squeeze(schema, inputs);
     NamedArguments arguments = step.arguments;
     arguments.emplace_back("self", TapeArgument{context_.cells.read(cell, before, context_.here())});
     shape = results_.explain(step.op, arguments, tensors_of(inputs[0]));
@@ -90,20 +70,21 @@ TapeValue Writes::expanded(TapeValue source, const CellPtr& cell) {
 // Operators that give the tensor items that do not depend on those that it has; no value for any other operator.
 TapeValue Writes::replaced(const c10::FunctionSchema& schema, const Slots& inputs, const CellPtr& cell) {
   auto argument = [&](std::size_t i) { return arguments_.one(inputs.at(i), schema.arguments()[i], schema.name()); };
-  if (schema.name() == "aten::copy_") {
+  const Fill fill = row_of(schema.name()).fill;
+  if (fill == Fill::kSource) {
     TapeValue source = *argument(1).value();
     const TapeValueInfo moved = context_.tape.info(source);
     if (moved.type != cell->type) source = cast_to(source, cell, moved.shape);
     return moved.shape == cell->shape ? source : expanded(source, cell);
   }
-  if (schema.name() == "aten::zero_" || (schema.name() == "aten::fill_" && inputs.at(1).sample().isScalar())) {
-    TapeArgument fill = schema.name() == "aten::zero_" ? TapeArgument{nnef::Dim(0)} : argument(1);
+  if (fill == Fill::kZero || (fill == Fill::kValue && inputs.at(1).sample().isScalar())) {
+    TapeArgument value = fill == Fill::kZero ? TapeArgument{nnef::Dim(0)} : argument(1);
     return context_.tape.call1(
         "aten::full", "",
-        {{"size", dims_argument(cell->shape)}, {"fill_value", fill}, {"dtype", {std::string(to_string(cell->type))}}},
+        {{"size", dims_argument(cell->shape)}, {"fill_value", value}, {"dtype", {std::string(to_string(cell->type))}}},
         facts_of(*cell), context_.here());
   }
-  if (schema.name() == "aten::fill_") return expanded(cast_to(*argument(1).value(), cell, {}), cell);
+  if (fill == Fill::kValue) return expanded(cast_to(*argument(1).value(), cell, {}), cell);
   return {};
 }
 
@@ -132,9 +113,6 @@ TapeValue Writes::functional_value(const c10::FunctionSchema& schema, const Slot
 
 Slots Writes::call(const Callee& callee, const Slots& inputs, std::size_t written) {
   const c10::FunctionSchema& schema = callee.schema;
-  if (is_refused(schema.name())) {
-    throw Unsupported(schema.name() + " replaces the memory of a tensor", "write the model without it");
-  }
   if (changes_metadata(schema.name())) return change_metadata(callee, inputs);
   if (written == 0) {
     if (std::optional<Slots> results = contents_.write(callee, inputs)) return std::move(*results);
@@ -145,7 +123,7 @@ Slots Writes::call(const Callee& callee, const Slots& inputs, std::size_t writte
   if (writes != 1) throw Unsupported(schema.name() + " writes several tensors at once", "write the model without out=");
   CellPtr cell = context_.cells.of(inputs[written].sample().toTensor());
   refuse_older(context_, *cell);
-  if (is_identity(schema.name())) return execute(context_, callee, inputs);
+  if (changes_nothing(schema.name())) return execute(context_, callee, inputs);
   bool recorded = Cells::live(*cell);
   for (const Slot& input : inputs) recorded = recorded || context_.depends(input);
   return recorded ? write_recorded(callee, inputs, cell, written) : write_constants(callee, inputs, cell, written);

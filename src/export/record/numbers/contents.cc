@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <numeric>
-#include <set>
 
+#include "export/operators/operators.h"
 #include "export/record/ivalues.h"
 #include "export/record/numbers/ranges.h"
 #include "export/record/numbers/size_math.h"
@@ -48,11 +48,11 @@ std::optional<Items> moved(torch::jit::Operation operation, torch::jit::Stack st
   return result;
 }
 
-bool only_moves(const std::string& name) {
-  static const std::set<std::string> kNames = {"aten::select", "aten::slice",   "aten::squeeze", "aten::unsqueeze",
-                                               "aten::view",   "aten::reshape", "aten::flatten", "aten::expand",
-                                               "aten::flip",   "aten::permute", "aten::t",       "aten::narrow"};
-  return kNames.count(name) > 0;
+// Items of the first tensor, at places that no other tensor decides.
+bool only_moves(const OperatorRow& row, const Slots& inputs) {
+  return row.is(kMoves) && inputs.at(0).sample().isTensor() &&
+         std::all_of(inputs.begin() + 1, inputs.end(),
+                     [](const Slot& input) { return tensors_in(input.sample()).empty(); });
 }
 
 // A short tensor of numbers, of one shape at all sizes.
@@ -102,18 +102,17 @@ std::optional<Items> Contents::elementwise_items(const c10::FunctionSchema& sche
   };
   std::optional<Items> items = contents_of(context_, inputs.at(0));
   if (!items) return std::nullopt;
-  if (name == "aten::clamp" || name == "aten::clip" || name == "aten::clamp_min" || name == "aten::clamp_max") {
+  const OperatorRow& row = row_of(name, schema.overload_name());
+  if (row.number == NumberOp::kClamp) {
     auto low = named("min"), high = named("max");
     if (low) items = elementwise(NumberOp::kMax, *items, *low, count);
     if (high && items) items = elementwise(NumberOp::kMin, *items, *high, count);
     return low || high ? items : std::nullopt;
   }
-  bool reversed = name == "aten::rsub";
+  const bool reversed = row.number == NumberOp::kSubFrom;
   auto op = reversed ? NumberOp::kSub : number_op(name);
   if (!op) return std::nullopt;
-  bool unary = *op == NumberOp::kNeg || *op == NumberOp::kFloor || *op == NumberOp::kCeil || *op == NumberOp::kTrunc ||
-               *op == NumberOp::kSame;
-  if (unary) return elementwise(*op, *items, *items, count);
+  if (takes_one_number(*op)) return elementwise(*op, *items, *items, count);
   std::optional<Items> other = inputs.size() > 1 ? contents_of(context_, inputs[1]) : std::nullopt;
   if (!other) return std::nullopt;
   if (reversed) std::swap(items, other);
@@ -145,7 +144,8 @@ std::optional<Items> Contents::moved_items(const c10::FunctionSchema& schema, co
 // The items of a result as expressions, when the operator is one of sizes; `name` is its functional name.
 std::optional<Items> Contents::symbolic(const c10::FunctionSchema& schema, const std::string& name, const Slots& inputs,
                                         std::size_t count) {
-  if (name == "aten::cat" || name == "aten::stack" || name == "aten::concat") {
+  const OperatorRow& row = row_of(name, schema.overload_name());
+  if (row.number == NumberOp::kConcatenate) {
     Items items;
     for (const at::Tensor& part : tensors_in(inputs[0].sample())) {
       auto some = contents_of(context_, {{part}, {}});
@@ -155,11 +155,10 @@ std::optional<Items> Contents::symbolic(const c10::FunctionSchema& schema, const
     return items;
   }
   if (auto ends = end_of_range(context_, schema, inputs)) return ends;
-  if (only_moves(name)) return moved_items(schema, inputs);
-  if (name == "aten::prod" || name == "aten::sum") {
+  if (only_moves(row, inputs)) return moved_items(schema, inputs);
+  if (const auto combines = number_op_of_all(row.number)) {
     auto source = contents_of(context_, inputs.at(0));
-    return source && count == 1 ? folded(name == "aten::prod" ? NumberOp::kMul : NumberOp::kAdd, *source)
-                                : std::nullopt;
+    return source && count == 1 ? folded(*combines, *source) : std::nullopt;
   }
   return elementwise_items(schema, name, inputs, count);
 }

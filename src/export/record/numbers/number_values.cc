@@ -1,41 +1,19 @@
 #include "export/record/numbers/number_values.h"
 
 #include <algorithm>
-#include <map>
 
+#include "export/operators/operators.h"
 #include "export/record/numbers/size_math.h"
 #include "export/record/torch_types.h"
 
 namespace torch2nnef {
 namespace {
 
-// The tensor operator of the same meaning, for numbers that no expression of sizes gives.
-const char* tensor_operator(const std::string& name) {
-  static const std::map<std::string, const char*> kNames = {{"aten::add", "aten::add"},
-                                                            {"aten::sub", "aten::sub"},
-                                                            {"aten::mul", "aten::mul"},
-                                                            {"aten::div", "aten::div"},
-                                                            {"aten::floordiv", "aten::floor_divide"},
-                                                            {"aten::remainder", "aten::remainder"},
-                                                            {"prim::min", "aten::minimum"},
-                                                            {"prim::max", "aten::maximum"}};
-  auto found = kNames.find(name);
-  return found == kNames.end() ? nullptr : found->second;
-}
-
-// The same with one operand, and a result in floating point.
-bool is_function(const std::string& name) {
-  static const std::set<std::string> kNames = {"aten::neg",  "aten::abs",   "aten::sqrt",  "aten::exp",   "aten::log",
-                                               "aten::log2", "aten::log10", "aten::log1p", "aten::expm1", "aten::sin",
-                                               "aten::cos",  "aten::tan",   "aten::tanh"};
-  return kNames.count(name) > 0;
-}
-
 // `x and False` and `x or True` are known whatever x is.
-bool is_decided(const std::string& op, const Slots& inputs) {
-  if (op != "aten::__and__" && op != "aten::__or__") return false;
+bool is_decided(NumberOp op, const Slots& inputs) {
+  if (op != NumberOp::kAnd && op != NumberOp::kOr) return false;
   return std::any_of(inputs.begin(), inputs.end(), [&](const Slot& input) {
-    return !input.note && input.sample().isBool() && input.sample().toBool() == (op == "aten::__or__");
+    return !input.note && input.sample().isBool() && input.sample().toBool() == (op == NumberOp::kOr);
   });
 }
 
@@ -91,7 +69,8 @@ TapeValue NumberValues::value(const c10::IValue& number, const Note& note) {
 Note NumberValues::computed(const c10::FunctionSchema& schema, const Slots& inputs, const Slot& result) {
   Note unknown = Note::data({}, "a number computed by " + schema.name() + " at " + context_.place());
   if (!is_number(result.sample())) return unknown;
-  if (is_decided(schema.name(), inputs)) return {};
+  const OperatorRow& row = row_of(schema.name());
+  if (is_decided(row.number, inputs)) return {};
   std::vector<TapeValue> values;
   for (const Slot& input : inputs) {
     const Note& note = input.note;
@@ -102,52 +81,24 @@ Note NumberValues::computed(const c10::FunctionSchema& schema, const Slots& inpu
     values.push_back(value(widens ? c10::IValue(static_cast<double>(input.sample().toInt())) : input.sample(), note));
   }
   TapeValueInfo info = number_info(number_type(result.sample()));
-  if (result.sample().isBool()) return Note::data(truth(schema.name(), values, info), unknown.text);
-  if (TapeValue value = arithmetic(schema.name(), values, info)) return Note::data(value, unknown.text);
-  return unknown;
+  info.is_number = !result.sample().isBool();
+  TapeValue value = by_tensors(row, values, info);
+  return value || result.sample().isBool() ? Note::data(value, unknown.text) : unknown;
 }
 
-// The tensor operator of the same meaning; no value where there is none.
-TapeValue NumberValues::arithmetic(const std::string& op, const std::vector<TapeValue>& values,
+TapeValue NumberValues::by_tensors(const OperatorRow& row, const std::vector<TapeValue>& values,
                                    const TapeValueInfo& info) {
-  if (const char* name = tensor_operator(op); name && values.size() == 2) {
-    bool no_overload = std::string(name) == "aten::minimum" || std::string(name) == "aten::maximum" ||
-                       std::string(name) == "aten::floor_divide";
-    return context_.tape.call1(name, no_overload ? "" : "Tensor", {{"self", {values[0]}}, {"other", {values[1]}}}, info,
-                               context_.here());
-  }
-  if (is_function(op) && values.size() == 1) {
-    return context_.tape.call1(op, "", {{"self", {values[0]}}}, info, context_.here());
-  }
-  if ((op == "aten::Int" || op == "aten::Float") && values.size() == 1) {
+  if (row.is(kConverts) && values.size() == 1) {
     return context_.tape.call1("aten::to", "dtype",
                                {{"self", {values[0]}}, {"dtype", {std::string(to_string(info.type))}}}, info,
                                context_.here());
   }
-  return {};
-}
-
-// Comparisons of numbers, and, or, not; no value for any other operator.
-TapeValue NumberValues::truth(const std::string& op, const std::vector<TapeValue>& values, TapeValueInfo info) {
-  static const std::map<std::string, std::string> kLogical = {{"aten::__and__", "aten::logical_and"},
-                                                              {"aten::__or__", "aten::logical_or"},
-                                                              {"aten::__xor__", "aten::logical_xor"}};
-  info.is_number = false;
-  auto both = [&](const std::string& name, const std::string& overload, TapeValue other) {
-    return context_.tape.call1(name, overload, {{"self", {values[0]}}, {"other", {other}}}, info, context_.here());
-  };
-  if (comparison_sign(op) && values.size() == 2) return both(op, "Tensor", values[1]);
-  if (auto found = kLogical.find(op); found != kLogical.end() && values.size() == 2) {
-    return both(found->second, "", values[1]);
-  }
-  if (op == "aten::__not__" && values.size() == 1) {
-    return context_.tape.call1("aten::logical_not", "", {{"self", {values[0]}}}, info, context_.here());
-  }
-  if (op == "aten::Bool" && values.size() == 1) {
-    return context_.tape.call1("aten::to", "dtype", {{"self", {values[0]}}, {"dtype", {std::string("bool")}}}, info,
-                               context_.here());
-  }
-  return {};
+  const bool takes_two = row.number != NumberOp::kNone && row.number != NumberOp::kNot && !takes_one_number(row.number);
+  if (row.as_tensors.empty() || values.size() != (takes_two ? 2U : 1U)) return {};
+  const std::string op(row.as_tensors);
+  if (!takes_two) return context_.tape.call1(op, "", {{"self", {values[0]}}}, info, context_.here());
+  const char* overload = find_schema(op, "Tensor") ? "Tensor" : "";
+  return context_.tape.call1(op, overload, {{"self", {values[0]}}, {"other", {values[1]}}}, info, context_.here());
 }
 
 }  // namespace torch2nnef

@@ -1,8 +1,8 @@
 #include "export/record/numbers/numbers.h"
 
 #include <algorithm>
-#include <set>
 
+#include "export/operators/operators.h"
 #include "export/record/numbers/contents.h"
 #include "export/record/numbers/size_math.h"
 #include "export/record/torch_types.h"
@@ -15,85 +15,6 @@ double number_of(const c10::IValue& value) {
   return value.isBool() ? (value.toBool() ? 1 : 0) : static_cast<double>(value.toInt());
 }
 
-// What a tensor says of itself without looking at its values.
-bool is_metadata(const std::string& name) {
-  static const std::set<std::string> kNames = {"aten::size",
-                                               "aten::sym_size",
-                                               "aten::dim",
-                                               "aten::numel",
-                                               "aten::sym_numel",
-                                               "aten::len",
-                                               "prim::dtype",
-                                               "prim::device",
-                                               "prim::layout",
-                                               "prim::is_cuda",
-                                               "prim::is_cpu",
-                                               "prim::is_mkldnn",
-                                               "prim::is_quantized",
-                                               "prim::is_sparse",
-                                               "prim::requires_grad",
-                                               "prim::is_meta",
-                                               "prim::is_mps",
-                                               "prim::is_xpu",
-                                               "prim::is_vulkan",
-                                               "prim::is_nested",
-                                               "aten::is_complex",
-                                               "aten::is_floating_point",
-                                               "aten::is_signed",
-                                               "aten::stride",
-                                               "aten::storage_offset",
-                                               "aten::is_contiguous",
-                                               "aten::result_type",
-                                               "aten::can_cast",
-                                               "aten::promote_types",
-                                               "aten::get_device",
-                                               "aten::element_size",
-                                               "aten::q_scale",
-                                               "aten::q_zero_point",
-                                               "aten::is_same_size",
-                                               "aten::__is__",
-                                               "aten::__isnot__",
-                                               "prim::shape",
-                                               "prim::ndim",
-                                               "aten::is_inference",
-                                               "prim::itemsize",
-                                               "prim::nbytes",
-                                               "prim::type",
-                                               "aten::is_conj",
-                                               "aten::is_neg",
-                                               "aten::is_pinned",
-                                               "aten::__not__",
-                                               "aten::is_leaf",
-                                               "prim::grad",
-                                               "prim::is_xla",
-                                               "prim::is_ipu",
-                                               "prim::name",
-                                               "aten::is_distributed",
-                                               "aten::qscheme",
-                                               "prim::is_ort"};
-  return kNames.count(name) > 0;
-}
-
-bool depends_on_sizes(const std::string& name) {
-  static const std::set<std::string> kNames = {
-      "aten::size",  "aten::sym_size", "aten::numel",  "aten::sym_numel",    "aten::len",
-      "prim::shape", "aten::stride",   "prim::nbytes", "aten::is_same_size", "aten::is_contiguous"};
-  return kNames.count(name) > 0;
-}
-
-bool is_item(const std::string& name) {
-  static const std::set<std::string> kNames = {"aten::item",
-                                               "aten::Int",
-                                               "aten::Float",
-                                               "aten::Bool",
-                                               "aten::ScalarImplicit",
-                                               "aten::IntImplicit",
-                                               "aten::FloatImplicit",
-                                               "aten::is_nonzero",
-                                               "aten::_local_scalar_dense"};
-  return kNames.count(name) > 0;
-}
-
 // The numbers behind Python's range(start, stop, step): how many there are where there are any, and one of them.
 std::optional<Ratio> range_number(const std::string& name, const std::vector<Ratio>& numbers) {
   if (numbers.size() != 3) return std::nullopt;
@@ -101,19 +22,10 @@ std::optional<Ratio> range_number(const std::string& name, const std::vector<Rat
     if (number.denominator != 1) return std::nullopt;
   }
   const nnef::Dim &a = numbers[0].numerator, &b = numbers[1].numerator, &step = numbers[2].numerator;
-  if (name == "aten::__derive_index") return Ratio{b + a * step, 1};
-  if (name != "aten::__range_length" || !step.is_constant() || step == nnef::Dim(0)) return std::nullopt;
+  const NumberOp op = row_of(name).number;
+  if (op == NumberOp::kRangeItem) return Ratio{b + a * step, 1};
+  if (op != NumberOp::kRangeLength || !step.is_constant() || step == nnef::Dim(0)) return std::nullopt;
   return step.value() > 0 ? Ratio{ceil_div(b - a, step), 1} : Ratio{ceil_div(a - b, -step), 1};
-}
-
-bool is_size(const std::string& name) {
-  return name == "aten::size" || name == "aten::sym_size" || name == "prim::shape";
-}
-
-bool makes_tensor(const std::string& name) {
-  static const std::set<std::string> kNames = {"prim::NumToTensor", "aten::tensor", "aten::as_tensor",
-                                               "aten::scalar_tensor"};
-  return kNames.count(name) > 0;
 }
 
 Note size_note(const nnef::Dim& size) { return size.is_constant() ? Note{} : Note::sizes({size, 1}); }
@@ -129,19 +41,20 @@ bool is_same_everywhere(const Slot& slot) {
 }  // namespace
 
 std::optional<Slots> Numbers::call(const Callee& callee, const Slots& inputs) {
-  const std::string& name = callee.schema.name();
+  const OperatorRow& row = row_of(callee.schema.name(), callee.schema.overload_name());
   const bool has_tensor = !inputs.empty() && inputs[0].sample().isTensor();
-  if (has_tensor && is_metadata(name)) return read_metadata(callee, inputs);
-  if (has_tensor && is_item(name)) return read_item(callee, inputs);
-  return makes_tensor(name) && context_.notes.any(inputs.at(0)) ? make_tensor(callee, inputs) : std::nullopt;
+  if (has_tensor && row.metadata != Metadata::kNone) return read_metadata(callee, inputs);
+  if (has_tensor && row.is(kReadsItem)) return read_item(callee, inputs);
+  return row.is(kFromNumbers) && context_.notes.any(inputs.at(0)) ? make_tensor(callee, inputs) : std::nullopt;
 }
 
 Slots Numbers::read_metadata(const Callee& callee, const Slots& inputs) {
   const std::string& name = callee.schema.name();
+  const Metadata read = row_of(name, callee.schema.overload_name()).metadata;
   Slots results = execute(context_, callee, inputs);
   const at::Tensor& tensor = inputs[0].sample().toTensor();
   if (!tensor.defined()) return results;
-  if (context_.cells.of(tensor)->shape_from_data && depends_on_sizes(name)) {
+  if (context_.cells.of(tensor)->shape_from_data && read != Metadata::kFixed) {
     Note note = Note::data({}, "a size that depends on the values of an input");
     for (Slot& result : results) {
       if (is_number(result.sample())) result.note = note;
@@ -153,17 +66,17 @@ Slots Numbers::read_metadata(const Callee& callee, const Slots& inputs) {
   const nnef::Shape shape = context_.cells.of(tensor)->shape;
   for (Slot& result : results) {
     const c10::IValue& value = result.sample();
-    if (is_size(name) && value.isIntList()) {
+    if (read == Metadata::kShape && value.isIntList()) {
       std::vector<Note> notes;
       for (const nnef::Dim& dim : shape) notes.push_back(size_note(dim));
       context_.notes.set(value, std::move(notes));
-    } else if (is_size(name) && value.isInt()) {
+    } else if (read == Metadata::kShape && value.isInt()) {
       std::int64_t axis = inputs.at(1).sample().toInt();
       if (axis < 0) axis += static_cast<std::int64_t>(shape.size());
       result.note = size_note(shape.at(static_cast<std::size_t>(axis)));
-    } else if (name == "aten::numel" || name == "aten::sym_numel") {
+    } else if (read == Metadata::kNumel) {
       result.note = size_note(volume(shape));
-    } else if (name == "aten::len") {
+    } else if (read == Metadata::kLength) {
       result.note = size_note(shape.at(0));
     } else {
       Note note = Note::unexplained("the result of " + name);
@@ -203,15 +116,17 @@ Note Numbers::note_of(const c10::FunctionSchema& schema, const Slots& inputs, co
     if (auto items = contents_of(context_, input)) ratios.push_back(items->front());
   }
   if (bools == inputs.size() && result.sample().isBool()) {
-    if (name == "aten::__not__") return negated(inputs[0].note);
-    return inputs.size() == 2 && (name == "aten::__and__" || name == "aten::__or__")
-               ? combined(name, inputs[0], inputs[1])
+    const NumberOp logic = row_of(name).number;
+    if (logic == NumberOp::kNot) return negated(inputs[0].note);
+    return inputs.size() == 2 && (logic == NumberOp::kAnd || logic == NumberOp::kOr)
+               ? combined(logic, inputs[0], inputs[1])
                : unknown;
   }
   if (ratios.size() != inputs.size() || ratios.empty()) return unknown;
-  if (const char* sign = comparison_sign(name); sign && ratios.size() == 2)
+  if (const char* sign = comparison_sign(row_of(name).number); sign && ratios.size() == 2)
     return comparison_note(ratios[0], sign, ratios[1]);
-  if (name == "aten::Bool") return comparison_note(ratios[0], "!=", {nnef::Dim(0), 1});
+  if (row_of(name).is(kConverts) && result.sample().isBool())
+    return comparison_note(ratios[0], "!=", {nnef::Dim(0), 1});
   std::optional<Ratio> ratio = range_number(name, ratios);
   if (auto op = number_op(name)) ratio = apply(*op, ratios.front(), ratios.back());
   if (ratio) {

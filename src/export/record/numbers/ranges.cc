@@ -1,5 +1,6 @@
 #include "export/record/numbers/ranges.h"
 
+#include "export/operators/operators.h"
 #include "export/record/numbers/size_math.h"
 
 namespace torch2nnef {
@@ -9,14 +10,15 @@ std::optional<Items> end_of_range(RecordContext& context, const c10::FunctionSch
   CellPtr cell = context.cells.find(inputs[0].sample().toTensor());
   const Range* range = cell ? Cells::range(*cell) : nullptr;
   if (!range) return std::nullopt;
+  const OperatorRow& row = row_of(schema.name(), schema.overload_name());
   nnef::Dim place;
   bool rises = range->step.numerator.is_constant() && range->step.numerator.value() > 0;
-  if (schema.name() == "aten::select" && !context.notes.any(inputs[2]) && inputs[2].sample().isInt()) {
+  if (row.undo == Undo::kSelect && !context.notes.any(inputs[2]) && inputs[2].sample().isInt()) {
     std::int64_t index = inputs[2].sample().toInt();
     place = index < 0 ? range->size + nnef::Dim(index) : nnef::Dim(index);
-  } else if ((schema.name() == "aten::max" || schema.name() == "aten::amax") && inputs.size() == 1 && rises) {
+  } else if (row.number == NumberOp::kLargest && inputs.size() == 1 && rises) {
     place = range->size - nnef::Dim(1);
-  } else if (schema.name() != "aten::min" || inputs.size() != 1 || !rises) {
+  } else if (row.number != NumberOp::kSmallest || inputs.size() != 1 || !rises) {
     return std::nullopt;
   }
   std::optional<Ratio> away = apply(NumberOp::kMul, range->step, {place, 1});
@@ -37,7 +39,7 @@ void carry_range(RecordContext& context, const c10::FunctionSchema& schema, cons
     return items && items->size() == 1 ? std::optional<Ratio>(items->front()) : std::nullopt;
   };
   std::optional<Range> range;
-  if (schema.name() == "aten::arange") {
+  if (row_of(schema.name()).number == NumberOp::kRange) {
     bool has_start = schema.argumentIndexWithName("start").has_value(),
          has_step = schema.argumentIndexWithName("step").has_value();
     std::optional<Ratio> start = has_start ? number("start") : Ratio{nnef::Dim(0), 1};

@@ -1,6 +1,5 @@
 #include "export/record/numbers/size_math.h"
 
-#include <array>
 #include <cmath>
 #include <map>
 #include <numeric>
@@ -43,51 +42,19 @@ std::optional<Ratio> floor_divided(const Ratio& a, const Ratio& b) {
   return Ratio{floor_div(a.numerator * nnef::Dim(b.denominator), b.numerator * nnef::Dim(a.denominator)), 1};
 }
 
-struct Named {
-  std::string_view name;
-  NumberOp op;
-};
-constexpr std::array<Named, 30> kNamed = {{
-    {"aten::add", NumberOp::kAdd},
-    {"aten::sub", NumberOp::kSub},
-    {"aten::mul", NumberOp::kMul},
-    {"aten::div", NumberOp::kTrueDiv},
-    {"aten::true_divide", NumberOp::kTrueDiv},
-    {"aten::divide", NumberOp::kTrueDiv},
-    {"aten::floordiv", NumberOp::kFloorDiv},
-    {"aten::floor_divide", NumberOp::kFloorDiv},
-    {"aten::remainder", NumberOp::kRemainder},
-    {"aten::neg", NumberOp::kNeg},
-    {"prim::min", NumberOp::kMin},
-    {"prim::max", NumberOp::kMax},
-    {"aten::minimum", NumberOp::kMin},
-    {"aten::maximum", NumberOp::kMax},
-    {"aten::floor", NumberOp::kFloor},
-    {"aten::ceil", NumberOp::kCeil},
-    {"aten::trunc", NumberOp::kTrunc},
-    {"aten::Int", NumberOp::kTrunc},
-    {"aten::Float", NumberOp::kSame},
-    {"aten::to", NumberOp::kSame},
-    {"aten::clone", NumberOp::kSame},
-    {"aten::detach", NumberOp::kSame},
-    {"aten::alias", NumberOp::kSame},
-    {"aten::contiguous", NumberOp::kSame},
-    {"aten::_to_copy", NumberOp::kSame},
-    {"aten::type_as", NumberOp::kSame},
-    {"aten::lift_fresh", NumberOp::kSame},
-    {"aten::subtract", NumberOp::kSub},
-    {"aten::multiply", NumberOp::kMul},
-    {"aten::negative", NumberOp::kNeg},
-}};
-
 }  // namespace
 
 std::optional<NumberOp> number_op(std::string_view op) {
-  for (const Named& named : kNamed) {
-    if (named.name == op) return named.op;
-  }
-  return std::nullopt;
+  const NumberOp number = row_of(op).number;
+  return number == NumberOp::kNone || number > NumberOp::kSame ? std::nullopt : std::optional(number);
 }
+
+std::optional<NumberOp> number_op_of_all(NumberOp op) {
+  if (op == NumberOp::kSum) return NumberOp::kAdd;
+  return op == NumberOp::kProduct ? std::optional(NumberOp::kMul) : std::nullopt;
+}
+
+bool takes_one_number(NumberOp op) { return op >= NumberOp::kNeg && op <= NumberOp::kSame; }
 
 std::optional<Ratio> apply(NumberOp op, const Ratio& a, const Ratio& b) {
   nnef::Dim left = a.numerator * nnef::Dim(b.denominator), right = b.numerator * nnef::Dim(a.denominator);
@@ -120,8 +87,9 @@ std::optional<Ratio> apply(NumberOp op, const Ratio& a, const Ratio& b) {
       return Ratio{-floor_of({-a.numerator, a.denominator}), 1};
     case NumberOp::kSame:
       return a;
+    default:
+      return std::nullopt;
   }
-  return std::nullopt;
 }
 
 namespace {
@@ -218,11 +186,23 @@ std::string side(const std::string& text) {
 
 }  // namespace
 
-const char* comparison_sign(const std::string& op) {
-  static const std::map<std::string, const char*> kNames = {{"aten::eq", "=="}, {"aten::ne", "!="}, {"aten::lt", "<"},
-                                                            {"aten::le", "<="}, {"aten::gt", ">"},  {"aten::ge", ">="}};
-  auto found = kNames.find(op);
-  return found == kNames.end() ? nullptr : found->second;
+const char* comparison_sign(NumberOp op) {
+  switch (op) {
+    case NumberOp::kEqual:
+      return "==";
+    case NumberOp::kNotEqual:
+      return "!=";
+    case NumberOp::kLess:
+      return "<";
+    case NumberOp::kLessEqual:
+      return "<=";
+    case NumberOp::kGreater:
+      return ">";
+    case NumberOp::kGreaterEqual:
+      return ">=";
+    default:
+      return nullptr;
+  }
 }
 
 Note comparison_note(const Ratio& a, const std::string& sign, const Ratio& b) {
@@ -239,8 +219,8 @@ Note negated(const Note& note) {
                    [test = note.test](const nnef::Bindings& sizes) { return !test(sizes); });
 }
 
-Note combined(const std::string& op, const Slot& a, const Slot& b) {
-  const bool either = op == "aten::__or__";
+Note combined(NumberOp op, const Slot& a, const Slot& b) {
+  const bool either = op == NumberOp::kOr;
   const Note left = as_condition(a), right = as_condition(b);
   std::set<std::string> symbols = left.symbols;
   symbols.insert(right.symbols.begin(), right.symbols.end());
@@ -260,7 +240,7 @@ Note without_value(const Note& note) {
 
 }  // namespace
 
-Note list_comparison(const std::string& op, const Slot& a, const Slot& b, const ContainerNotes& notes) {
+Note list_comparison(NumberOp op, const Slot& a, const Slot& b, const ContainerNotes& notes) {
   const std::vector<c10::IValue> left = items_of(a.sample()), right = items_of(b.sample());
   if (left.size() != right.size()) return {};
   std::vector<Note> left_notes = notes.get(a.sample()), right_notes = notes.get(b.sample());
@@ -281,23 +261,23 @@ Note list_comparison(const std::string& op, const Slot& a, const Slot& b, const 
       continue;
     }
     const Note equal = comparison_note(pair[0], "==", pair[1]);
-    all = all ? combined("aten::__and__", {{true}, all}, {{true}, equal}) : equal;
+    all = all ? combined(NumberOp::kAnd, {{true}, all}, {{true}, equal}) : equal;
   }
-  return all && op == "aten::ne" ? negated(all) : all;
+  return all && op == NumberOp::kNotEqual ? negated(all) : all;
 }
 
 Note list_number(const std::string& op, const std::vector<c10::IValue>& items, std::vector<Note> notes) {
-  static const std::map<std::string, NumberOp> kNames = {
-      {"aten::sum", NumberOp::kAdd}, {"prim::max", NumberOp::kMax}, {"prim::min", NumberOp::kMin}};
-  const auto found = kNames.find(op);
+  const NumberOp number = row_of(op).number;
+  const bool is_extreme = number == NumberOp::kMax || number == NumberOp::kMin;
+  const std::optional<NumberOp> combines = is_extreme ? std::optional(number) : number_op_of_all(number);
   notes.resize(items.size());
   const Note unknown = Note::unexplained("a number that went through " + op);
   std::optional<Ratio> all;
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (notes[i] && notes[i].kind != Note::Kind::kSizes) return without_value(notes[i]);
     const std::optional<Ratio> ratio = notes[i] ? notes[i].ratio : ratio_of(items[i]);
-    if (found == kNames.end() || !ratio || items[i].isBool()) return unknown;
-    all = all ? apply(found->second, *all, *ratio) : ratio;
+    if (!combines || !ratio || items[i].isBool()) return unknown;
+    all = all ? apply(*combines, *all, *ratio) : ratio;
     if (!all) return unknown;
   }
   if (!all) return unknown;

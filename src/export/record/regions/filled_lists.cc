@@ -1,5 +1,7 @@
 #include "export/record/regions/filled_lists.h"
 
+#include "export/operators/operators.h"
+
 namespace torch2nnef {
 
 void FilledLists::add(const c10::IValue& list, TapeValue stacked) {
@@ -26,8 +28,9 @@ TapeValueInfo FilledLists::move_first_axis(TapeValue& value, std::int64_t to) {
 }
 
 std::optional<Slots> FilledLists::call(const Callee& callee, const Slots& inputs) {
-  const bool is_stack = callee.schema.name() == "aten::stack";
-  if ((!is_stack && callee.schema.name() != "aten::cat") || !inputs[0].sample().isTensorList()) return std::nullopt;
+  const ShapeRule rule = row_of(callee.schema.name()).shape;
+  const bool is_stack = rule == ShapeRule::kStack;
+  if ((!is_stack && rule != ShapeRule::kConcatenate) || !inputs[0].sample().isTensorList()) return std::nullopt;
   auto found = filled_.find(inputs[0].sample().internalToPointer());
   if (found == filled_.end()) return std::nullopt;
   if (inputs[0].sample().toListRef().size() != found->second.size) {

@@ -1,27 +1,9 @@
 #include "export/record/regions/regions.h"
 
-#include <map>
-#include <set>
+#include "export/operators/operators.h"
 
 namespace torch2nnef {
 namespace {
-
-// Operators that fail, or end the engine, at some values of these arguments (T-GATHER-RANGE).
-const char* fragile_argument(const std::string& op) {
-  static const std::map<std::string, const char*> kNames = {
-      {"aten::index", "indices"},        {"aten::index_select", "index"}, {"aten::gather", "index"},
-      {"aten::take", "index"},           {"aten::embedding", "indices"},  {"aten::scatter", "index"},
-      {"aten::take_along_dim", "index"}, {"aten::index_put", "indices"},  {"aten::scatter_add", "index"}};
-  auto found = kNames.find(op);
-  return found == kNames.end() ? nullptr : found->second;
-}
-
-// T-DIV-ZERO
-bool divides(const std::string& op) {
-  static const std::set<std::string> kNames = {"aten::div",       "aten::floor_divide", "aten::floordiv",
-                                               "aten::remainder", "aten::fmod",         "aten::__floordiv__"};
-  return kNames.count(op) > 0;
-}
 
 bool is_integer(const c10::IValue& value) {
   return value.isInt() ||
@@ -38,13 +20,15 @@ DataRegionScope::DataRegionScope(RecordContext& context, std::string what, bool 
 void refuse_fragile(RecordContext& context, const c10::FunctionSchema& schema, const Slots& inputs) {
   if (!context.region) return;
   std::string why;
-  if (const char* name = fragile_argument(schema.name())) {
-    auto place = schema.argumentIndexWithName(name);
+  const OperatorRow& row = row_of(schema.name(), schema.overload_name());
+  if (!row.index_argument.empty()) {  // T-GATHER-RANGE
+    auto place = schema.argumentIndexWithName(std::string(row.index_argument));
     if (place && context.depends(inputs.at(static_cast<std::size_t>(*place))))
       why = "has an index that depends on the inputs";
   }
-  if (divides(schema.name()) && inputs.size() > 1 && is_integer(inputs[0].sample()) && is_integer(inputs[1].sample()) &&
-      context.depends(inputs[1])) {
+  // T-DIV-ZERO
+  if (row.is(kIntegerDivision) && inputs.size() > 1 && is_integer(inputs[0].sample()) &&
+      is_integer(inputs[1].sample()) && context.depends(inputs[1])) {
     why = "divides integers by what depends on the inputs";
   }
   if (why.empty()) return;

@@ -1,0 +1,189 @@
+// What is known of operators of torch beside their schemas: one row per operator in operators.def. The recorder, the
+// shape rules, the number types and the checks ask the row; no other file decides a fact by an operator's name.
+//
+// A row serves all overloads of its name unless one of them has a row of its own ("aten::where." is the overload
+// without a name). An in-place operator has the facts of its functional form, and so has a copying form of a view
+// ("aten::view_copy"), which is not a view. Start reading at operators.def. No other header of the exporter is needed.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace torch2nnef {
+
+// How a write through a view is carried back to its base.
+enum class Undo : std::uint8_t {
+  kNone,      // it is not, so a write is refused
+  kSame,      // base and view are the same items in the same order and shape
+  kSelect,    // by select_scatter
+  kSlice,     // by slice_scatter
+  kDiagonal,  // by diagonal_scatter
+  kSameCall,  // by the same call again
+  kPermute,
+  kMovedim,
+  kReshape,
+};
+
+// The result is a list of parts of the base, or one part.
+enum class Parts : std::uint8_t { kNone, kSlices, kSelects };
+
+// What a number read from a tensor without a look at its items is.
+enum class Metadata : std::uint8_t {
+  kNone,
+  kFixed,  // does not follow from the sizes
+  kSized,  // follows from the sizes in a way of its own
+  kShape,  // all sizes, or the size of one axis
+  kNumel,
+  kLength,  // the first size
+};
+
+// Arithmetic on numbers, and on the items of tensors that hold sizes.
+enum class NumberOp : std::uint8_t {
+  kNone,
+  // of two numbers
+  kAdd,
+  kSub,
+  kMul,
+  kTrueDiv,
+  kFloorDiv,
+  kRemainder,
+  kMin,
+  kMax,
+  // of one
+  kNeg,
+  kFloor,
+  kCeil,
+  kTrunc,
+  kSame,
+  // the others are not a formula of one or two numbers
+  kEqual,
+  kNotEqual,
+  kLess,
+  kLessEqual,
+  kGreater,
+  kGreaterEqual,
+  kAnd,
+  kOr,
+  kXor,
+  kNot,
+  kRangeLength,  // of Python's range
+  kRangeItem,
+  kSubFrom,  // the second number minus the first
+  kClamp,
+  kConcatenate,
+  kSum,
+  kProduct,
+  kLargest,
+  kSmallest,
+  kRange,  // makes start, start + step, ...
+};
+
+// What an operator on a list does with its items.
+enum class ListStep : std::uint8_t {
+  kNone,
+  kAppend,
+  kExtend,
+  kSetItem,
+  kInsert,
+  kReverse,
+  kGetItem,
+  kSlice,
+  kCopy,
+  kIgnores,  // the result does not depend on numbers in it
+};
+
+// The rule by which the sizes of a result follow from the arguments.
+enum class ShapeRule : std::uint8_t {
+  kNone,
+  kPermute,
+  kTranspose,
+  kMatrixTranspose,
+  kMovedim,
+  kFlatten,
+  kSlice,
+  kNarrow,
+  kSelect,
+  kUnsqueeze,
+  kDiagonal,
+  kDiag,
+  kLikeOther,
+  kExpand,
+  kPad,
+  kConcatenate,
+  kStack,
+  kEmbedding,
+  kIndexSelect,
+  kLikeIndex,
+  kEinsum,
+  kWindowColumns,  // im2col
+  kUnfold,
+  kStft,
+  kInverseStft,
+  kHalfSpectrum,
+  kFromHalfSpectrum,
+};
+
+// What a write puts in the place of all items.
+enum class Fill : std::uint8_t { kNone, kZero, kValue, kSource };
+
+enum Fact : std::uint64_t {
+  kView = 1 << 0,            // the result may share the memory of an argument
+  kMoves = 1 << 1,           // items of the results are items of its tensors, in other places
+  kChooses = 1 << 2,         // of such values, and of zeros and signs: no item has to be rounded
+  kOnCodes = 1 << 3,         // on the codes of quantised tensors it does as on the numbers
+  kCasts = 1 << 4,           // to another dtype
+  kMeetsInOneType = 1 << 5,  // converts both operands to one dtype before it computes
+  kRoundsOnce = 1 << 6,      // computes exactly and rounds, in bfloat16
+  kRandom = 1 << 7,
+  kDropout = 1 << 8,           // while training it drops values at random, else it returns its argument
+  kRandomTraining = 1 << 9,    // while training it draws at random, else it computes something
+  kBatchStatistics = 1 << 10,  // while training it normalises by the batch
+  kUninitialised = 1 << 11,    // memory that nobody set
+  kShapeFromData = 1 << 12,    // the result is as long as values say
+  kMaskSelects = 1 << 13,      // the same where an index is a mask
+  kDropsOnes = 1 << 14,        // takes axes of size 1 away
+  kWindows = 1 << 15,          // moves a window over axes, of which there must be one at least
+  kReplacesMemory = 1 << 16,   // of the tensor that it writes
+  kOnlyMarks = 1 << 17,        // changes nothing that a value depends on
+  kReadsItem = 1 << 18,        // of a tensor, as a number
+  kFromNumbers = 1 << 19,      // makes a tensor of numbers
+  kConverts = 1 << 20,         // a number to another kind of number
+  kSameObject = 1 << 21,       // compares identity
+  kIntegerDivision = 1 << 22,  // by zero it fails, where both are integers
+  kRaises = 1 << 23,
+  kNameOnly = 1 << 24,   // there is no kernel for it here
+  kHarmless = 1 << 25,   // may be executed, though its schema does not show that
+  kRefused = 1 << 26,    // is never executed: it reaches beyond its arguments
+  kOverloads = 1 << 27,  // set by the table: some overload has a row of its own
+};
+
+struct OperatorRow {
+  std::string_view name;
+  std::uint64_t facts = 0;
+  Undo undo = Undo::kNone;
+  Parts parts = Parts::kNone;
+  Metadata metadata = Metadata::kNone;
+  NumberOp number = NumberOp::kNone;
+  ListStep list = ListStep::kNone;
+  ShapeRule shape = ShapeRule::kNone;
+  Fill fill = Fill::kNone;
+  std::string_view as_tensors;       // the operator on tensors of rank 0 that does the same
+  std::string_view length_argument;  // whose values the result's length depends on
+  std::string_view index_argument;   // some values of which make it fail
+
+  bool is(std::uint64_t fact) const { return (facts & fact) != 0; }
+};
+
+// The row of an operator by its name ("aten::select", "aten::relu_"), or a row without facts.
+const OperatorRow& row_of(std::string_view name);
+const OperatorRow& row_of(std::string_view name, std::string_view overload);
+// All rows as operators.def has them.
+const std::vector<OperatorRow>& operator_rows();
+
+// "aten::add" of "aten::add_", "aten::bitwise_and" of "aten::__iand__"; "" when a name is not that of an in-place
+// operator.
+std::string functional_name(std::string_view name);
+
+}  // namespace torch2nnef

@@ -1,0 +1,165 @@
+#include "export/torchscript/allowed_code.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "export/operators/permission.h"
+#include "export/torchscript/source_location.h"
+
+namespace torch2nnef {
+namespace {
+
+namespace jit = torch::jit;
+
+// Statements that the interpreter of this folder knows: none of them executes anything of libtorch.
+bool is_statement(const jit::Node* node) {
+  switch (node->kind()) {
+    case c10::prim::Constant:
+    case c10::prim::GetAttr:
+    case c10::prim::SetAttr:
+    case c10::prim::CallFunction:
+    case c10::prim::CallMethod:
+    case c10::prim::If:
+    case c10::prim::Loop:
+    case c10::prim::unchecked_cast:
+    case c10::prim::Uninitialized:
+    case c10::prim::Print:
+    case c10::prim::ListConstruct:
+    case c10::prim::ListUnpack:
+    case c10::prim::TupleConstruct:
+    case c10::prim::TupleUnpack:
+    case c10::prim::TupleSlice:
+    case c10::prim::DictConstruct:
+    case c10::prim::CreateObject:
+    case c10::prim::isinstance:
+      return true;
+    default:
+      return node->kind() == c10::Symbol::fromQualString("aten::warn");
+  }
+}
+
+class CodeWalk {
+ public:
+  CodeWalk(const jit::Module& root, const Tables& tables) : tables_(tables) {
+    c10::IValue::HashAliasedIValues objects;
+    c10::IValue(root._ivalue()).getSubValues(objects);
+    for (const c10::IValue& value : objects) {
+      if (value.isObject()) types_.insert(value.toObjectRef().type());
+    }
+  }
+
+  // A class that is made on the way may be what an interface was before: until no more are found.
+  void run(const jit::Function& method, const std::string& class_name) {
+    for (std::size_t known = 0; known != types_.size();) {
+      known = types_.size();
+      visited_.clear();
+      visit(method, "", class_name);
+    }
+  }
+
+  std::vector<ForbiddenCall> take() { return std::move(found_); }
+
+ private:
+  struct Place {
+    std::string path, class_name;
+  };
+
+  void visit(const jit::Function& function, const std::string& path, const std::string& class_name) {
+    auto graph = jit::toGraphFunction(function).graph();
+    if (!visited_.insert(graph.get()).second) return;
+    const Place outer = place_;
+    place_ = {path, class_name};
+    visit(graph->block());
+    place_ = outer;
+  }
+
+  void visit(const jit::Block* block) {
+    for (const jit::Node* node : block->nodes()) {
+      for (const jit::Block* inner : node->blocks()) visit(inner);
+      if (node->kind() == c10::prim::CreateObject) types_.insert(node->output()->type()->expect<c10::ClassType>());
+      if (node->kind() == c10::prim::CallFunction) {
+        visit_function(node);
+      } else if (node->kind() == c10::prim::CallMethod) {
+        visit_method(node);
+      } else if (!is_statement(node)) {
+        visit_operator(node);
+      }
+    }
+  }
+
+  void visit_function(const jit::Node* node) {
+    const auto type = node->input(0)->type()->cast<c10::FunctionType>();
+    const jit::Function* function = type ? type->function() : nullptr;
+    if (!function || !function->isGraphFunction()) return forbid(node, "a function without code", "has no code here");
+    visit(*function, place_.path, place_.class_name);
+  }
+
+  void visit_method(const jit::Node* node) {
+    const std::string& name = node->s(c10::attr::name);
+    const c10::TypePtr type = node->input(0)->type();
+    if (auto object = type->cast<c10::ClassType>()) {
+      const jit::Function* method = object->findMethod(name);
+      if (!method || !method->isGraphFunction()) {
+        return forbid(node, object->name()->qualifiedName() + "." + name,
+                      "is a method of a class that is not TorchScript");
+      }
+      return visit(*method, path_of(node->input(0)), normalized_class(object->name()->qualifiedName()));
+    }
+    if (!type->cast<c10::InterfaceType>()) return forbid(node, type->str() + "." + name, "is not a method of a module");
+    const std::set<c10::ClassTypePtr> types = types_;
+    for (const c10::ClassTypePtr& object : types) {
+      const jit::Function* method = object->isSubtypeOf(*type) ? object->findMethod(name) : nullptr;
+      if (method && method->isGraphFunction()) {
+        visit(*method, path_of(node->input(0)), normalized_class(object->name()->qualifiedName()));
+      }
+    }
+  }
+
+  void visit_operator(const jit::Node* node) {
+    const c10::FunctionSchema* schema = node->maybeSchema();
+    if (!schema) return forbid(node, node->kind().toQualString(), "is a statement that is not known");
+    const Permission permission = permission_of(*schema);
+    if (is_allowed(permission)) return;
+    TapeCall call;
+    call.op = schema->name();
+    call.overload = schema->overload_name();
+    if (permission == Permission::kUnknown && !tables_.find(call).empty()) return;
+    forbid(node, call.full_name(),
+           permission == Permission::kRefused ? "reaches beyond its arguments" : "is not known to be harmless");
+  }
+
+  void forbid(const jit::Node* node, const std::string& op, const std::string& reason) {
+    Location where;
+    where.module_path = place_.path;
+    where.module_class = place_.class_name;
+    where.stack = source_lines(node);
+    if (said_.insert(op + " " + where.to_string()).second) found_.push_back({op, reason, std::move(where)});
+  }
+
+  // "encoder.layer" of self.encoder.layer.
+  std::string path_of(const jit::Value* value) const {
+    std::string path;
+    for (; value->node()->kind() == c10::prim::GetAttr; value = value->node()->input(0)) {
+      path = value->node()->s(c10::attr::name) + (path.empty() ? "" : ".") + path;
+    }
+    if (value->node()->kind() != c10::prim::Param) return path;
+    return place_.path.empty() || path.empty() ? place_.path + path : place_.path + "." + path;
+  }
+
+  const Tables& tables_;
+  std::set<c10::ClassTypePtr> types_;  // of the model's objects: any may be what an interface is in the end
+  std::unordered_set<const jit::Graph*> visited_;
+  std::set<std::string> said_;
+  std::vector<ForbiddenCall> found_;
+  Place place_;
+};
+
+}  // namespace
+
+std::vector<ForbiddenCall> forbidden_calls(const jit::Module& root, const jit::Function& method, const Tables& tables) {
+  CodeWalk walk(root, tables);
+  walk.run(method, normalized_class(root.type()->name()->qualifiedName()));
+  return walk.take();
+}
+
+}  // namespace torch2nnef
