@@ -1,6 +1,7 @@
 // What the recorder makes of TorchScript that is not a straight line of calls: each script is exported and run by tract
 // at the sample and, with dynamic axes, at other sizes; or it is refused with the code that says why.
 #include <gtest/gtest.h>
+#include <torch/custom_class.h>
 #include <torch/script.h>
 
 #include <filesystem>
@@ -129,6 +130,69 @@ TEST(Writes, AreRefusedWhereTheyCannotBeFollowed) {
   EXPECT_EQ(run(module, {sample({3, 4})}, {}).code, "T2N-R009");
 }
 
+// --- what is never executed ---
+
+struct Counter : torch::CustomClassHolder {
+  std::int64_t next() { return ++count; }
+  std::int64_t count = 0;
+};
+const auto kCounter = torch::class_<Counter>("t2n_test", "Counter").def(torch::init<>()).def("next", &Counter::next);
+
+TEST(Code, ThatReachesBeyondItsArgumentsIsRefusedBeforeAnythingRuns) {
+  const Scratch scratch;
+  const std::string file = (scratch / "owned.pt").string(), save = "torch.save(x, \"" + file + "\")";
+  const std::vector<std::string> bodies = {
+      "  " + save + "\n  return x\n",
+      "  if x.size(0) > 100:\n    " + save + "\n  return x\n",
+      "  if bool(x.sum() > 0):\n    " + save + "\n  return x\n",
+      "  for i in range(0):\n    " + save + "\n  return x\n",
+      "  return self.helper(x)\ndef helper(self, x):\n  " + save + "\n  return x\n",
+      "  torch.manual_seed(3)\n  return x\n",
+      "  return x + torch.from_file(\"/etc/hostname\", False, 12, dtype=torch.float)\n",
+      "  return x.cuda()\n",
+  };
+  for (const std::string& body : bodies) {
+    expect_refused("T2N-R016", "def forward(self, x):\n" + body, {sample({3, 4})});
+    EXPECT_FALSE(std::filesystem::exists(file)) << body;
+  }
+}
+
+TEST(Code, OfSubmodulesAndCustomClassesIsLookedAt) {
+  torch::jit::Module child("Child"), parent("Parent");
+  child.define("def forward(self, x):\n  torch.manual_seed(3)\n  return x\n");
+  parent.register_module("child", child);
+  parent.define("def forward(self, x):\n  return x.cuda() + self.child(x)\n");
+  const Outcome outcome = run(parent, {sample({3, 4})}, {});
+  EXPECT_NE(outcome.text.find("aten::cuda"), std::string::npos) << outcome.text;  // all at once
+  EXPECT_NE(outcome.text.find("aten::manual_seed"), std::string::npos) << outcome.text;
+
+  const auto counter = c10::make_intrusive<Counter>();
+  torch::jit::Module module("Fn");
+  const c10::IValue object(counter);
+  module.register_attribute("counter", object.type(), object);
+  module.define("def forward(self, x):\n  return x + self.counter.next()\n");
+  EXPECT_EQ(run(module, {sample({3, 4})}, {}).code, "T2N-R016");
+  EXPECT_EQ(counter->count, 0);
+}
+
+TEST(Code, ThatDoesNotEndIsRefused) {
+  for (const char* body :
+       {"  y = x\n  while True:\n    y = y + x\n  return y\n",
+        "  y = x\n  for i in range(1000000000):\n    pass\n  return y\n",
+        "  n = 0\n  for i in range(10000):\n    for j in range(10000):\n      n += j\n  return x + n\n"}) {
+    expect_refused("T2N-R017", std::string("def forward(self, x):\n") + body, {sample({3, 4})});
+  }
+  expect_right("def forward(self, x):\n  n = 0\n  for i in range(1000):\n    n += i\n  return x + n\n",
+               {sample({3, 4})});
+}
+
+TEST(Code, ThatAsksForTooMuchMemoryFails) {
+  expect_refused("T2N-R001", "def forward(self, x):\n  return x[0, 0] + torch.zeros([1 << 36])[0]\n", {sample({3, 4})});
+  expect_refused("T2N-R001", "def forward(self, x):\n  return x[0].expand([1 << 36, 4]).contiguous()[3]\n",
+                 {sample({3, 4})});
+  expect_refused("T2N-R009", "def forward(self, x):\n  n = [1] * 1000000000000\n  return x + n[3]\n", {sample({3, 4})});
+}
+
 // --- control flow and numbers ---
 
 TEST(Data, ABranchIsNeverTakenInSilence) {
@@ -184,6 +248,17 @@ TEST(Sizes, AreExpressions) {
 }
 
 // The number of blocks is 1 at all sizes that are recorded: it must stay an expression in all that is made of it.
+TEST(Sizes, MoveWithTheItemsOfATensor) {
+  const auto reshaped = [](const std::string& moved) {
+    return "def forward(self, x):\n  sizes = torch.tensor([x.size(0), 2, x.size(1) // 2])\n  s = " + moved +
+           "\n  return x.reshape([int(s[0]), int(s[1]), int(s[2])])\n";
+  };
+  for (const char* moved : {"torch.roll(sizes, 1)", "torch.flip(sizes, [0])", "torch.movedim(sizes, 0, 0)",
+                            "sizes.view_as(torch.zeros([3]))", "torch.stack(torch.unbind(sizes))"}) {
+    expect_right(reshaped(moved), {sample({4, 6})}, dynamic({axis(0, "B"), axis(1, "2*T")}));
+  }
+}
+
 TEST(Sizes, EqualAtAllRecordedSizesByChance) {
   std::string blocks =
       "def forward(self, x):\n"

@@ -10,6 +10,8 @@ namespace {
 // names ("filename").
 bool is_harmless_text(const std::string& argument) {
   static const std::set<std::string> kNames = {"UPLO",
+                                               "dict",
+                                               "to_add",
                                                "a",
                                                "api_name",
                                                "approximate",
@@ -78,6 +80,7 @@ bool is_plain(const c10::TypePtr& type) {
     case c10::TypeKind::NoneType:
     case c10::TypeKind::DeviceObjType:
     case c10::TypeKind::VarType:
+    case c10::TypeKind::AnyEnumType:
       return true;
     case c10::TypeKind::ListType:
     case c10::TypeKind::OptionalType:

@@ -26,12 +26,10 @@ class CallResults {
   // The shape of a result with the symbols of dynamic axes; `worlds` are the result in each of them.
   nnef::Shape explain(const std::string& op, const NamedArguments& arguments, const std::vector<at::Tensor>& worlds);
 
-  // A dynamic axis that squeeze would take away at size 1 must be larger.
-  void constrain_squeeze(const c10::FunctionSchema& schema, const Slots& inputs);
-
  private:
   bool has_shape_from_data(const c10::FunctionSchema& schema, const Slots& inputs);
   void check_constants(const c10::FunctionSchema& schema, const Flat& results);
+  void constrain_squeeze(const c10::FunctionSchema& schema, const Slots& inputs);
   std::vector<TapeValue> write_call(const c10::FunctionSchema& schema, NamedArguments arguments,
                                     const std::vector<TapeValueInfo>& infos, bool recorded);
   void add_cells(const c10::FunctionSchema& schema, const Slots& inputs, const Flat& flat,

@@ -1,5 +1,6 @@
 #include "export/record/callee.h"
 
+#include "export/operators/operators.h"
 #include "export/record/failures.h"
 #include "export/record/torch_types.h"
 #include "export/record/wide_fallback.h"
@@ -19,6 +20,21 @@ namespace {
   throw RecordingStopped(text);
 }
 
+// A list times a number: it is made at once, however long.
+void refuse_long_list(const std::string& op, const Slots& inputs) {
+  constexpr std::int64_t kMostItems = 1 << 24;
+  if (row_of(op).number != NumberOp::kMul || inputs.size() != 2) return;
+  for (std::size_t i = 0; i < 2; ++i) {
+    if (!inputs[i].sample().isList() || !inputs[1 - i].sample().isInt()) continue;
+    const auto items = static_cast<std::int64_t>(inputs[i].sample().toListRef().size());
+    const std::int64_t times = inputs[1 - i].sample().toInt();
+    if (items > 0 && times > kMostItems / items) {
+      throw Unsupported("a list of " + std::to_string(items) + " items is repeated " + std::to_string(times) + " times",
+                        "make a tensor, with torch.full or Tensor.repeat");
+    }
+  }
+}
+
 }  // namespace
 
 Callee find_callee(const std::string& name, const std::string& overload) {
@@ -30,6 +46,7 @@ Callee find_callee(const std::string& name, const std::string& overload) {
 }
 
 Slots execute(RecordContext& context, const Callee& callee, const Slots& inputs) {
+  refuse_long_list(callee.schema.name(), inputs);
   Slots results;
   for (std::size_t world = 0; world < context.world_count(); ++world) {
     torch::jit::Stack stack;

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "export/diagnostics.h"
+#include "export/operators/operators.h"
 
 namespace torch2nnef {
 namespace {

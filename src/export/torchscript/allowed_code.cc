@@ -1,8 +1,10 @@
 #include "export/torchscript/allowed_code.h"
 
-#include <algorithm>
+#include <deque>
+#include <map>
 #include <unordered_set>
 
+#include "export/diagnostics.h"
 #include "export/operators/permission.h"
 #include "export/torchscript/source_location.h"
 
@@ -44,7 +46,7 @@ class CodeWalk {
     c10::IValue::HashAliasedIValues objects;
     c10::IValue(root._ivalue()).getSubValues(objects);
     for (const c10::IValue& value : objects) {
-      if (value.isObject()) types_.insert(value.toObjectRef().type());
+      if (value.isObject()) know(value.toObjectRef().type());
     }
   }
 
@@ -53,7 +55,11 @@ class CodeWalk {
     for (std::size_t known = 0; known != types_.size();) {
       known = types_.size();
       visited_.clear();
-      visit(method, "", class_name);
+      reach(method, {"", class_name});
+      for (; !pending_.empty(); pending_.pop_front()) {
+        place_ = pending_.front().second;
+        visit(pending_.front().first->block());
+      }
     }
   }
 
@@ -64,19 +70,15 @@ class CodeWalk {
     std::string path, class_name;
   };
 
-  void visit(const jit::Function& function, const std::string& path, const std::string& class_name) {
+  void reach(const jit::Function& function, Place place) {
     auto graph = jit::toGraphFunction(function).graph();
-    if (!visited_.insert(graph.get()).second) return;
-    const Place outer = place_;
-    place_ = {path, class_name};
-    visit(graph->block());
-    place_ = outer;
+    if (visited_.insert(graph.get()).second) pending_.emplace_back(std::move(graph), std::move(place));
   }
 
   void visit(const jit::Block* block) {
     for (const jit::Node* node : block->nodes()) {
       for (const jit::Block* inner : node->blocks()) visit(inner);
-      if (node->kind() == c10::prim::CreateObject) types_.insert(node->output()->type()->expect<c10::ClassType>());
+      if (node->kind() == c10::prim::CreateObject) know(node->output()->type()->expect<c10::ClassType>());
       if (node->kind() == c10::prim::CallFunction) {
         visit_function(node);
       } else if (node->kind() == c10::prim::CallMethod) {
@@ -87,11 +89,14 @@ class CodeWalk {
     }
   }
 
+  void know(const c10::ClassTypePtr& type) { types_.emplace(type->name()->qualifiedName(), type); }
+
   void visit_function(const jit::Node* node) {
     const auto type = node->input(0)->type()->cast<c10::FunctionType>();
     const jit::Function* function = type ? type->function() : nullptr;
-    if (!function || !function->isGraphFunction()) return forbid(node, "a function without code", "has no code here");
-    visit(*function, place_.path, place_.class_name);
+    if (!function || !function->isGraphFunction())
+      return forbid(node, "a function without code", "is not executed: it has no code in the archive");
+    reach(*function, place_);
   }
 
   void visit_method(const jit::Node* node) {
@@ -101,23 +106,23 @@ class CodeWalk {
       const jit::Function* method = object->findMethod(name);
       if (!method || !method->isGraphFunction()) {
         return forbid(node, object->name()->qualifiedName() + "." + name,
-                      "is a method of a class that is not TorchScript");
+                      "is never executed: it is a method of a class that is not written in TorchScript");
       }
-      return visit(*method, path_of(node->input(0)), normalized_class(object->name()->qualifiedName()));
+      return reach(*method, {path_of(node->input(0)), normalized_class(object->name()->qualifiedName())});
     }
-    if (!type->cast<c10::InterfaceType>()) return forbid(node, type->str() + "." + name, "is not a method of a module");
-    const std::set<c10::ClassTypePtr> types = types_;
-    for (const c10::ClassTypePtr& object : types) {
+    if (!type->cast<c10::InterfaceType>())
+      return forbid(node, type->str() + "." + name, "is not executed: it is not a method of a module");
+    for (const auto& [class_name, object] : types_) {
       const jit::Function* method = object->isSubtypeOf(*type) ? object->findMethod(name) : nullptr;
       if (method && method->isGraphFunction()) {
-        visit(*method, path_of(node->input(0)), normalized_class(object->name()->qualifiedName()));
+        reach(*method, {path_of(node->input(0)), normalized_class(class_name)});
       }
     }
   }
 
   void visit_operator(const jit::Node* node) {
     const c10::FunctionSchema* schema = node->maybeSchema();
-    if (!schema) return forbid(node, node->kind().toQualString(), "is a statement that is not known");
+    if (!schema) return forbid(node, node->kind().toQualString(), "is not executed: the statement is not known");
     const Permission permission = permission_of(*schema);
     if (is_allowed(permission)) return;
     TapeCall call;
@@ -125,7 +130,8 @@ class CodeWalk {
     call.overload = schema->overload_name();
     if (permission == Permission::kUnknown && !tables_.find(call).empty()) return;
     forbid(node, call.full_name(),
-           permission == Permission::kRefused ? "reaches beyond its arguments" : "is not known to be harmless");
+           permission == Permission::kRefused ? "is never executed: it reaches beyond its arguments"
+                                              : "is not executed: it is not known to be a pure function");
   }
 
   void forbid(const jit::Node* node, const std::string& op, const std::string& reason) {
@@ -147,8 +153,10 @@ class CodeWalk {
   }
 
   const Tables& tables_;
-  std::set<c10::ClassTypePtr> types_;  // of the model's objects: any may be what an interface is in the end
+  // By name: any of the model's objects may be what an interface is in the end.
+  std::map<std::string, c10::ClassTypePtr> types_;
   std::unordered_set<const jit::Graph*> visited_;
+  std::deque<std::pair<std::shared_ptr<jit::Graph>, Place>> pending_;
   std::set<std::string> said_;
   std::vector<ForbiddenCall> found_;
   Place place_;
@@ -160,6 +168,17 @@ std::vector<ForbiddenCall> forbidden_calls(const jit::Module& root, const jit::F
   CodeWalk walk(root, tables);
   walk.run(method, normalized_class(root.type()->name()->qualifiedName()));
   return walk.take();
+}
+
+void refuse_forbidden_calls(const jit::Module& root, const std::string& method, const Tables& tables) {
+  const auto found = root.find_method(method);
+  if (!found) return;
+  std::vector<Diagnostic> errors;
+  for (ForbiddenCall& call : forbidden_calls(root, found->function(), tables)) {
+    errors.push_back({Severity::kError, "T2N-R016", call.op, std::move(call.where), call.op + " " + call.reason,
+                      "export the part of the model that does without it"});
+  }
+  if (!errors.empty()) throw ExportError(ExportError::Kind::kNotExportable, std::move(errors));
 }
 
 }  // namespace torch2nnef

@@ -22,5 +22,7 @@ struct ForbiddenCall {
 // functions, methods of submodules. Each place once. An operator that a lowering of `tables` claims is allowed.
 std::vector<ForbiddenCall> forbidden_calls(const torch::jit::Module& root, const torch::jit::Function& method,
                                            const Tables& tables);
+// Throws ExportError with all of them. Does nothing where there is no such method.
+void refuse_forbidden_calls(const torch::jit::Module& root, const std::string& method, const Tables& tables);
 
 }  // namespace torch2nnef

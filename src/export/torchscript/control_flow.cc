@@ -1,6 +1,7 @@
 #include "export/torchscript/control_flow.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "export/record/failures.h"
 #include "export/record/numbers/size_math.h"
@@ -77,6 +78,12 @@ void ControlFlow::check_count(const Slot& trips, std::int64_t count) {
 }
 
 void ControlFlow::run_loop(const jit::Node* node, Frame& frame) {
+  const std::optional<Location> outer = std::exchange(interpreter_.loop(), context_.here());
+  run_rounds(node, frame);
+  interpreter_.loop() = outer;
+}
+
+void ControlFlow::run_rounds(const jit::Node* node, Frame& frame) {
   const jit::Block* body = node->blocks().at(0);
   const Slot trips = frame.get(node->input(0));
   Slot condition = frame.get(node->input(1));
@@ -93,6 +100,7 @@ void ControlFlow::run_loop(const jit::Node* node, Frame& frame) {
       return data_flow_.run_loop(node, frame, trips, condition, carried, round);
     }
     if (!decide(condition, node, "whether this loop goes on")) break;
+    interpreter_.count_operations(1);
     begin_round(context_, body, frame, round, carried);
     interpreter_.run_inner(node, body, frame);
     condition = frame.get(body->outputs().at(0));

@@ -27,6 +27,7 @@ class ControlFlow {
   bool decide(const Slot& condition, const torch::jit::Node* node, const char* what);
 
  private:
+  void run_rounds(const torch::jit::Node* node, Frame& frame);
   void check_count(const Slot& trips, std::int64_t count);
 
   Interpreter& interpreter_;

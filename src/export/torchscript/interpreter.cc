@@ -88,12 +88,25 @@ void Interpreter::drop(const jit::Value* value, Frame& frame) {
 
 void Interpreter::run_node(const torch::jit::Node* node, Frame& frame) {
   try {
-    if (run_structure(node, frame) || containers_.run(node, frame)) return;
+    if (run_structure(node, frame)) return;
+    count_operations(1);
+    if (containers_.run(node, frame)) return;
     frame.set_results(node, operators_.call(callee_of(node), frame.inputs_of(node)));
   } catch (const Unsupported& error) {
     context_.refuse("T2N-R009", error.what(), error.hint(), node->kind().toQualString());
     throw RecordingStopped(error.what());
   }
+}
+
+void Interpreter::count_operations(std::int64_t more) {
+  if (more <= kMostOperations - operations_done_) {
+    operations_done_ += more;
+    return;
+  }
+  const std::string text =
+      (loop_ ? "this loop" : "the model") + (" executes more than " + std::to_string(kMostOperations)) + " operators";
+  context_.diagnostics.error("T2N-R017", text, loop_ ? *loop_ : context_.here(), "make sure that it ends, and sooner");
+  throw RecordingStopped(text);
 }
 
 bool Interpreter::run_structure(const torch::jit::Node* node, Frame& frame) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -21,6 +22,8 @@ namespace torch2nnef {
 
 class Interpreter {
  public:
+  static constexpr std::int64_t kMostOperations = 250000;  // that a recording executes
+
   Interpreter(OperatorRecorder& operators, CallStack& stack, AttributeAccess& attributes, ModuleCalls& modules,
               std::int64_t max_iterations)
       : operators_(operators),
@@ -33,6 +36,11 @@ class Interpreter {
 
   // Executes a function, or a method with self; `path` and `class_name` are its module's.
   Slot run_function(const torch::jit::Function& function, Slots arguments, std::string path, std::string class_name);
+  // Counts what is executed, and ends the recording where that is more than it may be.
+  void count_operations(std::int64_t more);
+  std::int64_t operations() const { return operations_done_; }
+  // The innermost loop that is executed, which is named when it does not end.
+  std::optional<Location>& loop() { return loop_; }
   // Executes a block of `owner` in the frame of its graph.
   void run_inner(const torch::jit::Node* owner, const torch::jit::Block* block, Frame& frame);
 
@@ -55,6 +63,8 @@ class Interpreter {
   std::unordered_map<const torch::jit::Node*, std::vector<const torch::jit::Value*>> last_uses_;
   std::unordered_map<const torch::jit::Node*, c10::IValue> constants_;  // of prim::Constant nodes
   std::set<const torch::jit::Graph*> analysed_;
+  std::int64_t operations_done_ = 0;
+  std::optional<Location> loop_;
 };
 
 }  // namespace torch2nnef

@@ -1,6 +1,8 @@
 #include "export/torchscript/record.h"
 
+#include "export/record/memory_bound.h"
 #include "export/record/record_at_sizes.h"
+#include "export/torchscript/allowed_code.h"
 #include "export/torchscript/execute_plan.h"
 #include "export/torchscript/model_part.h"
 
@@ -9,8 +11,11 @@ namespace torch2nnef {
 Recording record(const Model& model, const Tables& tables, const ExportOptions& options, Diagnostics& diagnostics,
                  Recording* refused) {
   c10::InferenceMode guard;
+  const MemoryBound bound;
   at::manual_seed(options.seed);
+  if (!options.module_path.empty()) refuse_forbidden_calls(model.impl().module, "forward", tables);
   const Model::Impl exported = options.module_path.empty() ? model.impl() : model_part(model.impl(), options);
+  refuse_forbidden_calls(exported.module, options.method, tables);
   const Plan plan = make_plan(exported, tables, options);
   TorchScriptFrontEnd front_end(exported, options, plan);
   return record_at_sizes(front_end, plan.sizes, diagnostics, refused);

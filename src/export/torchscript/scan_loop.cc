@@ -111,7 +111,9 @@ class ScanLoop {
   }
   void run() {
     check();
+    const std::int64_t before = interpreter_.operations();
     write_call();
+    count_rounds(interpreter_.operations() - before);
     hand_on(execute());
   }
 
@@ -122,6 +124,7 @@ class ScanLoop {
   void begin(Round& round);
   void end(Round& round);
   void write_call();
+  void count_rounds(std::int64_t operations);
   Slots execute();
   void hand_on(Slots results);
 
@@ -137,6 +140,14 @@ class ScanLoop {
   std::vector<std::size_t> states_;  // places of carried values that are states
   std::vector<TapeValue> values_;    // the last states, then the lists' items along a new first axis
 };
+
+// The rounds that are executed without being recorded.
+void ScanLoop::count_rounds(std::int64_t operations) {
+  std::int64_t rounds = 0;
+  for (const c10::IValue& world : trips_.worlds) rounds = std::max(rounds, world.toInt());
+  const std::int64_t each = std::max<std::int64_t>(operations, 1), most = Interpreter::kMostOperations;
+  interpreter_.count_operations(rounds <= most / each ? rounds * each : most + 1);
+}
 
 void ScanLoop::check() {
   if (context_.round_first_value != 0) context_.no_scan("it is inside another one");

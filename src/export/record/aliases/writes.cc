@@ -45,7 +45,6 @@ Slots Writes::change_metadata(const Callee& callee, const Slots& inputs) {
   TapeValue value;
   nnef::Shape shape = nnef::make_shape(tensor.sizes().vec());
   if (Cells::live(*cell)) {
-    results_.constrain_squeeze(schema, inputs);
     NamedArguments arguments = step.arguments;
     arguments.emplace_back("self", TapeArgument{context_.cells.read(cell, before, context_.here())});
     shape = results_.explain(step.op, arguments, tensors_of(inputs[0]));

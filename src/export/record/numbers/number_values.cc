@@ -81,13 +81,15 @@ Note NumberValues::computed(const c10::FunctionSchema& schema, const Slots& inpu
     values.push_back(value(widens ? c10::IValue(static_cast<double>(input.sample().toInt())) : input.sample(), note));
   }
   TapeValueInfo info = number_info(number_type(result.sample()));
-  info.is_number = !result.sample().isBool();
-  TapeValue value = by_tensors(row, values, info);
-  return value || result.sample().isBool() ? Note::data(value, unknown.text) : unknown;
+  if (result.sample().isBool()) return Note::data(truth(schema.name(), values, info), unknown.text);
+  if (TapeValue value = arithmetic(schema.name(), values, info)) return Note::data(value, unknown.text);
+  return unknown;
 }
 
-TapeValue NumberValues::by_tensors(const OperatorRow& row, const std::vector<TapeValue>& values,
+// By the operator on tensors that does the same; no value where there is none.
+TapeValue NumberValues::arithmetic(const std::string& op, const std::vector<TapeValue>& values,
                                    const TapeValueInfo& info) {
+  const OperatorRow& row = row_of(op);
   if (row.is(kConverts) && values.size() == 1) {
     return context_.tape.call1("aten::to", "dtype",
                                {{"self", {values[0]}}, {"dtype", {std::string(to_string(info.type))}}}, info,
@@ -95,10 +97,15 @@ TapeValue NumberValues::by_tensors(const OperatorRow& row, const std::vector<Tap
   }
   const bool takes_two = row.number != NumberOp::kNone && row.number != NumberOp::kNot && !takes_one_number(row.number);
   if (row.as_tensors.empty() || values.size() != (takes_two ? 2U : 1U)) return {};
-  const std::string op(row.as_tensors);
-  if (!takes_two) return context_.tape.call1(op, "", {{"self", {values[0]}}}, info, context_.here());
-  const char* overload = find_schema(op, "Tensor") ? "Tensor" : "";
-  return context_.tape.call1(op, overload, {{"self", {values[0]}}, {"other", {values[1]}}}, info, context_.here());
+  const std::string name(row.as_tensors);
+  if (!takes_two) return context_.tape.call1(name, "", {{"self", {values[0]}}}, info, context_.here());
+  const char* overload = find_schema(name, "Tensor") ? "Tensor" : "";
+  return context_.tape.call1(name, overload, {{"self", {values[0]}}, {"other", {values[1]}}}, info, context_.here());
+}
+
+TapeValue NumberValues::truth(const std::string& op, const std::vector<TapeValue>& values, TapeValueInfo info) {
+  info.is_number = false;
+  return arithmetic(op, values, info);
 }
 
 }  // namespace torch2nnef

@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "export/operators/operators.h"
 #include "export/record/callee.h"
 #include "export/record/context.h"
 
@@ -24,8 +23,8 @@ class NumberValues {
   Note computed(const c10::FunctionSchema& schema, const Slots& inputs, const Slot& result);
 
  private:
-  // By the operator on tensors that does the same; no value where there is none.
-  TapeValue by_tensors(const OperatorRow& row, const std::vector<TapeValue>& values, const TapeValueInfo& info);
+  TapeValue truth(const std::string& op, const std::vector<TapeValue>& values, TapeValueInfo info);
+  TapeValue arithmetic(const std::string& op, const std::vector<TapeValue>& values, const TapeValueInfo& info);
 
   RecordContext& context_;
 };
