@@ -7,32 +7,29 @@
 #include <algorithm>
 #include <cmath>
 
-#include "export/report/utf8.h"
+#include "nnef/text/printable.h"
 
 namespace torch2nnef {
 namespace {
 
-// The text as a JSON string. Bytes that are no UTF-8 (file names may hold them) become question marks.
+// The text as a JSON string. Bytes that are no UTF-8 (file names may hold them) become question marks; what a terminal
+// would take for more than a letter is escaped.
 std::string quoted(std::string_view text) {
   std::string result = "\"";
-  for (std::size_t i = 0; i < text.size();) {
-    const unsigned char lead = static_cast<unsigned char>(text[i]);
-    if (lead >= 0x80) {
-      const std::size_t length = utf8_length(text.substr(i));
-      result += length > 0 ? text.substr(i, length) : "?";
-      i += std::max<std::size_t>(length, 1);
-      continue;
-    }
-    if (lead == '"' || lead == '\\') {
-      result += {'\\', static_cast<char>(lead)};
-    } else if (lead == '\n') {
+  while (!text.empty()) {
+    const nnef::Character next = nnef::first_character(text);
+    if (text[0] == '"' || text[0] == '\\') {
+      result += {'\\', text[0]};
+    } else if (text[0] == '\n') {
       result += "\\n";
-    } else if (lead < 0x20 || lead == 0x7f) {
-      result += fmt::format("\\u{:04x}", lead);
+    } else if (next.is_shown) {
+      result += text.substr(0, next.length);
+    } else if (next.length > 0) {  // none of them is beyond 16 bits
+      result += fmt::format("\\u{:04x}", static_cast<std::uint32_t>(next.code));
     } else {
-      result += static_cast<char>(lead);
+      result += '?';
     }
-    ++i;
+    text.remove_prefix(std::max<std::size_t>(next.length, 1));
   }
   return result + "\"";
 }

@@ -2,44 +2,30 @@
 
 #include <algorithm>
 
-namespace torch2nnef {
+#include "nnef/text/printable.h"
 
-std::size_t utf8_length(std::string_view text) {
-  const unsigned char lead = static_cast<unsigned char>(text[0]);
-  const std::size_t length = lead < 0xc2 || lead > 0xf4 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-  if (length > text.size()) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) return 0;
-  }
-  return length;
-}
+namespace torch2nnef {
 
 std::string html_text(std::string_view text) {
   std::string result;
-  for (std::size_t i = 0; i < text.size();) {
-    const unsigned char lead = static_cast<unsigned char>(text[i]);
-    if (lead >= 0x80) {
-      const std::size_t length = utf8_length(text.substr(i));
-      result += length > 0 ? text.substr(i, length) : "?";
-      i += std::max<std::size_t>(length, 1);
-      continue;
-    }
-    ++i;
-    if (lead == '&') {
+  while (!text.empty()) {
+    const nnef::Character next = nnef::first_character(text);
+    if (text[0] == '&') {
       result += "&amp;";
-    } else if (lead == '<') {
+    } else if (text[0] == '<') {
       result += "&lt;";
-    } else if (lead == '>') {
+    } else if (text[0] == '>') {
       result += "&gt;";
-    } else if (lead == '"') {
+    } else if (text[0] == '"') {
       result += "&quot;";
-    } else if (lead == '\'') {
+    } else if (text[0] == '\'') {
       result += "&#39;";
-    } else if ((lead < 0x20 && lead != '\n' && lead != '\t') || lead == 0x7f) {
-      result += '?';
+    } else if (next.is_shown || text[0] == '\n' || text[0] == '\t') {
+      result += text.substr(0, next.length);
     } else {
-      result += static_cast<char>(lead);
+      result += '?';
     }
+    text.remove_prefix(std::max<std::size_t>(next.length, 1));
   }
   return result;
 }

@@ -53,7 +53,7 @@ void walk_folder(const fs::path& folder, const std::function<void(ArchiveFile&)>
 }
 
 void walk_tar(const fs::path& path, const std::function<void(ArchiveFile&)>& visit) {
-  ArchiveSource source(ArchiveSource::Format::kTar, path);
+  ArchiveSource source(path);
   std::set<std::string> names;
   while (source.next()) {
     if (source.is_folder()) continue;

@@ -2,9 +2,8 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <fcntl.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <new>
 #include <system_error>
@@ -70,8 +69,17 @@ void ArchiveSink::add(const std::string& name, std::uint64_t size, const std::fu
   archive_entry_set_perm(entry.get(), 0644);
   archive_entry_set_mtime(entry.get(), 0, 0);
   check(archive_write_header(handle_.get(), entry.get()));
-  stream([this](const void* bytes, std::size_t count) {
-    if (archive_write_data(handle_.get(), bytes, count) != static_cast<la_ssize_t>(count)) check(ARCHIVE_FATAL);
+  std::uint64_t given = 0;
+  stream([&](const void* bytes, std::size_t count) {
+    given += count;
+    if (given > size) throw IoError("cannot write the archive: '" + name + "' has more bytes than it was to have");
+    const char* at = static_cast<const char*>(bytes);
+    while (count > 0) {  // it takes less than 2 GiB at once
+      const la_ssize_t taken = archive_write_data(handle_.get(), at, std::min<std::size_t>(count, 1u << 30));
+      if (taken <= 0) check(ARCHIVE_FATAL);
+      at += taken;
+      count -= static_cast<std::size_t>(taken);
+    }
   });
   check(archive_write_finish_entry(handle_.get()));
 }
@@ -100,23 +108,13 @@ std::ptrdiff_t ArchiveSource::refill(archive* handle, void* self, const void** b
   }
 }
 
-ArchiveSource::ArchiveSource(Format format, const std::filesystem::path& path)
-    : path_(path), handle_(archive_read_new()) {
+ArchiveSource::ArchiveSource(const std::filesystem::path& path) : path_(path), handle_(archive_read_new()) {
   if (!handle_) throw std::bad_alloc();
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) throw_io_error("read", path, EISDIR);
-  int status = ARCHIVE_OK;
-  if (format == Format::kTar) {
-    gzip_ = std::make_unique<Gzip>(path);
-    archive_read_support_format_tar(handle_.get());
-    status = archive_read_open(handle_.get(), this, nullptr, &ArchiveSource::refill, nullptr);
-  } else {
-    const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);  // for the system's own word on why not
-    if (descriptor < 0) throw_io_error("read", path, errno);
-    ::close(descriptor);
-    archive_read_support_format_zip_seekable(handle_.get());
-    status = archive_read_open_filename(handle_.get(), path.c_str(), kReadBlock);
-  }
+  gzip_ = std::make_unique<Gzip>(path);
+  archive_read_support_format_tar(handle_.get());
+  const int status = archive_read_open(handle_.get(), this, nullptr, &ArchiveSource::refill, nullptr);
   if (status != ARCHIVE_OK) fail();
 }
 
@@ -128,7 +126,7 @@ void ArchiveSource::fail() { throw FormatError(path_.string() + ": " + message_o
 void ArchiveSource::drain() {
   const void* block = nullptr;
   std::ptrdiff_t got = 1;
-  while (gzip_ && got > 0) got = refill(handle_.get(), this, &block);
+  while (got > 0) got = refill(handle_.get(), this, &block);
   if (got < 0) fail();
 }
 

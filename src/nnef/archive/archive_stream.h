@@ -41,8 +41,7 @@ class ArchiveSink {
 // opened.
 class ArchiveSource {
  public:
-  enum class Format { kTar, kZip };  // tar, gzipped or not
-  ArchiveSource(Format format, const std::filesystem::path& path);
+  explicit ArchiveSource(const std::filesystem::path& path);  // tar, gzipped or not
   ~ArchiveSource();
 
   // False at the end.
@@ -64,7 +63,7 @@ class ArchiveSource {
   [[noreturn]] void fail();
 
   std::filesystem::path path_;
-  std::unique_ptr<Gzip> gzip_;  // null for zip
+  std::unique_ptr<Gzip> gzip_;
   std::unique_ptr<archive, Free> handle_;
   std::string name_;
   bool is_file_ = false, is_folder_ = false;

@@ -3,6 +3,7 @@
 #include <system_error>
 
 #include "nnef/archive/archive_stream.h"
+#include "nnef/archive/folder_kind.h"
 #include "nnef/archive/gzip_writer.h"
 #include "nnef/archive/output_file.h"
 #include "nnef/archive/tensor_header.h"
@@ -136,9 +137,8 @@ void check_replaceable(const fs::path& path, Container container) {
     return;
   }
   if (!fs::is_directory(status)) throw IoError("cannot replace '" + path.string() + "': it is not a folder");
-  const bool archive = fs::exists(path / "graph.nnef", error);
-  if (!archive && !fs::is_empty(path, error)) {
-    throw IoError("cannot replace the folder '" + path.string() + "': it holds files but no graph.nnef");
+  if (folder_kind(path) == FolderKind::kOther) {
+    throw IoError("cannot replace the folder '" + path.string() + "': it holds something else than an archive");
   }
 }
 

@@ -3,10 +3,13 @@
 #include <array>
 #include <cstring>
 #include <functional>
+#include <system_error>
 
 #include "nnef/archive/archive_stream.h"
 #include "nnef/archive/input_file.h"
+#include "nnef/archive/npz_bytes.h"
 #include "nnef/archive/output_file.h"
+#include "nnef/archive/zip_reader.h"
 #include "nnef/io.h"
 
 namespace nnef {
@@ -15,7 +18,8 @@ namespace {
 
 constexpr std::string_view kMagic = "\x93NUMPY";
 constexpr std::size_t kMaxHeader = std::size_t{1} << 20;
-constexpr std::size_t kInflateStep = std::size_t{1} << 24;
+constexpr std::uint64_t kMostOfAPipe = std::uint64_t{1} << 30;
+constexpr std::size_t kMaxRank = 64;
 
 // Up to `count` bytes; fewer only at the end.
 using ByteSource = std::function<std::size_t(void* bytes, std::size_t count)>;
@@ -145,6 +149,7 @@ class HeaderParser {
       }
       accept('L');  // Python 2
       extents.push_back(extent);
+      if (extents.size() > kMaxRank) fail(where_, "has more than 64 axes");
       if (!accept(',') && look() != ')') bad();
     }
     return extents;
@@ -206,16 +211,13 @@ std::vector<std::byte> to_row_major(const std::vector<std::byte>& items, const N
   return result;
 }
 
-TensorDataPtr read_array(const ByteSource& source, const std::string& where) {
+// `there` are the bytes that the file has, header included.
+TensorDataPtr read_array(const ByteSource& source, std::uint64_t there, const std::string& where) {
   const NpyHeader header = read_header(source, where);
   const std::uint64_t size = data_size(header, where);
-  std::vector<std::byte> items;
-  while (items.size() < size) {  // step by step: a header that lies is found out before its size is believed
-    const std::size_t step = std::min<std::uint64_t>(size - items.size(), std::max(kInflateStep, items.size()));
-    const std::size_t at = items.size();
-    items.resize(at + step);
-    read_exactly(source, &items[at], step, where);
-  }
+  if (size > there) fail(where, "the data ends too early");
+  std::vector<std::byte> items(size);
+  read_exactly(source, items.data(), items.size(), where);
   char extra = 0;
   if (source(&extra, 1) != 0) fail(where, "there is more data than the shape needs");
   if (header.dtype == DType::kBool) {
@@ -240,29 +242,47 @@ std::string make_header(const TensorData& tensor) {
   return header + text;
 }
 
-}  // namespace
-
-std::vector<NamedTensor> read_npz(const fs::path& path) {
-  ArchiveSource source(ArchiveSource::Format::kZip, path);
+std::vector<NamedTensor> read_arrays(const ZipReader& file, const std::string& where) {
   std::vector<NamedTensor> tensors;
-  while (source.next()) {
-    if (source.is_folder()) continue;
-    const std::string where = path.string() + ": entry '" + source.name() + "'";
-    std::string name = source.name();
-    if (!name.ends_with(".npy")) fail(where, "not a npy file");
-    name.resize(name.size() - 4);
-    for (const NamedTensor& other : tensors) {
-      if (other.name == name) fail(where, "stands twice in the file");
-    }
-    tensors.push_back(
-        {name, read_array([&](void* bytes, std::size_t count) { return source.read(bytes, count); }, where)});
+  for (const ZipEntry& entry : file.entries()) {
+    if (entry.name.ends_with('/')) continue;
+    const std::string shown = where + ": entry '" + entry.name + "'";
+    if (!entry.name.ends_with(".npy")) fail(shown, "not a npy file");
+    ZipStream stream(file, entry);
+    const ByteSource source = [&](void* bytes, std::size_t count) { return stream.read(bytes, count); };
+    tensors.push_back({entry.name.substr(0, entry.name.size() - 4), read_array(source, entry.size, shown)});
   }
   return tensors;
 }
 
+[[noreturn]] void fail_of(const std::string& where, const FormatError& error) {
+  const std::string text = error.what();
+  throw FormatError(text.starts_with(where) ? text : where + ": " + text);
+}
+
+}  // namespace
+
+std::vector<NamedTensor> read_npz(const fs::path& path) {
+  try {
+    return read_arrays(ZipReader(path), path.string());
+  } catch (const FormatError& error) {
+    fail_of(path.string(), error);
+  }
+}
+
+std::vector<NamedTensor> read_npz(std::string_view bytes, const std::string& name) {
+  try {
+    return read_arrays(ZipReader(bytes), name);
+  } catch (const FormatError& error) {
+    fail_of(name, error);
+  }
+}
+
 TensorDataPtr read_npy(const fs::path& path) {
   FileReader file(path);
-  return read_array([&](void* bytes, std::size_t count) { return file.read(bytes, count); }, path.string());
+  std::error_code error;
+  const std::uintmax_t there = fs::is_regular_file(path, error) ? fs::file_size(path, error) : kMostOfAPipe;
+  return read_array([&](void* bytes, std::size_t count) { return file.read(bytes, count); }, there, path.string());
 }
 
 void write_npz(const fs::path& path, const std::vector<NamedTensor>& tensors) {
