@@ -143,6 +143,13 @@ def main():
     (FILES / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + VALUES)
     (FILES / "text.pt").write_text("import torch\n")
     (FILES / "empty.pt").write_bytes(b"")
+    (FILES / "pointer.pt").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 46830571\n")
+    (FILES / "page.pt").write_text("\n<!DOCTYPE html>\n<html><head><title>Sign in</title></head></html>\n")
+    write_zip("model.mar", {"model.pt": "", "MAR-INF/MANIFEST.json": "{}"})
+    write_zip("compiled.pt2", {"compiled/data/aotinductor/model/model.so": "", "compiled/version": "3\n"})
+    (FILES / "program.pte").write_bytes(struct.pack("<I", 24) + b"ET12" + bytes(56))
+    write_zip("optimised.pt", {"optimised/data.pkl": "", "optimised/constants.pkl": "",
+                               "optimised/code/__torch__.py": "    w = ops.prim.ConstantMKLDNNTensor()\n"})
     altered("codes/unknown_operator.pt", "codes/double.pt", lambda _, content: content.replace(b"torch.mul", b"torch.frobnicate"))
     altered("codes/newer_format.pt", "codes/double.pt", lambda name, content: b"99\n" if name.endswith("version") else content)
     npz("codes/wrong.npz", output=[[2.0, 2.0, 2.0], [2.0, 2.5, 2.0]])

@@ -1,13 +1,15 @@
 #include "export/load/file_kind.h"
 
-#include <archive.h>
-#include <archive_entry.h>
-
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <fstream>
-#include <memory>
+#include <optional>
 #include <set>
+#include <string_view>
+
+#include "nnef/archive/zip_reader.h"
+#include "nnef/io.h"
 
 namespace torch2nnef {
 namespace {
@@ -15,26 +17,22 @@ namespace {
 constexpr const char* kTrace = "in Python, load it, call model.eval() and save torch.jit.trace(model, example_inputs)";
 
 struct Zip {
+  std::set<std::string> paths;  // as they are
   std::set<std::string> names;  // without the first folder
   std::string pickle;           // beginning of data.pkl
 };
 
-Zip read_zip(const std::filesystem::path& path) {
+Zip read_zip(const nnef::ZipReader& file) {
+  constexpr std::size_t kBeginning = 1 << 14;
   Zip zip;
-  std::unique_ptr<archive, decltype(&archive_read_free)> reader(archive_read_new(), archive_read_free);
-  archive_read_support_format_zip(reader.get());
-  if (archive_read_open_filename(reader.get(), path.c_str(), 1 << 16) != ARCHIVE_OK) return zip;
-  archive_entry* entry = nullptr;
-  while (archive_read_next_header(reader.get(), &entry) == ARCHIVE_OK) {
-    std::string name = archive_entry_pathname(entry);
-    std::size_t slash = name.find('/');
-    if (slash != std::string::npos) name = name.substr(slash + 1);
+  for (const nnef::ZipEntry& entry : file.entries()) {
+    const std::string name = entry.name.substr(entry.name.find('/') + 1);  // of one in no folder, all of it
+    zip.paths.insert(entry.name);
     zip.names.insert(name);
-    if (name == "data.pkl") {
-      zip.pickle.resize(1 << 14);
-      auto count = archive_read_data(reader.get(), zip.pickle.data(), zip.pickle.size());
-      zip.pickle.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
-    }
+    if (name != "data.pkl") continue;
+    zip.pickle.resize(kBeginning);
+    nnef::ZipStream stream(file, entry);
+    zip.pickle.resize(stream.read(zip.pickle.data(), kBeginning));
   }
   return zip;
 }
@@ -44,21 +42,45 @@ bool any_begins(const std::set<std::string>& names, const std::string& prefix) {
   return found != names.end() && found->rfind(prefix, 0) == 0;
 }
 
-// A zip file ends with its list of contents.
-bool is_cut_off(const std::filesystem::path& path) {
-  constexpr std::streamoff kLongestEnd = 65557;
-  std::ifstream file(path, std::ios::binary | std::ios::ate);
-  std::streamoff size = file.tellg(), count = std::min(size, kLongestEnd);
-  std::string end(static_cast<std::size_t>(count), '\0');
-  file.seekg(size - count);
-  file.read(end.data(), count);
-  return end.find("PK\x05\x06") == std::string::npos;
+bool any_contains(const std::set<std::string>& names, std::string_view part) {
+  return std::any_of(names.begin(), names.end(),
+                     [&](const std::string& name) { return name.find(part) != std::string::npos; });
 }
 
-FileKind kind_of_zip(const std::filesystem::path& path) {
-  if (is_cut_off(path)) return {false, "a damaged zip file: its end is missing", "copy or download it again"};
-  Zip zip = read_zip(path);
-  if (zip.names.count("constants.pkl") || any_begins(zip.names, "code/")) return {true, "", ""};
+// TorchScript that this program does not read, with what to do.
+FileKind kind_of_torchscript(const nnef::ZipReader& file) {
+  constexpr std::uint64_t kMostSource = std::uint64_t{1} << 26;
+  const std::string before = "save the traced or scripted model itself, before it is optimised";
+  for (const nnef::ZipEntry& entry : file.entries()) {
+    if (entry.name.ends_with("/model.json")) {
+      return {false, "an archive of PyTorch before 1.4", "load it with a newer PyTorch and save it again"};
+    }
+    if (entry.name.ends_with("/byteorder") && file.read(entry, kMostSource) == "big") {
+      return {false, "a model that a big-endian machine wrote", "load and save it on a little-endian one"};
+    }
+    if (entry.name.find("/code/") == std::string::npos || !entry.name.ends_with(".py")) continue;
+    const std::string source = file.read(entry, kMostSource);
+    if (source.find("ops.prim.ConstantMKLDNNTensor(") != std::string::npos) {
+      return {false, "a model that torch.jit.optimize_for_inference changed: its weights are not in the file", before};
+    }
+    if (source.find("ops.prepacked.") != std::string::npos) {
+      return {false, "a model that was optimised for mobile devices (optimize_for_mobile)", before};
+    }
+  }
+  return {true, "", ""};
+}
+
+FileKind kind_of_contents(const nnef::ZipReader& file) {
+  const Zip zip = read_zip(file);
+  if (any_begins(zip.paths, "MAR-INF/")) {
+    return {false, "a model archive of TorchServe (.mar)",
+            "unzip it and give the TorchScript archive in it; a state_dict in it has to be traced first"};
+  }
+  if (any_contains(zip.paths, "/aotinductor/")) {
+    return {false, "a program that AOTInductor compiled (.pt2): machine code without the model",
+            "go back to the model: " + std::string(kTrace)};
+  }
+  if (zip.names.count("constants.pkl") || any_begins(zip.names, "code/")) return kind_of_torchscript(file);
   if (zip.names.count("serialized_exported_program.json") || any_begins(zip.names, "models/") ||
       zip.names.count("archive_format")) {
     return {false, "a torch.export program (.pt2)", "TorchScript is read: " + std::string(kTrace)};
@@ -72,18 +94,79 @@ FileKind kind_of_zip(const std::filesystem::path& path) {
     }
     return {false, "a pickled Python object (torch.save of a whole module or checkpoint)", kTrace};
   }
+  if (any_contains(zip.names, ".npy")) {
+    return {false, "a file of numpy arrays (.npz)", "sample inputs are given with --inputs, beside the model"};
+  }
   return {false, "a zip file without TorchScript in it", kTrace};
+}
+
+FileKind kind_of_zip(const std::filesystem::path& path) {
+  try {
+    return kind_of_contents(nnef::ZipReader(path));
+  } catch (const nnef::FormatError& error) {
+    const std::string text = error.what();
+    return {false, text.starts_with("a damaged") ? text : "a damaged zip file: " + text, "copy or download it again"};
+  }
+}
+
+// Case does not matter, nor does space before it.
+bool is_markup(std::string_view text) {
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text[0]))) text.remove_prefix(1);
+  std::string begin;
+  for (const char letter : text.substr(0, 16)) {
+    begin += static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+  }
+  for (const char* tag : {"<!doctype", "<html", "<head", "<body", "<?xml", "<!--"}) {
+    if (begin.starts_with(tag)) return true;
+  }
+  return false;
+}
+
+// Files of other programs, by the bytes that they begin with.
+std::optional<FileKind> kind_of_other(std::string_view bytes) {
+  if (bytes.starts_with("version https://git-lfs")) {
+    return FileKind{false, "a Git LFS pointer: the name of a file that was not downloaded",
+                    "run git lfs pull where it is from, or download the file itself"};
+  }
+  if (is_markup(bytes)) {
+    return FileKind{false, "a web page (HTML or XML), not a model",
+                    "the address that it was downloaded from gave a page, such as a sign-in or an error: download the "
+                    "file itself"};
+  }
+  const std::string_view mark = bytes.substr(std::min<std::size_t>(4, bytes.size()), 4);
+  if (mark.size() == 4 && mark.starts_with("ET1")) {
+    return FileKind{false, "an ExecuTorch program (.pte): lowered for another runtime",
+                    "go back to the model: " + std::string(kTrace)};
+  }
+  if (mark == "PTMF") {
+    return FileKind{false, "a mobile module in flatbuffer form",
+                    "save the model as a TorchScript archive: torch.jit.save, not _save_for_mobile with flatbuffers"};
+  }
+  if (bytes.starts_with("GGUF")) {
+    return FileKind{false, "a GGUF file: weights for llama.cpp without a model",
+                    "export from the PyTorch model: " + std::string(kTrace)};
+  }
+  if (bytes.starts_with("\x93NUMPY")) {
+    return FileKind{false, "a numpy array (.npy)",
+                    "sample inputs are given with --inputs or --input, beside the model"};
+  }
+  if (bytes.size() >= 262 && bytes.substr(257, 5) == "ustar") {
+    return FileKind{false, "a tar file", "unpack it and give the TorchScript archive itself"};
+  }
+  return std::nullopt;
 }
 
 }  // namespace
 
 FileKind file_kind(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
-  std::array<char, 64> head{};
+  std::array<char, 512> head{};
   file.read(head.data(), head.size());
   std::string bytes(head.data(), static_cast<std::size_t>(file.gcount()));
   auto begins = [&](const std::string& prefix) { return bytes.rfind(prefix, 0) == 0; };
   if (begins("PK")) return kind_of_zip(path);
+  if (auto other = kind_of_other(bytes)) return *other;
   if (bytes.empty()) return {false, "an empty file", "check how it was copied"};
   if (begins("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9")) {
     return {false, "a checkpoint of torch.save in the format before 1.6 (weights or a pickled module)", kTrace};

@@ -1,12 +1,13 @@
 #include "export/load/input_values.h"
 
 #include <ATen/CPUGeneratorImpl.h>
-#include <stdlib.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <fstream>
-#include <regex>
 #include <sstream>
+#include <string_view>
 
 #include "export/record/torch_types.h"
 #include "nnef/io.h"
@@ -45,6 +46,47 @@ at::ScalarType type_of(const InputSpec& spec) {
   fail("--input " + spec.name + ": there is no dtype '" + spec.dtype + "'");
 }
 
+// The bounds of "randint(LOW,HIGH)".
+std::optional<std::pair<std::int64_t, std::int64_t>> range_of(std::string_view fill) {
+  if (!fill.starts_with("randint(") || !fill.ends_with(")")) return std::nullopt;
+  std::pair<std::int64_t, std::int64_t> range;
+  const char* const end = fill.data() + fill.size() - 1;
+  const auto low = std::from_chars(fill.data() + 8, end, range.first);
+  if (low.ec != std::errc() || low.ptr == end || *low.ptr != ',') return std::nullopt;
+  const auto high = std::from_chars(low.ptr + 1, end, range.second);
+  return high.ec == std::errc() && high.ptr == end ? std::optional(range) : std::nullopt;
+}
+
+at::Tensor array_tensor(const std::string& name, const nnef::TensorData& data) {
+  using nnef::DType;
+  const DType type = data.dtype();
+  if (type != DType::kU16 && type != DType::kU32 && type != DType::kU64) return to_tensor(data);
+  const char* const names = type == DType::kU16 ? "uint16" : type == DType::kU32 ? "uint32" : "uint64";
+  const char* const wider = type == DType::kU16 ? "int32" : "int64";
+  fail(fmt::format("the array '{}' is of dtype {}, which PyTorch does not compute with: save it as {}", name, names,
+                   wider));
+}
+
+at::Tensor array_of(const std::string& file) {
+  try {
+    return array_tensor(file, *nnef::read_npy(file));
+  } catch (const nnef::FormatError& error) {
+    fail(error.what());
+  } catch (const nnef::IoError& error) {
+    fail(error.what());
+  }
+}
+
+// A size that the machine cannot hold is an error of the command line, found before the memory is taken.
+void check_memory(const InputSpec& spec, at::ScalarType type, const std::vector<std::int64_t>& sizes) {
+  const double memory = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+  double bytes = static_cast<double>(c10::elementSize(type));
+  for (std::int64_t size : sizes) bytes *= static_cast<double>(size);
+  if (bytes <= memory / 2) return;
+  fail(fmt::format("--input {}: a tensor of sizes {} takes {:.3g} GiB, more than half of the memory of this machine",
+                   spec.name, spec.dims, bytes / (1 << 30)));
+}
+
 }  // namespace
 
 at::Generator seeded_generator(std::uint64_t seed) { return at::detail::createCPUGenerator(seed); }
@@ -61,38 +103,25 @@ at::Tensor random_values(at::ScalarType type, const std::vector<std::int64_t>& s
 at::Tensor specified_values(const InputSpec& spec, at::Generator& generator) {
   at::ScalarType type = type_of(spec);
   std::vector<std::int64_t> sizes = sizes_of(spec);
+  check_memory(spec, type, sizes);
   if (spec.fill.empty()) return random_values(type, sizes, generator);
   if (spec.fill == "zeros") return at::zeros(sizes, type);
   if (spec.fill == "ones") return at::ones(sizes, type);
-  static const std::regex kRange("randint\\((-?\\d+),(-?\\d+)\\)");
-  std::smatch match;
-  if (std::regex_match(spec.fill, match, kRange)) {
-    std::int64_t low = std::stoll(match[1].str()), high = std::stoll(match[2].str());
+  if (const auto range = range_of(spec.fill)) {
+    const auto [low, high] = *range;
     if (low >= high) fail("--input " + spec.name + ": " + spec.fill + " holds no number");
     return at::randint(low, high, sizes, generator, at::TensorOptions().dtype(at::kLong)).to(type);
   }
-  at::Tensor values = to_tensor(*nnef::read_npy(spec.fill));
+  at::Tensor values = array_of(spec.fill);
   if (values.sizes().vec() != sizes || values.scalar_type() != type) {
     fail("--input " + spec.name + ": the array in " + spec.fill + " has another dtype or other sizes");
   }
   return values;
 }
 
-std::vector<std::pair<std::string, at::Tensor>> npz_in_memory(const std::string& bytes) {
-  // The reader takes files: a private one is made, and gone at the end.
-  std::string name = (std::filesystem::temp_directory_path() / "torch2nnef-XXXXXX").string();
-  int descriptor = mkstemp(name.data());
-  if (descriptor < 0) fail("the archive's inputs.npz cannot be unpacked to a temporary file");
-  ::close(descriptor);
-  std::ofstream(name, std::ios::binary) << bytes;
+std::vector<std::pair<std::string, at::Tensor>> npz_tensors(const std::vector<nnef::NamedTensor>& arrays) {
   std::vector<std::pair<std::string, at::Tensor>> tensors;
-  try {
-    for (const nnef::NamedTensor& one : nnef::read_npz(name)) tensors.emplace_back(one.name, to_tensor(*one.data));
-  } catch (...) {
-    std::filesystem::remove(name);
-    throw;
-  }
-  std::filesystem::remove(name);
+  for (const nnef::NamedTensor& one : arrays) tensors.emplace_back(one.name, array_tensor(one.name, *one.data));
   return tensors;
 }
 

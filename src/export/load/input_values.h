@@ -10,6 +10,7 @@
 #include "export/diagnostics.h"
 #include "export/request.h"
 #include "export/torch_compat.h"
+#include "nnef/io.h"
 
 namespace torch2nnef {
 
@@ -18,8 +19,8 @@ at::Generator seeded_generator(std::uint64_t seed);
 at::Tensor random_values(at::ScalarType type, const std::vector<std::int64_t>& sizes, at::Generator& generator);
 // What --input NAME:DTYPE:DIMS[=FILL] says. Throws ExportError (usage).
 at::Tensor specified_values(const InputSpec& spec, at::Generator& generator);
-// The tensors of an .npz held in a string.
-std::vector<std::pair<std::string, at::Tensor>> npz_in_memory(const std::string& bytes);
+// The arrays of an .npz as tensors. Throws ExportError (usage) for a dtype that libtorch does not have.
+std::vector<std::pair<std::string, at::Tensor>> npz_tensors(const std::vector<nnef::NamedTensor>& arrays);
 // A tensor, tuple or list of arguments saved by torch.save.
 std::vector<c10::IValue> pickled_arguments(const std::filesystem::path& path);
 // What torch.utils.bundled_inputs put into an archive.

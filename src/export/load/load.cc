@@ -1,12 +1,17 @@
 // Loading a TorchScript archive, or saying why it is none.
 
-#include <regex>
+#include <algorithm>
+#include <cctype>
+#include <string_view>
 
 #include "export/diagnostics.h"
+#include "export/load/attribute_types.h"
 #include "export/load/compat_ops.h"
 #include "export/load/file_kind.h"
+#include "export/load/model_archive.h"
 #include "export/load/model_impl.h"
 #include "export/record/torch_types.h"
+#include "nnef/io.h"
 
 namespace torch2nnef {
 namespace {
@@ -16,33 +21,76 @@ namespace {
   throw ExportError(kind, {Severity::kError, code, "", {}, text, hint});
 }
 
+// The word behind `prefix` in the text, as far as its letters are accepted; "" when there is none.
+std::string word_behind(std::string_view text, std::string_view prefix, bool (*accepted)(unsigned char)) {
+  const std::size_t at = text.find(prefix);
+  if (at == std::string_view::npos) return "";
+  text.remove_prefix(at + prefix.size());
+  const auto end = std::find_if_not(text.begin(), text.end(), accepted);
+  return std::string(text.begin(), end);
+}
+
+bool is_of_name(unsigned char c) { return std::isalnum(c) || c == '_' || c == ':'; }
+bool is_digit(unsigned char c) { return std::isdigit(c) != 0; }
+
 // What libtorch's message means for a user.
 [[noreturn]] void explain_load_error(const std::filesystem::path& path, const std::exception& error) {
-  std::string text = error.what();
-  std::smatch match;
-  static const std::regex kUnknown("Unknown builtin op: ([A-Za-z0-9_:]+)");
-  static const std::regex kVersion("file with version (\\d+), but the maximum supported version for reading is (\\d+)");
-  std::string name = path.filename().string();
-  if (std::regex_search(text, match, kUnknown)) {
+  constexpr std::size_t kLongest = 1000;  // of a message, which may quote the file
+  const std::string text = error.what(), name = path.filename().string();
+  std::string unknown = word_behind(text, "Unknown builtin op: ", is_of_name);
+  if (!unknown.empty()) {
+    if (unknown.size() > kLongest) unknown = unknown.substr(0, kLongest) + "...";
     fail(ExportError::Kind::kNotExportable, "T2N-M003",
-         name + " uses the operator " + match[1].str() + ", which libtorch " + torch_version() + " does not have",
+         name + " uses the operator " + unknown + ", which libtorch " + torch_version() + " does not have",
          "build torch2nnef with the libtorch that wrote the model, or, for a custom operator, write the model without "
          "it");
   }
-  if (std::regex_search(text, match, kVersion)) {
+  const std::string version = word_behind(text, "file with version ", is_digit);
+  const std::string newest = word_behind(text, "but the maximum supported version for reading is ", is_digit);
+  if (!version.empty() && !newest.empty()) {
     fail(ExportError::Kind::kNotExportable, "T2N-M004",
-         name + " has file format version " + match[1].str() + "; libtorch " + torch_version() + " reads up to " +
-             match[2].str(),
+         name + " has file format version " + version + "; libtorch " + torch_version() + " reads up to " + newest,
          "build torch2nnef with a newer libtorch");
   }
-  fail(ExportError::Kind::kNotExportable, "T2N-M002", name + " cannot be loaded: " + message_of(error),
+  std::string why = message_of(error);
+  if (why.size() > kLongest) why = why.substr(0, kLongest) + "...";
+  fail(ExportError::Kind::kNotExportable, "T2N-M002", name + " cannot be loaded: " + why,
        "check that torch.jit.load reads it in Python");
 }
 
-// The record of torch >= 2: sizes and dtypes of what the model was traced with. The storages are empty.
-std::optional<std::vector<c10::IValue>> read_traced_inputs(const std::filesystem::path& path) {
+// The archive that was checked, and no other: what has changed on the disk since then would be read as it was.
+class CheckedFile : public caffe2::serialize::ReadAdapterInterface {
+ public:
+  explicit CheckedFile(std::shared_ptr<const ModelArchive> archive) : archive_(std::move(archive)) {}
+  std::size_t size() const override { return static_cast<std::size_t>(archive_->size()); }
+  std::size_t read(std::uint64_t at, void* bytes, std::size_t count, const char*) const override {
+    archive_->read_at(at, bytes, count);
+    return count;
+  }
+
+ private:
+  std::shared_ptr<const ModelArchive> archive_;
+};
+
+std::shared_ptr<const ModelArchive> checked_archive(const std::filesystem::path& path) {
   try {
-    caffe2::serialize::PyTorchStreamReader reader(path.string());
+    auto archive = std::make_shared<ModelArchive>(path);
+    archive->check();
+    return archive;
+  } catch (const nnef::FormatError& error) {
+    fail(ExportError::Kind::kNotExportable, "T2N-M002",
+         path.filename().string() + " is damaged, or made to do harm: " + error.what(),
+         "copy or download it again; a file that torch.jit.save wrote has none of this");
+  } catch (const nnef::IoError& error) {
+    fail(ExportError::Kind::kNotExportable, "T2N-M001", error.what(), "");
+  }
+}
+
+// The record of torch >= 2: sizes and dtypes of what the model was traced with. The storages are empty.
+std::optional<std::vector<c10::IValue>> read_traced_inputs(const std::shared_ptr<const ModelArchive>& archive) {
+  if (!archive->has("traced_inputs.pkl")) return std::nullopt;
+  try {
+    caffe2::serialize::PyTorchStreamReader reader(std::make_shared<CheckedFile>(archive));
     if (!reader.hasRecord("traced_inputs.pkl")) return std::nullopt;
     c10::IValue record = torch::jit::readArchiveAndTensors("traced_inputs", "", "traced_inputs/", c10::nullopt,
                                                            c10::nullopt, at::Device(at::kCPU), reader);
@@ -63,25 +111,29 @@ Model Model::load(const std::filesystem::path& path) {
     fail(ExportError::Kind::kUsage, "T2N-M001", path.filename().string() + " is a folder",
          "give a TorchScript archive");
   }
-  if (!std::filesystem::is_regular_file(path, error)) {
-    fail(ExportError::Kind::kUsage, "T2N-M001", "there is no file " + path.string(), "");
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (!std::filesystem::is_regular_file(status)) {
+    const std::string why = std::filesystem::exists(status) ? " is not a file" : " cannot be read: " + error.message();
+    fail(ExportError::Kind::kUsage, "T2N-M001", path.string() + why, "");
   }
   FileKind kind = file_kind(path);
   if (!kind.is_torchscript) {
     fail(ExportError::Kind::kNotExportable, "T2N-M002", path.filename().string() + " is " + kind.what, kind.advice);
   }
+  const std::shared_ptr<const ModelArchive> archive = checked_archive(path);
   register_missing_operators();
   auto impl = std::make_shared<Impl>();
   impl->path = path;
   torch::jit::ExtraFilesMap extra{{"inputs.npz", ""}};
   try {
-    impl->module = torch::jit::load(path.string(), at::Device(at::kCPU), extra);
+    impl->module = torch::jit::load(std::make_shared<CheckedFile>(archive), at::Device(at::kCPU), extra);
+    check_attribute_types(impl->module);
   } catch (const std::exception& failure) {
     explain_load_error(path, failure);
   }
   impl->module.eval();
   impl->npz = extra["inputs.npz"];
-  impl->traced = read_traced_inputs(path);
+  impl->traced = read_traced_inputs(archive);
   return Model(std::move(impl));
 }
 

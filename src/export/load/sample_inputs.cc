@@ -4,11 +4,12 @@
 #include <cctype>
 #include <fstream>
 #include <map>
-#include <regex>
 #include <set>
+#include <string_view>
 
 #include "export/load/input_values.h"
 #include "export/record/torch_types.h"
+#include "nnef/archive/npz_bytes.h"
 #include "nnef/builder/builder.h"
 #include "nnef/io.h"
 
@@ -93,6 +94,18 @@ c10::IValue parse_extra(const std::string& text, const c10::TypePtr& type) {
   fail("--arg " + text + " is not a " + type->annotation_str());
 }
 
+// The number that follows a prefix to the end of the name; those too large for a place of an argument are alike.
+std::optional<std::uint64_t> number_behind(std::string_view prefix, std::string_view name) {
+  if (!name.starts_with(prefix) || name.size() == prefix.size()) return std::nullopt;
+  constexpr std::uint64_t kMost = 1'000'000'000;
+  std::uint64_t number = 0;
+  for (char digit : name.substr(prefix.size())) {
+    if (digit < '0' || digit > '9') return std::nullopt;
+    number = std::min(kMost, 10 * number + static_cast<std::uint64_t>(digit - '0'));
+  }
+  return number;
+}
+
 // Hands out named tensors by name, else by position.
 class Tensors {
  public:
@@ -132,16 +145,11 @@ class Tensors {
 
  private:
   // A file may hold results beside the inputs; an argument of that name is still found by its name.
-  static bool is_result(const std::string& name) {
-    static const std::regex kResult("output(_\\d+)?");
-    return std::regex_match(name, kResult);
-  }
+  static bool is_result(const std::string& name) { return name == "output" || number_behind("output_", name); }
   // input_3 and arr_3 are third.
-  static std::optional<int> position(const std::string& name) {
-    static const std::regex kNumbered("(input|arr)_(\\d+)");
-    std::smatch match;
-    if (!std::regex_match(name, match, kNumbered)) return std::nullopt;
-    return std::stoi(match[2].str());
+  static std::optional<std::uint64_t> position(const std::string& name) {
+    const auto input = number_behind("input_", name);
+    return input ? input : number_behind("arr_", name);
   }
   at::Tensor take(std::size_t index) {
     used_[index] = true;
@@ -264,10 +272,15 @@ class Assembler {
   std::set<std::string> reserved_;
 };
 
+// What is wrong with a file of the user's is an error of the command line.
 std::vector<std::pair<std::string, at::Tensor>> read_file(const std::filesystem::path& path) {
-  std::vector<std::pair<std::string, at::Tensor>> tensors;
-  for (const nnef::NamedTensor& one : nnef::read_npz(path)) tensors.emplace_back(one.name, to_tensor(*one.data));
-  return tensors;
+  try {
+    return npz_tensors(nnef::read_npz(path));
+  } catch (const nnef::FormatError& error) {
+    fail(error.what());
+  } catch (const nnef::IoError& error) {
+    fail(error.what());
+  }
 }
 
 // Values for tensors of which only sizes are known.
@@ -335,8 +348,7 @@ c10::IValue replaced(const c10::IValue& value, const std::vector<at::Tensor>& le
 
 // --input takes the name of an argument, with a place behind it for tuples, lists and dicts, or input_N.
 void check_name(const std::string& name, const torch::jit::Method& method) {
-  static const std::regex kNumbered("input_\\d+");
-  if (name.empty() || std::regex_match(name, kNumbered)) return;
+  if (name.empty() || number_behind("input_", name)) return;
   for (const c10::Argument& argument : formal_arguments(method)) {
     if (name == argument.name() || name == nnef::make_identifier(argument.name())) return;
     if (argument.type()->kind() != c10::TypeKind::TensorType && name.rfind(argument.name() + "_", 0) == 0) return;
@@ -396,7 +408,8 @@ SampleInputs sample_inputs(const Model::Impl& model, const ExportOptions& option
   }
   if (!model.npz.empty()) {
     return {
-        Assembler(model.module.get_method(options.method), Tensors(npz_in_memory(model.npz)), options.extra_arguments)
+        Assembler(model.module.get_method(options.method),
+                  Tensors(npz_tensors(nnef::read_npz(model.npz, "inputs.npz of the archive"))), options.extra_arguments)
             .run(),
         "carried by the archive (inputs.npz)"};
   }

@@ -1,6 +1,12 @@
 #include "export/record/callee.h"
 
+#include <cstdint>
+#include <limits>
+#include <set>
+#include <stdexcept>
+
 #include "export/operators/operators.h"
+#include "export/record/endless.h"
 #include "export/record/failures.h"
 #include "export/record/torch_types.h"
 #include "export/record/wide_fallback.h"
@@ -35,6 +41,28 @@ void refuse_long_list(const std::string& op, const Slots& inputs) {
   }
 }
 
+// The processor stops the program at these; libtorch does not look.
+void check_division(const c10::FunctionSchema& schema, const torch::jit::Stack& stack) {
+  static const std::set<std::string> kDivisions = {"aten::remainder", "aten::floordiv", "aten::fmod", "aten::divmod"};
+  if (stack.size() < 2 || !stack[0].isInt() || !stack[1].isInt() || !kDivisions.count(schema.name())) return;
+  const std::int64_t dividend = stack[0].toInt(), divisor = stack[1].toInt();
+  if (divisor == 0) throw std::runtime_error("integer division or modulo by zero");
+  if (divisor == -1 && dividend == std::numeric_limits<std::int64_t>::min())
+    throw std::runtime_error("integer overflow");
+}
+
+// A list that an operator has written to may hold itself now.
+void check_containers(const c10::FunctionSchema& schema, const Slots& inputs, std::size_t world) {
+  for (std::size_t i = 0; i < schema.arguments().size() && i < inputs.size(); ++i) {
+    const c10::AliasInfo* alias = schema.arguments()[i].alias_info();
+    const c10::IValue& value = inputs[i].worlds[world];
+    const bool is_container = value.isList() || value.isGenericDict();
+    if (alias && alias->isWrite() && is_container && is_endless(value)) {
+      throw std::runtime_error("a list or dict holds itself, or others more than 200 levels deep");
+    }
+  }
+}
+
 }  // namespace
 
 Callee find_callee(const std::string& name, const std::string& overload) {
@@ -53,7 +81,9 @@ Slots execute(RecordContext& context, const Callee& callee, const Slots& inputs)
     for (const Slot& input : inputs) stack.push_back(input.worlds[world]);
     if (callee.schema.is_vararg()) stack.emplace_back(static_cast<std::int64_t>(inputs.size()));
     try {
+      check_division(callee.schema, stack);
       call_with_wide_fallback(callee.operation, stack);
+      check_containers(callee.schema, inputs, world);
     } catch (const std::exception& error) {
       report_failure(context, callee.schema.name(), world, message_of(error));
     }

@@ -107,6 +107,26 @@ void check_bounds(const Symbol& symbol) {
   }
 }
 
+// No axis is shorter than 1: of input:0=B-5, B is at least 6.
+void raise_minima(DynamicAxes& axes, const std::vector<DynamicInput>& inputs) {
+  for (Symbol& symbol : axes.symbols) {
+    std::int64_t size = axes.sample.at(symbol.name);
+    const auto is_possible = [&](std::int64_t value) {
+      for (const DynamicInput& input : inputs) {
+        for (const Dim& dim : input.shape) {
+          const bool is_of_it = dim.symbols() == std::set<std::string>{symbol.name};
+          if (is_of_it && dim.evaluate(Bindings{{symbol.name, value}}) < 1) return false;
+        }
+      }
+      return true;
+    };
+    if (!is_possible(size)) continue;  // the sample itself is empty
+    const std::int64_t lowest = std::max<std::int64_t>(symbol.minimum.value_or(1), 1);
+    while (size > lowest && is_possible(size - 1)) --size;
+    if (size > lowest) symbol.minimum = size;
+  }
+}
+
 }  // namespace
 
 DynamicAxes resolve_dynamic_axes(const ExportOptions& options, std::vector<DynamicInput>& inputs) {
@@ -147,6 +167,7 @@ DynamicAxes resolve_dynamic_axes(const ExportOptions& options, std::vector<Dynam
       fail("the sample has " + symbol.name + " = " + std::to_string(size) + ", out of the bounds of --symbol");
     }
   }
+  raise_minima(axes, inputs);
   return axes;
 }
 

@@ -2,14 +2,16 @@
 
 #include "export/record/memory_bound.h"
 #include "export/record/record_at_sizes.h"
+#include "export/record/torch_types.h"
 #include "export/torchscript/allowed_code.h"
 #include "export/torchscript/execute_plan.h"
 #include "export/torchscript/model_part.h"
 
 namespace torch2nnef {
+namespace {
 
-Recording record(const Model& model, const Tables& tables, const ExportOptions& options, Diagnostics& diagnostics,
-                 Recording* refused) {
+Recording record_model(const Model& model, const Tables& tables, const ExportOptions& options, Diagnostics& diagnostics,
+                       Recording* refused) {
   c10::InferenceMode guard;
   const MemoryBound bound;
   at::manual_seed(options.seed);
@@ -19,6 +21,23 @@ Recording record(const Model& model, const Tables& tables, const ExportOptions& 
   const Plan plan = make_plan(exported, tables, options);
   TorchScriptFrontEnd front_end(exported, options, plan);
   return record_at_sizes(front_end, plan.sizes, diagnostics, refused);
+}
+
+}  // namespace
+
+// libtorch's own errors are about the model, wherever they come from.
+Recording record(const Model& model, const Tables& tables, const ExportOptions& options, Diagnostics& diagnostics,
+                 Recording* refused) {
+  try {
+    return record_model(model, tables, options, diagnostics, refused);
+  } catch (const c10::Error& error) {
+    throw ExportError(ExportError::Kind::kNotExportable, {Severity::kError,
+                                                          "T2N-R001",
+                                                          "",
+                                                          {},
+                                                          "the model cannot be executed: " + message_of(error),
+                                                          "check that it runs in Python on these inputs"});
+  }
 }
 
 }  // namespace torch2nnef
