@@ -3,9 +3,12 @@
 #include "export/export.h"
 
 #include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <iterator>
-#include <regex>
+#include <new>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "export/export_model.h"
@@ -101,8 +104,16 @@ void set_properties(const Recording& recording, const ExportOptions& options, nn
 
 // Whether tract reads it as an assertion: a comparison of sums and products (T-ASSERT-MODULO).
 bool is_assertion(const std::string& constraint) {
-  static const std::regex kForm("[A-Za-z0-9_+*-]+ (==|<|<=|>=|>) [A-Za-z0-9_+*-]+");
-  return std::regex_match(constraint, kForm);
+  const std::size_t first = constraint.find(' '), second = constraint.rfind(' ');
+  if (first == std::string::npos || first == second) return false;
+  const std::string_view text = constraint, sign = text.substr(first + 1, second - first - 1);
+  const auto is_sum = [](std::string_view side) {
+    return !side.empty() && std::all_of(side.begin(), side.end(), [](unsigned char c) {
+      return std::isalnum(c) || std::string_view("_+*-").find(static_cast<char>(c)) != std::string_view::npos;
+    });
+  };
+  const bool is_comparison = sign == "==" || sign == "<" || sign == "<=" || sign == ">=" || sign == ">";
+  return is_comparison && is_sum(text.substr(0, first)) && is_sum(text.substr(second + 1));
 }
 
 // What tract may take for granted of the symbols. It does not enforce them.
@@ -241,15 +252,24 @@ ExportReport export_loaded(const Model& model, const Tables& tables, const std::
     throw failed(not_written("T2N-W001", error));
   } catch (const nnef::FormatError& error) {
     throw failed(not_written("T2N-W002", error));
+  } catch (const std::system_error& error) {  // of the file system, or too many files or threads
+    throw failed(not_written("T2N-W001", error));
+  } catch (const std::exception& error) {
+    const bool is_memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr ||
+                           std::string_view(error.what()).find("can't allocate memory") != std::string_view::npos;
+    if (!is_memory) throw;
+    throw failed(
+        not_written("T2N-W003", std::runtime_error("the memory of this machine, or what the process may take of "
+                                                   "it, is not enough for this model")));
   }
   return report;
 }
 
 ExportReport export_model_to_nnef(const std::filesystem::path& model, const std::filesystem::path& output,
                                   const ExportOptions& options) {
-  if (options.progress) options.progress("load");
   auto begin = std::chrono::steady_clock::now();
   const Tables tables = user_tables(options.plugins, options.fragment_files);  // plugins know operators of the model
+  if (options.progress) options.progress("load");
   Model loaded = Model::load(model);
   return export_loaded(loaded, tables, output, options,
                        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());

@@ -19,7 +19,8 @@ ExportReport export_loaded(const Model& model, const Tables& tables, const std::
                            const ExportOptions& options, double load_seconds);
 
 // The place where an archive is written before the check has agreed: beside the output, under a hidden name; removed
-// unless committed. What a killed export left there is removed by the next one of the same name.
+// unless committed. What a killed export left there is removed by the next one of the same name. A folder is replaced
+// when it is empty or holds an archive and nothing else.
 class PendingArchive {
  public:
   PendingArchive(const std::filesystem::path& output, bool discard);

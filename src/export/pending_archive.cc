@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "export/export_model.h"
+#include "export/verify/subprocess.h"
+#include "nnef/archive/folder_kind.h"
 
 namespace torch2nnef {
 namespace {
@@ -65,19 +67,26 @@ fs::path make_folder(const fs::path& beside, const std::string& name, int& lock)
   throw nnef::IoError("nothing can be written in '" + beside.string() + "': " + std::generic_category().message(errno));
 }
 
-bool is_replaceable(const fs::path& folder) { return fs::is_empty(folder) || fs::exists(folder / "graph.nnef"); }
+// What is replaced is removed: only archives are.
+void check_replaceable(const fs::path& folder) {
+  if (nnef::folder_kind(folder) != nnef::FolderKind::kOther) return;
+  throw ExportError(ExportError::Kind::kUsage,
+                    {Severity::kError,
+                     "T2N-W001",
+                     "",
+                     {},
+                     "'" + folder.string() + "' is a folder that holds something else than an NNEF archive",
+                     "write to a folder that is new or empty"});
+}
 
 }  // namespace
 
 PendingArchive::PendingArchive(const fs::path& output, bool discard) : output_(output), discard_(discard) {
   fs::path target = output.has_filename() ? output : output.parent_path();  // "folder/" is "folder"
   output_ = target;
-  std::error_code error;
-  if (fs::is_directory(target, error) && !is_replaceable(target)) {
-    throw nnef::IoError("'" + target.string() + "' is a folder that holds something else than an NNEF archive");
-  }
+  if (nnef::container_of(target) == nnef::Container::kFolder) check_replaceable(target);
   fs::path parent = target.has_parent_path() ? target.parent_path() : fs::path(".");
-  folder_.emplace(make_folder(discard ? fs::temp_directory_path() : parent, target.filename().string(), lock_));
+  folder_.emplace(make_folder(discard ? temporary_place() : parent, target.filename().string(), lock_));
   path_ = folder_->path() / target.filename();
 }
 
@@ -115,6 +124,7 @@ void PendingArchive::commit() {
   told_of_output([&] { nnef::sync_archive(path_); });
   std::error_code error;
   if (fs::is_directory(output_, error)) {
+    check_replaceable(output_);  // once more: the export took its time
     // At once where the file system can, so that there is an archive at every moment.
     if (renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, output_.c_str(), RENAME_EXCHANGE) == 0) return;
     fs::rename(output_, folder_->path() / "replaced", error);
@@ -128,6 +138,9 @@ void PendingArchive::commit() {
   }
 }
 
-void remove_unfinished_outputs() { remove_unfinished_folders(); }
+void remove_unfinished_outputs() {
+  end_processes();
+  remove_unfinished_folders();
+}
 
 }  // namespace torch2nnef

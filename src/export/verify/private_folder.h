@@ -19,13 +19,20 @@ class FolderRemover {
 };
 
 // Removes the folders of every FolderRemover of this process now, for a program that a signal ends: destructors do not
-// run then. From any thread; not from a signal handler.
+// run then. No further one can be made. From any thread; not from a signal handler.
 void remove_unfinished_folders();
+
+// From now on each folder is written to the descriptor when it is made and when it is removed: "+PATH" and "-PATH",
+// with a zero byte behind it. For a process that outlives this one and removes what is left.
+void announce_unfinished_folders(int descriptor);
+
+// Where temporary folders are made: $TMPDIR, else /tmp. Throws nnef::IoError when there is no such folder.
+std::filesystem::path temporary_place();
 
 // A temporary folder that nobody else can read.
 class PrivateFolder {
  public:
-  PrivateFolder();  // throws std::system_error
+  PrivateFolder();  // throws nnef::IoError
   const std::filesystem::path& path() const { return remover_.path(); }
 
  private:

@@ -73,6 +73,12 @@ std::vector<fs::path> candidates(const std::string& version) {
   return programs;
 }
 
+// Empty when nobody names one.
+fs::path given_program(const fs::path& explicit_path) {
+  const char* const variable = std::getenv("TRACT");
+  return explicit_path.empty() && variable && *variable ? fs::path(variable) : explicit_path;
+}
+
 // Writes the inputs as tract takes them; true when f16 among them had to be widened.
 bool write_inputs(const std::vector<NamedTensor>& inputs, const fs::path& file) {
   std::vector<NamedTensor> written = inputs;
@@ -88,10 +94,20 @@ bool write_inputs(const std::vector<NamedTensor>& inputs, const fs::path& file) 
 
 }  // namespace
 
+std::vector<fs::path> engine_programs(const fs::path& explicit_path, const nnef::Version& wanted_version) {
+  std::vector<fs::path> named = {given_program(explicit_path)}, programs;
+  if (named[0].empty()) named = candidates(wanted_version.to_string());
+  for (const fs::path& name : named) {
+    std::error_code error;
+    const fs::path program = find_program(name.string());
+    if (fs::is_regular_file(program, error)) programs.push_back(program);
+  }
+  return programs;
+}
+
 std::optional<Engine> find_engine(const fs::path& explicit_path, const nnef::Version& wanted_version) {
   const std::string version = wanted_version.to_string();
-  fs::path wanted = explicit_path;
-  if (const char* variable = std::getenv("TRACT"); wanted.empty() && variable && *variable) wanted = variable;
+  const fs::path wanted = given_program(explicit_path);
   std::string why_not;
   if (!wanted.empty()) {
     if (auto engine = probe(wanted, why_not)) return engine;

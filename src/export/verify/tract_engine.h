@@ -24,6 +24,10 @@ struct Engine {
 std::optional<Engine> find_engine(const std::filesystem::path& explicit_path,
                                   const nnef::Version& wanted = nnef::Target{}.version);
 
+// The files that find_engine() would try, those that there are.
+std::vector<std::filesystem::path> engine_programs(const std::filesystem::path& explicit_path,
+                                                   const nnef::Version& wanted = nnef::Target{}.version);
+
 struct EngineRun {
   bool ran = false;
   int exit_status = 0;  // of the process; 128 + signal; -1 for a time-out
