@@ -7,8 +7,11 @@
 #include <new>
 
 #include "nnef/io.h"
+#include "terminal.h"
 
 namespace archive_tool {
+
+using torch2nnef::cli::complain;
 
 Options::Options(int argc, char** argv, const std::vector<std::string>& flags) {
   const std::vector<std::string> words(argv + 1, argv + argc);
@@ -51,19 +54,22 @@ int run_tool(const char* name, int argc, char** argv, int (*run)(int argc, char*
   try {
     const int status = run(argc, argv);
     if (std::fflush(stdout) == 0) return status;
-    fmt::print(stderr, "{}: the output could not be written\n", name);
+    complain(fmt::format("{}: the output could not be written\n", name));
+    return kUsage;
+  } catch (const torch2nnef::cli::PrintError& error) {
+    complain(fmt::format("{}: {}\n", name, error.what()));
     return kUsage;
   } catch (const UsageError& error) {
-    fmt::print(stderr, "{}: {}\nTry {} --help.\n", name, error.what(), name);
+    complain(fmt::format("{}: {}\nTry {} --help.\n", name, error.what(), name));
     return kUsage;
   } catch (const nnef::IoError& error) {
-    fmt::print(stderr, "{}: {}\n", name, error.what());
+    complain(fmt::format("{}: {}\n", name, error.what()));
     return kUsage;
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "{}: there is not enough memory\n", name);
+    complain(fmt::format("{}: there is not enough memory\n", name));
     return kUsage;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "{}: {}\n", name, error.what());
+    complain(fmt::format("{}: {}\n", name, error.what()));
     return kFailed;
   }
 }

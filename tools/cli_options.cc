@@ -10,6 +10,7 @@
 #include <set>
 
 #include "cli_values.h"
+#include "nnef/archive/folder_kind.h"
 #include "nnef/io.h"
 
 namespace torch2nnef::cli {
@@ -55,6 +56,8 @@ const std::vector<Group>& groups() {
       {"plugin", 0, "FILE.so", true,
        [](Line& line, Text v) { line.options.plugins.push_back(file_to_read(v, {".so"})); },
        "your own operators and modules, in C++"},
+      {"force", 0, "", false, [](Line& line, Text) { line.force = true; },
+       "replace a folder that holds an archive of another\nprogram; folders with other files never are"},
       {"dry-run", 0, "", false, [](Line& line, Text) { line.options.dry_run = true; },
        "do everything but leave no output"}}},
     {"Sample inputs", {
@@ -111,6 +114,8 @@ const std::vector<Group>& groups() {
        "print the result of a step: record, lower or simplify"},
       {"warnings-as-errors", 0, "", false, [](Line& line, Text) { line.options.warnings_as_errors = true; },
        "treat warnings as errors"},
+      {"no-sandbox", 0, "", false, [](Line& line, Text) { line.sandbox = false; },
+       "keep what an export gives up by default: sockets,\nother programs, writing to other folders"},
       {"verbose", 'v', "", false, [](Line& line, Text) { line.verbose = true; }, "print the steps and their times"},
       {"quiet", 'q', "", false, [](Line& line, Text) { line.quiet = true; }, "print errors only"}}},
     {"Information", {
@@ -231,6 +236,23 @@ fs::path default_output(fs::path model) {
   return model += ".nnef.tgz";
 }
 
+// Nobody's files are lost: what is replaced is an archive.
+void check_folder(const CommandLine& line) {
+  const nnef::FolderKind kind = nnef::folder_kind(line.output);
+  if (kind == nnef::FolderKind::kOther) {
+    throw UsageError(
+        fmt::format("--output: '{}' is a folder that holds something else than an NNEF archive; accepted: a "
+                    "folder that is new or empty",
+                    line.output.string()));
+  }
+  if (kind == nnef::FolderKind::kArchive && !line.force) {
+    throw UsageError(
+        fmt::format("--output: '{}' is a folder with an archive that torch2nnef did not write; --force "
+                    "replaces it",
+                    line.output.string()));
+  }
+}
+
 void check_output(const CommandLine& line, bool compressed) {
   static const std::set<std::string> wrong = {".zip", ".gz", ".bz2", ".xz", ".pt", ".pth", ".onnx", ".txt", ".json"};
   const std::string text = line.output.string();
@@ -241,14 +263,20 @@ void check_output(const CommandLine& line, bool compressed) {
   if (is_folder && wrong.count(line.output.extension().string()) > 0) {
     throw UsageError(fmt::format("--output: '{}' has an ending of something else; {}", text, kAccepted));
   }
-  if (is_folder && fs::exists(line.output) && !fs::is_directory(line.output)) {
+  std::error_code error;
+  const fs::file_status there = fs::status(line.output, error);
+  if (error && there.type() != fs::file_type::not_found) {
+    throw UsageError(fmt::format("--output: '{}' cannot be written: {}", text, error.message()));
+  }
+  if (is_folder && fs::exists(there) && !fs::is_directory(there)) {
     throw UsageError(fmt::format("--output: '{}' is a file, and by its ending would be a folder; {}", text, kAccepted));
   }
-  if (!is_folder && fs::is_directory(line.output)) throw UsageError(fmt::format("--output: '{}' is a folder", text));
+  if (!is_folder && fs::is_directory(there)) throw UsageError(fmt::format("--output: '{}' is a folder", text));
   const fs::path parent = fs::path(text.ends_with('/') ? text.substr(0, text.size() - 1) : text).parent_path();
-  if (!parent.empty() && !fs::is_directory(parent)) {
+  if (!parent.empty() && !fs::is_directory(parent, error)) {
     throw UsageError(fmt::format("--output: '{}' lies in a folder that does not exist", text));
   }
+  if (is_folder) check_folder(line);
   if (compressed && container != nnef::Container::kTarGz) {
     throw UsageError(fmt::format("--compression: '{}' is not compressed; accepted: with NAME.nnef.tgz", text));
   }
@@ -293,8 +321,10 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   check_together(line, given);
   if (line.action != CommandLine::Action::kExport) return line;
   if (line.model.empty()) throw UsageError("a MODEL is needed: the TorchScript archive to export");
-  if (!fs::exists(line.model)) throw UsageError(fmt::format("'{}' does not exist", line.model.string()));
-  if (fs::is_directory(line.model)) throw UsageError(fmt::format("'{}' is a folder, not a model", line.model.string()));
+  std::error_code error;
+  const fs::file_status status = fs::status(line.model, error);
+  if (!fs::exists(status)) throw UsageError(missing(line.model.string(), status, error));
+  if (fs::is_directory(status)) throw UsageError(fmt::format("'{}' is a folder, not a model", line.model.string()));
   if (given.count("output") == 0) line.output = default_output(line.model);
   check_output(line, given.count("compression") > 0);
   line.options.command_line = arguments;

@@ -24,7 +24,7 @@ struct CommandLine {
   std::filesystem::path model, output;
   std::filesystem::path bundle;  // --rerun-bundle
   std::filesystem::path report;  // --report; empty: none
-  bool json = false, verbose = false, quiet = false;
+  bool json = false, verbose = false, quiet = false, sandbox = true, force = false;
   ExportOptions options;
 };
 

@@ -72,7 +72,8 @@ void check_fill(std::string_view fill, std::string_view whole) {
     refuse(whole, "has a range that is not two integers LOW < HIGH", "randint(LOW,HIGH), HIGH excluded");
   }
   if (!fill.ends_with(".npy")) refuse(whole, fmt::format("has an unknown fill '{}'", fill), kFills);
-  if (!fs::exists(fs::path(fill))) refuse(whole, fmt::format("names a file that does not exist, {}", fill), "");
+  std::error_code error;
+  if (!fs::exists(fs::path(fill), error)) refuse(whole, fmt::format("names a file that does not exist, {}", fill), "");
 }
 
 // A value of a fixed set, or a message that lists the set.
@@ -242,15 +243,23 @@ std::string step_name(std::string_view text) {
   return one_of<std::string>(text, "step", {{"record", "record"}, {"lower", "lower"}, {"simplify", "simplify"}});
 }
 
+std::string missing(std::string_view name, const fs::file_status& status, const std::error_code& error) {
+  if (status.type() == fs::file_type::not_found || !error) return fmt::format("'{}' does not exist", name);
+  return fmt::format("'{}' cannot be read: {}", name, error.message());
+}
+
 fs::path existing(std::string_view text) {
   const fs::path path(text);
-  if (!fs::exists(path)) refuse(text, "does not exist", "");
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (!fs::exists(status)) throw UsageError(missing(text, status, error));
   return path;
 }
 
 fs::path file_to_read(std::string_view text, const std::vector<std::string_view>& endings) {
   const fs::path path = existing(text);
-  if (fs::is_directory(path)) refuse(text, "is a folder", "a file");
+  std::error_code error;
+  if (fs::is_directory(path, error)) refuse(text, "is a folder", "a file");
   if (!ends_with_any(text, endings)) {
     refuse(text, "is not of a kind that can be read here", fmt::format("FILE{}", fmt::join(endings, ", FILE")));
   }
@@ -264,7 +273,8 @@ fs::path file_to_write(std::string_view text, const std::vector<std::string_view
     refuse(text, "has no ending that is known here", fmt::format("FILE{}", fmt::join(endings, ", FILE")));
   }
   const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
-  if (!fs::is_directory(folder)) refuse(text, "lies in a folder that does not exist", "");
+  std::error_code error;
+  if (!fs::is_directory(folder, error)) refuse(text, "lies in a folder that does not exist", "");
   return path;
 }
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "export/export.h"
@@ -21,7 +22,9 @@ bool state_handling(std::string_view text);  // io is true
 Tolerance tolerance_level(std::string_view text);
 nnef::Target target_name(std::string_view text);
 nnef::Naming naming_scheme(std::string_view text);
-std::string step_name(std::string_view text);           // of --dump-after
+std::string step_name(std::string_view text);  // of --dump-after
+// "'NAME' does not exist", or why it cannot be looked at.
+std::string missing(std::string_view name, const std::filesystem::file_status& status, const std::error_code& error);
 std::filesystem::path existing(std::string_view text);  // a file or a folder
 std::filesystem::path file_to_read(std::string_view text, const std::vector<std::string_view>& endings);
 std::filesystem::path file_to_write(std::string_view text, const std::vector<std::string_view>& endings);

@@ -5,8 +5,11 @@
 
 #include "archive_options.h"
 #include "nnef/inspect/check.h"
+#include "terminal.h"
 
 namespace {
+
+using torch2nnef::cli::print;
 
 constexpr const char* kHelp = R"(nnef-check: checks NNEF archives that anybody wrote.
 
@@ -28,7 +31,7 @@ int check(const std::string& archive, const archive_tool::Options& options) {
   const bool quiet = options.has("quiet");
   for (const nnef::Finding& finding : checked.findings) {
     if (quiet && finding.severity != nnef::Finding::Severity::kError) continue;
-    fmt::print("{}: {}\n", archive, nnef::to_string(finding));
+    print(fmt::format("{}: {}\n", archive, nnef::to_string(finding)));
   }
   const auto errors = std::count_if(checked.findings.begin(), checked.findings.end(), [](const nnef::Finding& finding) {
     return finding.severity == nnef::Finding::Severity::kError;
@@ -36,15 +39,15 @@ int check(const std::string& archive, const archive_tool::Options& options) {
   const std::string target = options.target().to_string();
   if (errors > 0) {
     if (!quiet) {
-      fmt::print("{}: not valid for {}, {}\n", archive, target,
-                 archive_tool::counted(static_cast<std::size_t>(errors), "error"));
+      print(fmt::format("{}: not valid for {}, {}\n", archive, target,
+                        archive_tool::counted(static_cast<std::size_t>(errors), "error")));
     }
     return archive_tool::kFailed;
   }
   if (!quiet) {
-    fmt::print("{}: valid for {}, {}, {}\n", archive, target,
-               archive_tool::counted(checked.graph.operations.size(), "operation"),
-               archive_tool::counted(checked.graph.variables.size(), "tensor"));
+    print(fmt::format("{}: valid for {}, {}, {}\n", archive, target,
+                      archive_tool::counted(checked.graph.operations.size(), "operation"),
+                      archive_tool::counted(checked.graph.variables.size(), "tensor")));
   }
   return archive_tool::kOk;
 }
@@ -52,7 +55,7 @@ int check(const std::string& archive, const archive_tool::Options& options) {
 int run(int argc, char** argv) {
   const archive_tool::Options options(argc, argv, {"quiet"});
   if (options.has("help")) {
-    fmt::print(fmt::runtime(kHelp), nnef::Target{}.to_string());
+    print(fmt::format(fmt::runtime(kHelp), nnef::Target{}.to_string()));
     return archive_tool::kOk;
   }
   if (options.archives().empty()) throw archive_tool::UsageError("no archive is named");

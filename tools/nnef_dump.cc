@@ -8,8 +8,11 @@
 #include "nnef/inspect/difference.h"
 #include "nnef/inspect/tensor_statistics.h"
 #include "nnef/io.h"
+#include "terminal.h"
 
 namespace {
+
+using torch2nnef::cli::print;
 
 using archive_tool::counted;
 using archive_tool::Options;
@@ -41,33 +44,34 @@ std::string bytes_text(std::uint64_t bytes) {
 }
 
 void print_list(const char* name, const std::vector<std::string>& lines) {
-  for (const std::string& line : lines) fmt::print("  {:<12} {}\n", name, line);
+  for (const std::string& line : lines) print(fmt::format("  {:<12} {}\n", name, line));
 }
 
 void print_summary(const std::string& archive, const nnef::Graph& graph) {
   std::uint64_t bytes = 0;
   for (const auto& [label, data] : graph.variables) bytes += data->byte_size();
-  fmt::print("{}: graph '{}', {}, {} with {}\n", archive, graph.name, counted(graph.operations.size(), "operation"),
-             counted(graph.variables.size(), "tensor"), bytes_text(bytes));
+  print(fmt::format("{}: graph '{}', {}, {} with {}\n", archive, graph.name,
+                    counted(graph.operations.size(), "operation"), counted(graph.variables.size(), "tensor"),
+                    bytes_text(bytes)));
   print_list("registry", graph.registries);
   print_list("extension", graph.extensions);
   print_list("symbol", graph.symbols);
   print_list("assert", graph.asserts);
-  for (const auto& [key, value] : graph.properties) fmt::print("  {:<12} {} = {}\n", "property", key, value);
+  for (const auto& [key, value] : graph.properties) print(fmt::format("  {:<12} {} = {}\n", "property", key, value));
   for (nnef::Value input : graph.inputs) {
-    fmt::print("  {:<12} {} {}\n", "input", graph.info(input).name, fact(graph.info(input)));
+    print(fmt::format("  {:<12} {} {}\n", "input", graph.info(input).name, fact(graph.info(input))));
   }
   for (nnef::Value output : graph.outputs) {
-    fmt::print("  {:<12} {} {}\n", "output", graph.info(output).name, fact(graph.info(output)));
+    print(fmt::format("  {:<12} {} {}\n", "output", graph.info(output).name, fact(graph.info(output))));
   }
   std::map<std::string, int> operators;
   for (const nnef::Operation& operation : graph.operations) ++operators[operation.op];
-  for (const auto& [op, count] : operators) fmt::print("  {:<12} {} {}\n", "operator", count, op);
+  for (const auto& [op, count] : operators) print(fmt::format("  {:<12} {} {}\n", "operator", count, op));
   for (const nnef::Fragment& fragment : graph.fragments) {
-    fmt::print("  {:<12} {}, {}\n", "fragment", fragment.body.name,
-               counted(fragment.body.operations.size(), "operation"));
+    print(fmt::format("  {:<12} {}, {}\n", "fragment", fragment.body.name,
+                      counted(fragment.body.operations.size(), "operation")));
   }
-  if (!graph.quant.empty()) fmt::print("  {:<12} {} entries\n", "quantised", graph.quant.size());
+  if (!graph.quant.empty()) print(fmt::format("  {:<12} {} entries\n", "quantised", graph.quant.size()));
 }
 
 void add_facts(nnef::Graph& graph) {
@@ -84,8 +88,9 @@ void print_graph(nnef::Graph graph, const nnef::Dialect& dialect) {
   for (nnef::Fragment& fragment : graph.fragments) add_facts(fragment.body);
   nnef::TextOptions text;
   text.comments = true;
-  fmt::print("{}", nnef::write_text(graph, dialect, text));
-  if (const std::string quant = nnef::write_quant(graph); !quant.empty()) fmt::print("\n# graph.quant\n{}", quant);
+  print(nnef::write_text(graph, dialect, text));
+  if (const std::string quant = nnef::write_quant(graph); !quant.empty())
+    print(fmt::format("\n# graph.quant\n{}", quant));
 }
 
 // Floats with as many digits as tell f32 values apart, integers as they are.
@@ -107,7 +112,7 @@ void print_tensor(const std::string& label, const nnef::TensorData& tensor) {
       if (count > 0) line += fmt::format(", {} {}", count, what);
     }
   }
-  fmt::print("{}\n", line);
+  print(fmt::format("{}\n", line));
 }
 
 int print_difference(const Options& options, const nnef::Dialect& dialect) {
@@ -115,14 +120,14 @@ int print_difference(const Options& options, const nnef::Dialect& dialect) {
   const nnef::Graph a = nnef::read_archive(options.archives()[0], dialect);
   const nnef::Graph b = nnef::read_archive(options.archives()[1], dialect);
   const std::vector<std::string> lines = nnef::graph_differences(a, b, dialect);
-  for (const std::string& line : lines) fmt::print("{}\n", line);
+  for (const std::string& line : lines) print(fmt::format("{}\n", line));
   return lines.empty() ? archive_tool::kOk : archive_tool::kFailed;
 }
 
 int run(int argc, char** argv) {
   const Options options(argc, argv, {"graph", "tensors", "diff"});
   if (options.has("help")) {
-    fmt::print(fmt::runtime(kHelp), nnef::Target{}.to_string());
+    print(fmt::format(fmt::runtime(kHelp), nnef::Target{}.to_string()));
     return archive_tool::kOk;
   }
   const nnef::Dialect dialect(options.target());

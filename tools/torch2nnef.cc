@@ -4,30 +4,39 @@
 #include <fmt/format.h>
 #include <malloc.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <exception>
 #include <fstream>
+#include <new>
 #include <optional>
-#include <stdexcept>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <thread>
 #include <vector>
 
 #include "cli_info.h"
 #include "cli_options.h"
 #include "cli_progress.h"
+#include "crash.h"
 #include "export/export.h"
 #include "export/modules/user_tables.h"
 #include "export/report/html_page.h"
 #include "export/report/json_report.h"
 #include "export/report/text_report.h"
+#include "export/verify/private_folder.h"
 #include "export/verify/rerun.h"
+#include "export/verify/tract_engine.h"
+#include "janitor.h"
+#include "nnef/io.h"
+#include "sandbox.h"
+#include "terminal.h"
 
 namespace torch2nnef::cli {
 namespace {
@@ -37,20 +46,6 @@ void write_file(const std::filesystem::path& path, const std::string& text) {
   file << text;
   file.close();
   if (!file) throw UsageError(fmt::format("--report: '{}' cannot be written", path.string()));
-}
-
-// The report of an export that may well have succeeded.
-class PrintError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
-
-// On stdout; a full one must not look like success.
-void print(const std::string& text) {
-  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
-  if (!written || std::fflush(stdout) != 0) {
-    throw PrintError(fmt::format("the standard output cannot be written: {}", std::strerror(errno)));
-  }
 }
 
 StepPrinter::Mode progress_mode(const CommandLine& line) {
@@ -68,7 +63,7 @@ void say_exported(const CommandLine& line, const ExportReport& report) {
                                               : text + notes);
   }
   if (line.json) return print(json_report(report));
-  if (!line.quiet) fmt::print(stderr, "{}", notes);
+  if (!line.quiet) complain(notes);
   print(report.dump + (line.quiet ? "" : text));
 }
 
@@ -81,7 +76,7 @@ void say_failed(const CommandLine& line, const ExportError& error, const ExportR
                             : kind == ".html" ? html_report(error, known, line.model.filename().string())
                                               : text);
   }
-  fmt::print(stderr, "torch2nnef: {}", text);
+  complain("torch2nnef: " + text);
   if (line.json) return print(json_report(error, known));
   if (known) print(known->dump);  // of a step that was passed
 }
@@ -91,10 +86,49 @@ void say_failed(const CommandLine& line, const ExportError& error, const ExportR
 // and with blocks that come and go would wait for the system half of its time.
 void return_memory() { mallopt(M_MMAP_THRESHOLD, 1 << 17); }
 
+// What an export writes to and starts, beside the files that are open.
+void take_away(const CommandLine& line) {
+  if (!line.sandbox) {
+    if (line.verbose) complain("sandbox: switched off\n");
+    return;
+  }
+  const auto folder_of = [](const std::filesystem::path& file) {
+    const std::filesystem::path folder = (file.has_filename() ? file : file.parent_path()).parent_path();
+    return folder.empty() ? std::filesystem::path(".") : folder;
+  };
+  SandboxRules rules;
+  rules.writable = {"/dev/null", temporary_place()};
+  for (const std::filesystem::path& file : {line.output, line.report, line.options.debug_bundle}) {
+    if (file.empty() || (&file == &line.output && line.options.dry_run)) continue;
+    std::error_code error;
+    const bool is_device = std::filesystem::exists(file, error) && !std::filesystem::is_regular_file(file, error) &&
+                           !std::filesystem::is_directory(file, error);
+    rules.writable.push_back(is_device ? file : folder_of(file));
+  }
+  const bool runs = line.options.check != Check::kNone && line.options.check != Check::kReference;
+  if (runs) rules.programs = engine_programs(line.options.tract, line.options.target.version);
+  const std::string taken = enter_sandbox(rules);
+  if (line.verbose) complain(taken + "\n");
+}
+
+// libtorch reads and executes the model in these; the check executes it again.
+void note_step(std::string_view step) {
+  for (const char* of_model : {"load", "record", "check"}) {
+    if (step == of_model) return enter_step(of_model, true);
+  }
+  for (const char* own : {"lower", "simplify", "write", "read back"}) {
+    if (step == own) return enter_step(own, false);
+  }
+}
+
 int export_model(CommandLine& line) {
   if (line.options.check == Check::kNone) return_memory();
   StepPrinter steps(progress_mode(line));
-  line.options.progress = [&](std::string_view step) { steps.begin(step); };
+  line.options.progress = [&](std::string_view step) {
+    if (step == "load") take_away(line);
+    note_step(step);
+    steps.begin(step);
+  };
   std::optional<ExportReport> known;
   line.options.refused = [&](const ExportReport& report) { known = report; };
   try {
@@ -111,17 +145,20 @@ int export_model(CommandLine& line) {
 
 int rerun(const CommandLine& line) {
   try {
+    take_away(line);
     const RerunResult result = rerun_bundle(line.bundle, line.options.tract, line.options.check_timeout_seconds);
     print(text_rerun(result, line.bundle.string()));
     return result.agrees() ? 0 : static_cast<int>(ExportError::Kind::kCheckFailed);
   } catch (const ExportError& error) {
-    fmt::print(stderr, "torch2nnef: {} was not run\n\n{}", line.bundle.string(), text_diagnostics(error.diagnostics()));
+    complain(
+        fmt::format("torch2nnef: {} was not run\n\n{}", line.bundle.string(), text_diagnostics(error.diagnostics())));
     return static_cast<int>(error.kind());
   }
 }
 
 int run(const std::vector<std::string>& arguments) {
   CommandLine line = parse_command_line(arguments);
+  if (line.action == CommandLine::Action::kExport || line.action == CommandLine::Action::kRerun) start_janitor();
   switch (line.action) {
     case CommandLine::Action::kHelp:
       print(help_text());
@@ -144,12 +181,20 @@ int run(const std::vector<std::string>& arguments) {
 }
 
 // A closed standard stream would lend its number to the next file that is opened, and what is printed would go there. A
-// limit on the size of files shall be an error message, as a full disk is.
+// limit on the size of files shall be an error message, as a full disk is, and so shall a pipe that nobody reads.
+// Models are walked by recursion, as deep as they are nested: the stack may grow as far as the system has left room for
+// it.
 void prepare_process() {
   for (int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (fcntl(descriptor, F_GETFD) == -1) static_cast<void>(open("/dev/null", O_RDWR));
   }
-  signal(SIGXFSZ, SIG_IGN);
+  for (int number : {SIGXFSZ, SIGPIPE}) signal(number, SIG_IGN);
+  constexpr rlim_t kStack = rlim_t{100} << 20;
+  rlimit stack{};
+  if (getrlimit(RLIMIT_STACK, &stack) == 0 && stack.rlim_cur < kStack) {
+    stack.rlim_cur = std::min(stack.rlim_max, kStack);
+    setrlimit(RLIMIT_STACK, &stack);
+  }
 }
 
 int signal_pipe[2] = {-1, -1};
@@ -191,34 +236,55 @@ void clean_up_on_signals() {
 }  // namespace
 }  // namespace torch2nnef::cli
 
-int main(int argc, char** argv) {
-  using namespace torch2nnef::cli;
-  using torch2nnef::ExportError;
-  const std::vector<std::string> arguments(argv + 1, argv + argc);
-  const bool json = std::find(arguments.begin(), arguments.end(), "--json") != arguments.end();
-  const auto fail = [&](ExportError::Kind kind, std::string code, std::string text) {
-    const torch2nnef::Diagnostic why{torch2nnef::Severity::kError, std::move(code), "", {}, std::move(text), "", 1};
-    if (json) fmt::print("{}", json_report(ExportError(kind, why)));
-    return static_cast<int>(kind);
-  };
-  prepare_process();
-  clean_up_on_signals();
+namespace torch2nnef::cli {
+namespace {
+
+// Says why the program ends, and how. Messages may quote a file: what is too long to be read is cut.
+int fail(bool json, ExportError::Kind kind, const std::string& code, std::string text, std::string_view more = "") {
+  constexpr std::size_t kLongest = 2000;
+  if (text.size() > kLongest) text = text.substr(0, kLongest) + "...";
+  complain(fmt::format("torch2nnef: {}\n{}", text, more));
+  const Diagnostic why{Severity::kError, code, "", {}, text, "", 1};
   try {
-    leave(run(arguments));
+    if (json) print(json_report(ExportError(kind, why)));
+  } catch (const PrintError&) {  // the exit status says it
+  }
+  return static_cast<int>(kind);
+}
+
+int run_and_explain(const std::vector<std::string>& arguments) {
+  using Kind = ExportError::Kind;
+  const bool json = std::find(arguments.begin(), arguments.end(), "--json") != arguments.end();
+  try {
+    return run(arguments);
   } catch (const PrintError& error) {
-    fmt::print(stderr, "torch2nnef: {}\n", error.what());
-    leave(static_cast<int>(ExportError::Kind::kUsage));
+    return fail(false, Kind::kUsage, "", error.what());
   } catch (const ExportError& error) {  // a table of the user that is none
-    const torch2nnef::Diagnostic& first = error.diagnostics().front();
-    fmt::print(stderr, "torch2nnef: {}\n", first.text);
-    leave(fail(error.kind(), first.code, first.text));
+    const Diagnostic& first = error.diagnostics().front();
+    return fail(json, error.kind(), first.code, first.text);
   } catch (const UsageError& error) {
-    fmt::print(stderr, "torch2nnef: {}\nTry torch2nnef --help.\n", error.what());
-    leave(fail(ExportError::Kind::kUsage, "T2N-U001", error.what()));
+    return fail(json, Kind::kUsage, "T2N-U001", error.what(), "Try torch2nnef --help.\n");
+  } catch (const nnef::IoError& error) {
+    return fail(json, Kind::kNotExportable, "T2N-W001", error.what());
+  } catch (const std::system_error& error) {  // of the file system
+    return fail(json, Kind::kNotExportable, "T2N-W001", error.what());
+  } catch (const std::bad_alloc&) {
+    return fail(json, Kind::kNotExportable, "T2N-W003", "there is not enough memory");
   } catch (const std::exception& error) {
     std::string text = error.what();
     text.resize(std::min(text.find('\n'), text.size()));  // torch's errors go on with a stack trace
-    fmt::print(stderr, "torch2nnef: a bug in this program: {}\nPlease report it with the command line.\n", text);
-    leave(fail(ExportError::Kind::kInternal, "T2N-I003", text));
+    return fail(json, Kind::kInternal, "T2N-I003", "a bug in this program: " + text,
+                "Please report it with the command line.\n");
   }
+}
+
+}  // namespace
+}  // namespace torch2nnef::cli
+
+int main(int argc, char** argv) {
+  using namespace torch2nnef::cli;
+  prepare_process();
+  report_crashes();
+  clean_up_on_signals();
+  leave(run_and_explain({argv + 1, argv + argc}));
 }

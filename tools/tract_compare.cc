@@ -10,6 +10,7 @@
 #include "export/verify/float_cast.h"
 #include "nnef/archive/archive_walk.h"
 #include "nnef/text/syntax.h"
+#include "terminal.h"
 
 namespace tract_run {
 
@@ -68,7 +69,7 @@ void assert_results(const std::vector<NamedTensor>& results, const std::vector<N
     const auto reference = widened ? torch2nnef::cast_float(*expected->data, DType::kF16) : expected->data;
     const torch2nnef::Comparison comparison = torch2nnef::compare_tensors(*reference, *result.data, options.tolerance);
     if (!comparison.agrees) wrong += fmt::format("\nMismatch of output {} ({}): {}", i, result.name, comparison.detail);
-    if (comparison.agrees && options.verbose) fmt::print(stderr, "Checked output #{}, ok.\n", i);
+    if (comparison.agrees && options.verbose) torch2nnef::cli::complain(fmt::format("Checked output #{}, ok.\n", i));
   }
   if (!wrong.empty()) throw Mismatch(wrong.substr(1));
 }

@@ -19,6 +19,7 @@
 #include "export/verify/float_cast.h"
 #include "export/verify/subprocess.h"
 #include "nnef/io.h"
+#include "terminal.h"
 #include "tract_compare.h"
 #include "tract_library.h"
 #include "tract_options.h"
@@ -28,6 +29,8 @@ namespace {
 
 using nnef::NamedTensor;
 using nnef::TensorDataPtr;
+using torch2nnef::cli::complain;
+using torch2nnef::cli::print;
 
 constexpr int kFailed = 1, kUsageStatus = 2, kPanicked = 101, kOutOfTime = 124;
 constexpr double kForEver = 1e9;                             // seconds
@@ -82,11 +85,11 @@ int work(const Options& options) {
     const auto started = std::chrono::steady_clock::now();
     const auto say = [&](std::string_view what) {
       const std::chrono::duration<double> time = std::chrono::steady_clock::now() - started;
-      if (options.verbose) fmt::print(stderr, "{:8.3f} s  {}\n", time.count(), what);
+      if (options.verbose) complain(fmt::format("{:8.3f} s  {}\n", time.count(), what));
     };
     const Library library(find_library());
     if (options.command == Options::Command::kVersion) {
-      fmt::print("tract {}\n", library.version());
+      print(fmt::format("tract {}\n", library.version()));
       return 0;
     }
     say("library of tract " + library.version() + " loaded");
@@ -103,7 +106,7 @@ int work(const Options& options) {
     }
     return 0;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "tract-run: {}\n", error.what());
+    complain(fmt::format("tract-run: {}\n", error.what()));
     return kFailed;
   }
 }
@@ -117,22 +120,22 @@ int work_in_child(const Options& options, const std::vector<std::string>& argume
   const torch2nnef::ProcessResult child =
       torch2nnef::run_process(command, limit, options.verbose ? std::vector<std::string>() : environment);
   if (!child.started) {
-    fmt::print(stderr, "tract-run: no child process can be started: {}\n", child.why_not);
+    complain(fmt::format("tract-run: no child process can be started: {}\n", child.why_not));
     return kFailed;
   }
-  fmt::print("{}", child.output);
+  print(child.output);
   const bool panicked = child.exit_status == 128 + SIGABRT;
-  if (!panicked || options.verbose) fmt::print(stderr, "{}", child.errors);
+  if (!panicked || options.verbose) complain(child.errors);
   if (child.timed_out) {
-    fmt::print(stderr, "tract-run: Timed out after {} s\n", options.timeout_seconds);
+    complain(fmt::format("tract-run: Timed out after {} s\n", options.timeout_seconds));
     return kOutOfTime;
   }
   if (panicked) {  // its own words end in a stack trace, whatever RUST_BACKTRACE says
-    fmt::print(stderr, "tract-run: {}\n", torch2nnef::engine_message(child.exit_status, child.errors));
+    complain(fmt::format("tract-run: {}\n", torch2nnef::engine_message(child.exit_status, child.errors)));
     return kPanicked;
   }
   if (child.exit_status > 128) {
-    fmt::print(stderr, "tract-run: the engine was ended by {}\n", strsignal(child.exit_status - 128));
+    complain(fmt::format("tract-run: the engine was ended by {}\n", strsignal(child.exit_status - 128)));
   }
   return child.exit_status;
 }
@@ -157,12 +160,15 @@ int main(int argc, char** argv) {
   try {
     const auto options = tract_run::parse_options(arguments);
     if (options.command == tract_run::Options::Command::kHelp) {
-      fmt::print("{}", tract_run::kUsage);
+      torch2nnef::cli::print(tract_run::kUsage);
       return 0;
     }
     return here ? tract_run::work_here(options) : tract_run::work_in_child(options, arguments);
+  } catch (const torch2nnef::cli::PrintError& error) {
+    torch2nnef::cli::complain(fmt::format("tract-run: {}\n", error.what()));
+    return tract_run::kFailed;
   } catch (const tract_run::UsageError& error) {
-    fmt::print(stderr, "tract-run: {}\n\nTry tract-run --help.\n", error.what());
+    torch2nnef::cli::complain(fmt::format("tract-run: {}\n\nTry tract-run --help.\n", error.what()));
     return tract_run::kUsageStatus;
   }
 }
