@@ -5,6 +5,7 @@ import io
 import pathlib
 import struct
 import tarfile
+import zipfile
 
 corpus = pathlib.Path(__file__).parent / "corpus"
 
@@ -92,7 +93,64 @@ ARCHIVES = {
     "bomb": gzip.compress(tar([("graph.nnef", bytes(1 << 21), FILE)]), mtime=0),
 }
 
-for kind, inputs in (("tensor", TENSORS), ("text", TEXTS), ("archive", ARCHIVES)):
+
+
+def zipped(entries, method=zipfile.ZIP_STORED):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", method) as archive:
+        for name, data in entries:
+            archive.writestr(zipfile.ZipInfo(name), data, method)
+    return stream.getvalue()
+
+
+def npy(text, data):
+    text = text.encode() + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + data
+
+
+ARRAY = npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }", bytes(24))
+ZIPS = {
+    "stored": zipped([("m/data.pkl", b"\x80\x02)."), ("m/data/0", bytes(16))]),
+    "deflated": zipped([("a", b"x" * 300), ("b/", b"")], zipfile.ZIP_DEFLATED),
+    "empty": zipped([]),
+    "cut": zipped([("a", b"x" * 30)])[:-5],
+}
+ARRAYS = {
+    "one": zipped([("x.npy", ARRAY)]),
+    "kinds": zipped([("a.npy", npy("{'descr': '|b1', 'fortran_order': True, 'shape': (2, 2), }", b"\0\1\2\3")),
+                     ("b.npy", npy("{'descr': '<i8', 'fortran_order': False, 'shape': (), }", bytes(8)))]),
+    "header_only": zipped([("x.npy", npy("{'descr': '<f8', 'fortran_order': False, 'shape': (9999, 9999), }", b""))]),
+}
+
+
+def pickled_tensor(kind, size, stride, count):
+    storage = b"(X\x07\0\0\0storagectorch\n%sStorage\nX\x01\0\0\x000X\x03\0\0\0cpuK%ctQ" % (kind, count)
+    return b"ctorch._utils\n_rebuild_tensor_v2\n(%sK\0(K%ct(K%ct\x89ccollections\nOrderedDict\n)RtR" % (storage, size, stride)
+
+
+MODULE = b"\x80\x02c__torch__\nM\n)\x81}(X\x01\0\0\0w%sX\x08\0\0\0training\x89ub."
+PICKLES = {
+    "module": MODULE % pickled_tensor(b"Float", 4, 1, 4),
+    "beyond": MODULE % pickled_tensor(b"Bool", 4, 2, 4),
+    "lists": b"\x80\x02(ctorch.jit._pickle\nbuild_intlist\n](K\1K\2e\x85Rq\0h\0G?\xf0\0\0\0\0\0\0t.",
+    "typed": b"\x80\x02ctorch.jit._pickle\nrestore_type_tag\n}X\x0e\0\0\0Dict[str, int]\x86R.",
+    "circle": MODULE % b"]q\1(h\1e",
+    "source": b"class M(Module):\n  def forward(self: __torch__.M,\n    x: Tensor) -> Tensor:\n    return torch.neg((x + -x) if True else x)\n",
+}
+FRAGMENTS = {
+    "relu": b"extension torch2nnef_rows 1;\n\nfragment aten__relu(self: tensor<scalar>) -> (y: tensor<scalar>)\n{\n    y = max(self, 0.0);\n}\n",
+    "module": b"extension torch2nnef_rows 1;\nfragment module__Gate(x: tensor<scalar>, weight: tensor<scalar>, scale: scalar = 1.0) -> (y: tensor<scalar>)\n"
+    b"{\n    y = x * weight * scale if rank_of(x) > 1 else sigmoid(x);\n}\n",
+    "errors": b"extension torch2nnef_rows 1;\nfragment aten__f(self: tensor<scalar>) -> (y: tensor<scalar>) { y = no_such(; }\n",
+}
+COMMANDS = {
+    "export": b"model.pt\n--input\nx:f32:1,3\n-o\nout.nnef.tgz\n--check=none",
+    "axes": b"/dev/null\n--dynamic-axes\nx:0=2*S+1\n--symbol\nS=2..64\n--input\nx:i64:3=randint(0,9)",
+    "wrong": b"--inptu\n--explain=\n--compression\n99\n-q\n-v\n--target=tract@9.9",
+    "asks": b"--list-ops\n--fragments\n/dev/null",
+}
+
+for kind, inputs in (("tensor", TENSORS), ("text", TEXTS), ("archive", ARCHIVES), ("zip", ZIPS), ("npz", ARRAYS), ("pickle", PICKLES), ("fragments", FRAGMENTS), ("command", COMMANDS)):
     for name, data in inputs.items():
         path = corpus / kind / name
         path.parent.mkdir(parents=True, exist_ok=True)
