@@ -7,6 +7,7 @@
 #include <chrono>
 #include <iterator>
 #include <new>
+#include <set>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -16,8 +17,10 @@
 #include "export/lower/lowering.h"
 #include "export/lower/standard.h"
 #include "export/report/model_tree.h"
+#include "export/simplify/nan_losses.h"
 #include "export/simplify/simplify.h"
 #include "export/tape/tape_text.h"
+#include "export/torchscript/second_values.h"
 #include "export/verify/check.h"
 #include "nnef/builder/builder.h"
 #include "nnef/dialect/target_rules.h"
@@ -80,6 +83,20 @@ void describe_graph(const nnef::Graph& graph, ExportReport& report) {
   };
   for (nnef::Value input : graph.inputs) report.inputs.push_back(io(input));
   for (nnef::Value output : graph.outputs) report.outputs.push_back(io(output));
+}
+
+// The operators of the model that tract computes with operations that lose a NaN.
+void note_lost_nan(const Tape& tape, const Lineage& lineage, const nnef::Graph& graph, const nnef::Dialect& dialect,
+                   Diagnostics& diagnostics) {
+  std::set<std::string> operators;
+  for (nnef::Value value : results_that_lose_nan(graph, dialect)) {
+    const std::int32_t call = lineage.call_of.at(static_cast<std::size_t>(value.id));
+    if (call >= 0) operators.insert(tape.calls.at(static_cast<std::size_t>(call)).op);
+  }
+  if (operators.empty()) return;
+  std::string names;
+  for (const std::string& name : operators) names += (names.empty() ? "" : ", ") + name;
+  diagnostics.note("T2N-L007", "tract does not keep NaN and infinities in " + names);
 }
 
 // What made the archive and for what sizes it holds; nothing about where or when.
@@ -196,6 +213,7 @@ void export_model(const Model& model, const Tables& tables, const std::filesyste
     to_standard(recording.tape, options.comments, graph, report.diagnostics);
     stop_on_errors(report.diagnostics, options);
   } else {
+    note_lost_nan(recording.tape, lineage, graph, dialect, report.diagnostics);
     nnef::set_registries(graph, dialect);
     set_properties(recording, options, graph);
     set_assertions(recording.tape, options, graph);
@@ -225,7 +243,12 @@ void export_model(const Model& model, const Tables& tables, const std::filesyste
   }
 
   steps.begin("check");
-  check_archive(pending.path(), {recording, lineage, graph, archive, dialect}, options, report);
+  std::optional<Recording::Run> other_values;
+  if (options.check != Check::kNone && !khronos) {
+    other_values = run_on_other_values(model, tables, options, recording);
+  }
+  const Recording::Run* second = other_values ? &*other_values : nullptr;
+  check_archive(pending.path(), {recording, lineage, graph, archive, dialect, second}, options, report);
   steps.end();
   stop_on_errors(report.diagnostics, options);
   pending.commit();

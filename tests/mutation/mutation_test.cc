@@ -14,7 +14,7 @@
 #include "export/lower/lower.h"
 #include "export/simplify/simplify.h"
 #include "export/torchscript/record.h"
-#include "export/verify/compare.h"
+#include "export/verify/judge.h"
 #include "export/verify/private_folder.h"
 #include "export/verify/reference.h"
 #include "export/verify/tract_engine.h"
@@ -83,8 +83,8 @@ class Mutator {
     const std::string difference = nnef::compare_archive(path, graph, exported_.dialect, &archive);
     EXPECT_EQ(difference, "") << mutation.kind << ": " << mutation.what;
     Verdict verdict;
-    verdict.is_defect = differs_in_tract(path);
     const CheckSubject subject{exported_.recording, exported_.lineage, graph, archive, exported_.dialect};
+    verdict.is_defect = differs_in_tract(path, subject);
     for (const Recording::Run& run : exported_.recording.runs) {
       if (all_agree(torch2nnef::run_reference(subject, run, kTolerance).outputs)) continue;
       verdict.is_caught = true;
@@ -95,10 +95,10 @@ class Mutator {
   }
 
  private:
-  bool differs_in_tract(const std::filesystem::path& path) const {
+  bool differs_in_tract(const std::filesystem::path& path, const CheckSubject& subject) const {
     for (const Recording::Run& run : exported_.recording.runs) {
       const torch2nnef::EngineRun result = torch2nnef::run_engine(engine_, path, run.inputs, kTimeoutSeconds);
-      if (!result.ran || !all_agree(torch2nnef::compare_outputs(run.outputs, result.outputs, kTolerance))) return true;
+      if (!result.ran || !all_agree(torch2nnef::judge_outputs(subject, run, result.outputs, kTolerance))) return true;
     }
     return false;
   }
@@ -108,7 +108,7 @@ class Mutator {
   }
 
   void name(const Mutation& mutation, const CheckSubject& subject, const Recording::Run& run, Verdict& verdict) const {
-    const torch2nnef::LockStep steps = torch2nnef::compare_in_lock_step(subject, run, kTolerance);
+    const torch2nnef::LockStep steps = torch2nnef::find_divergence(subject, run, kTolerance);
     const auto& divergence = steps.divergence;
     verdict.named = steps.incomplete;
     if (!divergence) return;

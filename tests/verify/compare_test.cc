@@ -57,6 +57,25 @@ struct Pair {
   std::string detail;  // "" when they agree
 };
 
+TEST(CompareTensors, BoundsFollowTheSize) {
+  const auto expected = f32({2}, {2e-9F, 1e-9F}), wrong = f32({2}, {2e-9F, 1.1e-9F}), zero = f32({2}, {0, 0});
+  EXPECT_FALSE(compare_tensors(*expected, *wrong, Tolerance::kDefault, 0).agrees);
+  EXPECT_FALSE(compare_tensors(*expected, *zero, Tolerance::kDefault, 0).agrees);
+  EXPECT_TRUE(compare_tensors(*expected, *wrong, Tolerance::kDefault, 1).agrees);
+  EXPECT_FALSE(compare_tensors(*f32({2}, {2e9F, 1e9F}), *f32({2}, {2e9F, 1.001e9F}), Tolerance::kDefault, 0).agrees);
+  EXPECT_FALSE(compare_tensors(*zero, *expected, Tolerance::kDefault, 0).agrees);
+  EXPECT_TRUE(compare_tensors(*zero, *zero, Tolerance::kDefault, 0).agrees);
+}
+
+TEST(CompareTensors, Range) {
+  const Range range = range_of(*f32({3}, {2, -1, kNaN}));
+  EXPECT_EQ(range.low, -1);
+  EXPECT_EQ(range.high, 2);
+  EXPECT_EQ(range.count, 3);
+  EXPECT_TRUE(range.has_others);
+  EXPECT_EQ(range_of(*i64({2}, {5, 5})).low, 5);
+}
+
 TEST(CompareTensors, Table) {
   const std::int64_t big = std::int64_t{1} << 53;
   const Pair pairs[] = {
@@ -94,7 +113,7 @@ TEST(CompareTensors, Table) {
        "dtype f32 instead of f16 (it holds values that f16 does not have)"},
   };
   for (const Pair& pair : pairs) {
-    const Comparison comparison = compare_tensors(*pair.expected, *pair.actual, pair.tolerance);
+    const Comparison comparison = compare_tensors(*pair.expected, *pair.actual, pair.tolerance, 1);
     EXPECT_EQ(comparison.detail, pair.detail) << pair.name;
     EXPECT_EQ(comparison.agrees, pair.detail.empty()) << pair.name;
   }
@@ -105,9 +124,9 @@ TEST(CompareTensors, SomeLevelsForgiveAFewOutliers) {
   two_off[7] = two_off[8] = 9;
   three_off[7] = three_off[8] = three_off[9] = 9;
   const auto expected = f32({20000}, ones);
-  EXPECT_TRUE(compare_tensors(*expected, *f32({20000}, two_off), Tolerance::kSuper).agrees);
-  EXPECT_FALSE(compare_tensors(*expected, *f32({20000}, three_off), Tolerance::kSuper).agrees);
-  EXPECT_FALSE(compare_tensors(*expected, *f32({20000}, two_off), Tolerance::kVery).agrees);
+  EXPECT_TRUE(compare_tensors(*expected, *f32({20000}, two_off), Tolerance::kSuper, 1).agrees);
+  EXPECT_FALSE(compare_tensors(*expected, *f32({20000}, three_off), Tolerance::kSuper, 1).agrees);
+  EXPECT_FALSE(compare_tensors(*expected, *f32({20000}, two_off), Tolerance::kVery, 1).agrees);
 }
 
 // A cast to f32 does not take the rounding errors of f16 away that two right kernels differ by.
@@ -136,7 +155,7 @@ TEST(CompareOutputs, WhatWasComputedInHalfIsHeldToItsBounds) {
 
 TEST(CompareTensors, SaysHowFarApart) {
   const Comparison comparison =
-      compare_tensors(*f32({2, 2}, {1, 4, 0, 8}), *f32({2, 2}, {1, 5, 0.5f, 8}), Tolerance::kClose);
+      compare_tensors(*f32({2, 2}, {1, 4, 0, 8}), *f32({2, 2}, {1, 5, 0.5f, 8}), Tolerance::kClose, 1);
   EXPECT_EQ(comparison.max_abs, 1);
   EXPECT_EQ(comparison.max_rel, 0.25);
   EXPECT_EQ(comparison.outside, 2);
@@ -146,7 +165,7 @@ TEST(CompareTensors, SaysHowFarApart) {
 TEST(CompareOutputs, ByName) {
   const auto outputs =
       compare_outputs({{"a", f32({1}, {1})}, {"b", f32({1}, {2})}, {"c", f32({1}, {3})}},
-                      {{"unasked", f32({1}, {0})}, {"b", f32({1}, {5})}, {"a", f32({1}, {1})}}, Tolerance::kClose);
+                      {{"unasked", f32({1}, {0})}, {"b", f32({1}, {5})}, {"a", f32({1}, {1})}}, Tolerance::kClose, 1);
   ASSERT_EQ(outputs.size(), 3u);
   EXPECT_TRUE(outputs[0].agrees);
   EXPECT_FALSE(outputs[1].agrees);

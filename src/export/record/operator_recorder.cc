@@ -60,6 +60,14 @@ void clear(const Slots& results) {
   }
 }
 
+// Where torch leaves the order of a result open, the one that the archive has: the values are the same.
+void choose_order(const c10::FunctionSchema& schema, Slots& inputs) {
+  if (schema.name() != "aten::topk") return;
+  const std::optional<int> sorted = schema.argumentIndexWithName("sorted");
+  if (!sorted) return;
+  for (c10::IValue& world : inputs.at(static_cast<std::size_t>(*sorted)).worlds) world = true;
+}
+
 }  // namespace
 
 OperatorRecorder::OperatorRecorder(Tape& tape, Diagnostics& diagnostics, RecordContext::Locate locate,
@@ -94,6 +102,7 @@ void OperatorRecorder::output(const std::string& name, const Slot& slot) {
 }
 
 Slots OperatorRecorder::call(const Callee& callee, Slots inputs) {
+  choose_order(callee.schema, inputs);
   Slots results = dispatch(callee, std::move(inputs));
   for (Slot& result : results) mark_unexplained(result);
   return results;

@@ -8,10 +8,11 @@
 
 #include "export/report/json_report.h"
 #include "export/verify/bundle.h"
-#include "export/verify/compare.h"
+#include "export/verify/judge.h"
 #include "export/verify/rounding.h"
 #include "export/verify/tract_engine.h"
 #include "export/verify/tract_failure.h"
+#include "export/verify/weak_outputs.h"
 #include "export/version.h"
 
 namespace torch2nnef {
@@ -30,10 +31,12 @@ constexpr const char* kMakeBundle = "please report it; attach the file written b
       {Severity::kError, "T2N-C005", "", {}, text, "check in tract (--check=tract), or not (--check=none)"});
 }
 
-std::string text_of(const nnef::Bindings& sizes) {
+// " at S = 3 on other values of the inputs"
+std::string text_of(const CheckSubject& subject, const Recording::Run& run) {
   std::string text;
-  for (const auto& [name, size] : sizes) text += (text.empty() ? " at " : ", ") + name + " = " + std::to_string(size);
-  return text;
+  for (const auto& [name, size] : run.sizes)
+    text += (text.empty() ? " at " : ", ") + name + " = " + std::to_string(size);
+  return subject.has_other_values(run) ? text + " on other values of the inputs" : text;
 }
 
 // What one engine found wrong at one size.
@@ -91,13 +94,14 @@ Diagnostic rounding_problem(const std::string& text, const std::string& engine, 
 }
 
 // An error about each output that differs. `first` is the call where the values part, if that is known.
-std::vector<Diagnostic> problems_of(const std::vector<CheckReport::Output>& outputs, const char* code,
+std::vector<Diagnostic> problems_of(const CheckSubject& subject, const Recording::Run& run,
+                                    const std::vector<CheckReport::Output>& outputs, const char* code,
                                     const std::string& whose, const std::optional<Divergence>& first,
                                     const RoundingOf& rounding) {
   std::vector<Diagnostic> problems;
   for (const CheckReport::Output& output : outputs) {
     if (output.agrees) continue;
-    const std::string text = "output " + output.name + text_of(output.sizes) + " differs: " + output.detail;
+    const std::string text = "output " + output.name + text_of(subject, run) + " differs: " + output.detail;
     if (const auto found = rounding.find(output.name); found != rounding.end()) {
       problems.push_back(rounding_problem(text, output.engine, found->second));
       continue;
@@ -114,6 +118,43 @@ std::vector<Diagnostic> problems_of(const std::vector<CheckReport::Output>& outp
   return problems;
 }
 
+std::vector<const Recording::Run*> runs_of(const CheckSubject& subject) {
+  std::vector<const Recording::Run*> runs;
+  for (const Recording::Run& run : subject.recording.runs) runs.push_back(&run);
+  if (subject.other_values != nullptr) runs.push_back(subject.other_values);
+  return runs;
+}
+
+// What was found of the outputs of a run. Those of other values are shown with the sample's, unless they differ.
+void add_outputs(bool is_second, const std::vector<CheckReport::Output>& outputs, CheckReport& check) {
+  for (const CheckReport::Output& output : outputs) {
+    const auto of_sample =
+        std::find_if(check.outputs.begin(), check.outputs.end(), [&](const CheckReport::Output& known) {
+          return known.engine == output.engine && known.name == output.name && known.sizes == output.sizes;
+        });
+    if (!is_second || of_sample == check.outputs.end()) {
+      check.outputs.push_back(output);
+    } else if (of_sample->agrees && !output.agrees) {
+      *of_sample = output;
+    } else {
+      of_sample->max_abs = std::max(of_sample->max_abs, output.max_abs);
+      of_sample->max_rel = std::max(of_sample->max_rel, output.max_rel);
+    }
+  }
+}
+
+// Values that nobody gave do not refuse an export for rounding that grows.
+bool is_excused(const CheckSubject& subject, const Recording::Run& run, const RoundingOf& rounding) {
+  return subject.has_other_values(run) && !rounding.empty();
+}
+
+void warn_of_weak_outputs(const CheckSubject& subject, Diagnostics& diagnostics) {
+  for (const WeakOutput& weak : weak_outputs(subject)) {
+    diagnostics.warning("T2N-C010", "output " + weak.name + " " + weak.why + "; its check shows little", {},
+                        "where that is not meant, give inputs at which it is otherwise (--inputs, --seed)");
+  }
+}
+
 // --- the reference evaluator ---
 
 // Outputs agree, and yet values on the way to them do not: told when a call is wrong by itself, not for rounding errors
@@ -124,9 +165,9 @@ void warn_of_values(const CheckSubject& subject, const Recording::Run& run, cons
   const bool is_wrong =
       std::any_of(steps.calls.begin(), steps.calls.end(), [](const CallError& call) { return !call.own_agrees; });
   if (!is_wrong || !steps.divergence) return;
-  report.diagnostics.warning("T2N-C007",
-                             "every output agrees" + text_of(run.sizes) + ", but not " + steps.divergence->to_string(),
-                             steps.divergence->where, "try other inputs (--inputs, --seed)");
+  report.diagnostics.warning(
+      "T2N-C007", "every output agrees" + text_of(subject, run) + ", but not " + steps.divergence->to_string(),
+      steps.divergence->where, "try other inputs (--inputs, --seed)");
 }
 
 struct Evaluated {
@@ -139,21 +180,25 @@ Evaluated evaluate_at(const CheckSubject& subject, const Recording::Run& run, co
                       ExportReport& report) {
   const ReferenceRun result = run_reference(subject, run, options.tolerance);
   if (!result.not_evaluated.empty()) return {result.not_evaluated, false, std::nullopt};
-  report.check.outputs.insert(report.check.outputs.end(), result.outputs.begin(), result.outputs.end());
   const bool agrees = std::all_of(result.outputs.begin(), result.outputs.end(), [](const auto& o) { return o.agrees; });
-  if (agrees) return {"", !result.differences.empty(), std::nullopt};
   const RoundingOf rounding = only_rounding(subject, run, result.computed, result.outputs);
-  if (rounding.empty()) report.check.divergence = compare_in_lock_step(subject, run, options.tolerance).divergence;
-  return {"", false,
-          Failure{&run, problems_of(result.outputs, "T2N-C004", "torch2nnef", report.check.divergence, rounding), "",
-                  std::nullopt, !rounding.empty()}};
+  if (is_excused(subject, run, rounding)) return {};
+  add_outputs(subject.has_other_values(run), result.outputs, report.check);
+  if (agrees) return {"", !result.differences.empty(), std::nullopt};
+  if (rounding.empty()) report.check.divergence = find_divergence(subject, run, options.tolerance).divergence;
+  return {
+      "", false,
+      Failure{&run,
+              problems_of(subject, run, result.outputs, "T2N-C004", "torch2nnef", report.check.divergence, rounding),
+              "", std::nullopt, !rounding.empty()}};
 }
 
 // At every size, until one differs.
 std::optional<Failure> evaluate(const CheckSubject& subject, const ExportOptions& options, ExportReport& report) {
   report.check.engine = "reference";
   bool was_looked_into = false;  // once is enough, since rounding grows at every size alike
-  for (const Recording::Run& run : subject.recording.runs) {
+  for (const Recording::Run* each : runs_of(subject)) {
+    const Recording::Run& run = *each;
     Evaluated evaluated = evaluate_at(subject, run, options, report);
     if (!evaluated.not_evaluated.empty()) {
       if (options.check == Check::kReference) not_evaluated(evaluated.not_evaluated);
@@ -207,20 +252,21 @@ std::optional<Failure> judge(const Engine& engine, const CheckSubject& subject, 
                      "T2N-C002",
                      "",
                      {},
-                     "tract does not run the archive" + text_of(run.sizes) + ": " + result.message,
+                     "tract does not run the archive" + text_of(subject, run) + ": " + result.message,
                      std::string("this is a bug in torch2nnef; ") + kMakeBundle}},
                    result.log};
   }
-  std::vector<CheckReport::Output> outputs =
-      compare_outputs(run.outputs, result.outputs, options.tolerance, coarser_outputs(subject, options.tolerance));
+  std::vector<CheckReport::Output> outputs = judge_outputs(subject, run, result.outputs, options.tolerance);
   for (CheckReport::Output& output : outputs) {
     output.engine = "tract " + engine.version;
     output.sizes = run.sizes;
   }
-  report.check.outputs.insert(report.check.outputs.end(), outputs.begin(), outputs.end());
   const RoundingOf rounding = only_rounding(subject, run, result.outputs, outputs);
-  Failure failure{&run, problems_of(outputs, "T2N-C003", "torch2nnef or in tract", report.check.divergence, rounding),
-                  result.log, std::nullopt, !rounding.empty()};
+  if (is_excused(subject, run, rounding)) return std::nullopt;
+  add_outputs(subject.has_other_values(run), outputs, report.check);
+  Failure failure{
+      &run, problems_of(subject, run, outputs, "T2N-C003", "torch2nnef or in tract", report.check.divergence, rounding),
+      result.log, std::nullopt, !rounding.empty()};
   if (failure.problems.empty()) return std::nullopt;
   return failure;
 }
@@ -251,8 +297,9 @@ std::optional<Failure> judge_all(const Engine& engine, const CheckSubject& subje
                                  ExportReport& report) {
   report.check.engine += (report.check.engine.empty() ? "tract " : " and tract ") + engine.version;
   std::optional<Failure> rounding;  // told unless there is worse at another size
+  const std::vector<const Recording::Run*> runs = runs_of(subject);
   for (std::size_t i = 0; i < results.size(); ++i) {
-    std::optional<Failure> failure = judge(engine, subject, subject.recording.runs[i], results[i], options, report);
+    std::optional<Failure> failure = judge(engine, subject, *runs[i], results[i], options, report);
     if (!failure) continue;
     if (failure->is_rounding) {
       if (!rounding) rounding = std::move(failure);
@@ -300,7 +347,7 @@ void check_archive(const std::filesystem::path& archive, const CheckSubject& sub
   const std::optional<Engine> engine = engine_for(options, report);
   std::future<std::vector<EngineRun>> in_tract;  // a process of its own, at work while the evaluator is
   if (engine) {
-    in_tract = std::async(std::launch::async, run_in_tract, *engine, archive, std::cref(subject.recording.runs),
+    in_tract = std::async(std::launch::async, run_in_tract, *engine, archive, std::cref(subject),
                           options.check_timeout_seconds);
   }
   std::optional<Failure> failure = evaluate(subject, options, report);
@@ -314,7 +361,7 @@ void check_archive(const std::filesystem::path& archive, const CheckSubject& sub
       report.check.divergence.reset();
     }
   }
-  if (!failure) return;
+  if (!failure) return warn_of_weak_outputs(subject, report.diagnostics);
   ExportError error(ExportError::Kind::kCheckFailed, failure->problems);
   if (!options.debug_bundle.empty()) write_bundle(archive, *failure, options, report, error);
   throw error;

@@ -36,12 +36,22 @@ Tolerance in_bfloat16(const Tolerance& tolerance);
 
 // NaN equals NaN, an infinity equals the same infinity only, integers and bools are compared exactly. Shapes and dtypes
 // must be equal, with one exception: engines save f16 results widened, so f32 values that f16 holds exactly may stand
-// for f16. Holds both tensors in memory.
-Comparison compare_tensors(const nnef::TensorData& expected, const nnef::TensorData& actual,
-                           const Tolerance& tolerance);
+// for f16. Absolute bounds are for values of size 1: they are multiplied with the root mean square of the expected
+// values, and at least with `least_size`. Holds both tensors in memory.
+Comparison compare_tensors(const nnef::TensorData& expected, const nnef::TensorData& actual, const Tolerance& tolerance,
+                           double least_size);
+
+// The smallest and largest of the finite items.
+struct Range {
+  double low = 0, high = 0;
+  std::int64_t count = 0;   // of all items
+  bool has_others = false;  // NaNs or infinities
+};
+Range range_of(const nnef::TensorData& tensor);
 
 // The result of that name in `actual` against each of `expected`; names that are missing do not agree. Results that
-// nobody expects are not looked at. `coarser`: outputs with a tolerance of their own.
+// nobody expects are not looked at. Bounds follow the size of each, however small (judge.h allows for rounding).
+// `coarser`: outputs with a tolerance of their own.
 using ToleranceOf = std::map<std::string, Tolerance>;
 std::vector<CheckReport::Output> compare_outputs(const std::vector<nnef::NamedTensor>& expected,
                                                  const std::vector<nnef::NamedTensor>& actual,

@@ -43,7 +43,7 @@ std::string difference(const Fingerprint& expected, const Fingerprint& actual, T
     return fmt::format("{}[{}] instead of {}[{}]", nnef::to_string(actual.dtype), fmt::join(actual.shape, ", "),
                        nnef::to_string(expected.dtype), fmt::join(expected.shape, ", "));
   }
-  const Comparison samples = compare_tensors(samples_of(expected), samples_of(actual), tolerance);
+  const Comparison samples = compare_tensors(samples_of(expected), samples_of(actual), tolerance, 1);
   if (!samples.agrees) return "of some of its items, " + samples.detail;
   if (expected.not_finite != actual.not_finite) {
     return fmt::format("{} NaNs and infinities instead of {}", actual.not_finite, expected.not_finite);

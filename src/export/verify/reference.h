@@ -22,6 +22,10 @@ struct CheckSubject {
   const nnef::Graph& graph;    // as it was written
   const nnef::Graph& archive;  // as it reads back; variables are those of `graph`
   const nnef::Dialect& dialect;
+  // A second set of values, at the sample's sizes, of which no fingerprints were taken; null where there is none.
+  const Recording::Run* other_values = nullptr;
+
+  bool has_other_values(const Recording::Run& run) const { return &run == other_values; }
 };
 
 // The outputs that depend on sums, products of matrices and the like in f16 or bfloat16, with what the check allows
@@ -48,7 +52,12 @@ struct LockStep {
   std::optional<Divergence> divergence;  // when a call differs, or cannot be evaluated
   std::string incomplete;                // why not every call was compared, "" when all were
 };
-LockStep compare_in_lock_step(const CheckSubject& subject, const Recording::Run& run, Tolerance tolerance);
+// `least_size`: see compare_tensors().
+LockStep compare_in_lock_step(const CheckSubject& subject, const Recording::Run& run, Tolerance tolerance,
+                              double least_size = 1);
+// The first call that differs, once an output does: by values of size 1, and where all of these agree by each one's own
+// size.
+LockStep find_divergence(const CheckSubject& subject, const Recording::Run& run, Tolerance tolerance);
 
 // Calls `visit` with every value of a graph that the evaluator computes on inputs (by name), in order: for comparing an
 // engine's values in the middle of the graph. Throws std::runtime_error where it cannot.

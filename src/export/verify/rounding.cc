@@ -57,7 +57,7 @@ std::optional<Rounding> rounding_of(const nnef::TensorData& expected, const nnef
   const auto [smaller, larger] = std::minmax(ours->squares, theirs->squares);
   if (larger > kAlike * kAlike * smaller) return std::nullopt;
   for (double number : kNumbers) {
-    if (!compare_tensors(expected, actual, Tolerance::of(number)).agrees) continue;
+    if (!compare_tensors(expected, actual, Tolerance::of(number), 0).agrees) continue;
     return Rounding{ours->largest, theirs->largest, number};
   }
   return std::nullopt;

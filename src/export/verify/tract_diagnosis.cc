@@ -162,7 +162,7 @@ class Diagnoser {
       const auto actual = std::find_if(run.outputs.begin(), run.outputs.end(), named);
       const auto expected = std::find_if(attempt.expected.begin(), attempt.expected.end(), named);
       if (actual == run.outputs.end() || expected == attempt.expected.end()) continue;
-      const Comparison comparison = compare_tensors(*expected->data, *actual->data, failure_.tolerance);
+      const Comparison comparison = compare_tensors(*expected->data, *actual->data, failure_.tolerance, least_size_);
       if (comparison.agrees) continue;
       attempt.fails_alike = true;
       attempt.differs = output;
@@ -270,21 +270,30 @@ class Diagnoser {
     return first_that_differs({middle, slice.end()});
   }
 
-  void find_difference() {
+  // The first of the values in the middle of the graph to differ.
+  std::optional<Attempt> search_values() {
     std::vector<Value> slice;
     std::uint64_t bytes = 0;
     std::optional<Attempt> found;
     for (const auto& [value, size] : known_results()) {
       if (!slice.empty() && (bytes + size > kSliceBytes || slice.size() >= kSliceValues)) {
         found = first_that_differs(slice);
-        if (found || is_over()) break;
+        if (found || is_over()) return found;
         slice.clear();
         bytes = 0;
       }
       slice.push_back(value);
       bytes += size;
     }
-    if (!found) found = first_that_differs(slice);
+    return first_that_differs(slice);
+  }
+
+  void find_difference() {
+    std::optional<Attempt> found = search_values();
+    if (!found && !is_over()) {
+      least_size_ = 0;  // the output may be a small one
+      found = search_values();
+    }
     if (!found) {
       find_together();
       return;
@@ -376,6 +385,7 @@ class Diagnoser {
   const nnef::Graph& graph_;
   const KnownValues& known_;
   double seconds_;
+  double least_size_ = 1;  // compare_tensors()
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
   Operations operations_;                      // without inputs and variables
   std::map<std::string, TensorDataPtr> held_;  // known values, by name

@@ -55,13 +55,14 @@ double root_mean_square(const at::Tensor& tensor) {
 }
 
 // The first place, in row-major order, where two tensors of one shape and dtype are further apart than they may be.
-void find_first(const at::Tensor& expected, const at::Tensor& actual, Tolerance tolerance, Divergence& divergence) {
+void find_first(const at::Tensor& expected, const at::Tensor& actual, Tolerance tolerance, double least_size,
+                Divergence& divergence) {
   if (expected.sizes() != actual.sizes() || expected.scalar_type() != actual.scalar_type()) return;
   at::Tensor outside;
   if (at::isFloatingType(expected.scalar_type())) {
     const ToleranceBounds bounds = tolerance_bounds(tolerance, to_nnef(from_torch(expected.scalar_type())).value());
     at::Tensor e = expected.to(at::kDouble), a = actual.to(at::kDouble);
-    at::Tensor bound = e.abs() * bounds.relative + bounds.absolute * std::max(1.0, root_mean_square(expected));
+    at::Tensor bound = e.abs() * bounds.relative + bounds.absolute * std::max(least_size, root_mean_square(expected));
     at::Tensor same = e.eq(a).logical_or(e.isnan().logical_and(a.isnan()));
     outside = same.logical_not().logical_and(((a - e).abs() <= bound).logical_not());
   } else {
@@ -80,11 +81,13 @@ void find_first(const at::Tensor& expected, const at::Tensor& actual, Tolerance 
 
 class Stepper {
  public:
-  Stepper(const CheckSubject& subject, const Recording::Run& run, const Pairing& pairing, Tolerance tolerance)
+  Stepper(const CheckSubject& subject, const Recording::Run& run, const Pairing& pairing, Tolerance tolerance,
+          double least_size)
       : subject_(subject),
         run_(run),
         pairing_(pairing),
         tolerance_(tolerance),
+        least_size_(least_size),
         replay_(subject.recording.tape, inputs_by_name(run, tape_input_names()), run.sizes),
         whole_(subject.archive, subject.dialect, inputs_by_name(run, archive_input_names())),
         fed_(subject.archive, subject.dialect, inputs_by_name(run, archive_input_names())) {}
@@ -170,8 +173,8 @@ class Stepper {
     expected = is_narrow ? expected.to(at::kFloat).contiguous() : part_of(paired, expected).contiguous();
     const at::Tensor own_part = fed.contiguous();
     const ConstantPtr wanted = make_constant(expected);
-    const Comparison own = compare_tensors(*wanted, *make_constant(own_part), tolerance);
-    const Comparison since = compare_tensors(*wanted, *make_constant(whole.contiguous()), tolerance);
+    const Comparison own = compare_tensors(*wanted, *make_constant(own_part), tolerance, least_size_);
+    const Comparison since = compare_tensors(*wanted, *make_constant(whole.contiguous()), tolerance, least_size_);
     add_error(call, result, paired, expected, own, since);
     if (!own.agrees && !own_) {
       own_ = describe(paired.value);
@@ -243,13 +246,14 @@ class Stepper {
               const at::Tensor& actual) const {
     divergence.detail = comparison.detail;
     divergence.growth = calls_;
-    find_first(expected, actual, tolerance_, divergence);
+    find_first(expected, actual, tolerance_, least_size_, divergence);
   }
 
   const CheckSubject& subject_;
   const Recording::Run& run_;
   const Pairing& pairing_;
   const Tolerance tolerance_;
+  const double least_size_;
   Replay replay_;
   Evaluator whole_, fed_;
   std::vector<CallError> calls_;
@@ -261,12 +265,18 @@ class Stepper {
 
 }  // namespace
 
-LockStep compare_in_lock_step(const CheckSubject& subject, const Recording::Run& run, Tolerance tolerance) {
+LockStep compare_in_lock_step(const CheckSubject& subject, const Recording::Run& run, Tolerance tolerance,
+                              double least_size) {
   c10::InferenceMode guard;
   const Pairing pairing(subject);
-  Stepper stepper(subject, run, pairing, tolerance);
+  Stepper stepper(subject, run, pairing, tolerance, least_size);
   stepper.run();
   return {stepper.calls(), stepper.divergence(), stepper.incomplete()};
+}
+
+LockStep find_divergence(const CheckSubject& subject, const Recording::Run& run, Tolerance tolerance) {
+  LockStep steps = compare_in_lock_step(subject, run, tolerance);
+  return steps.divergence ? steps : compare_in_lock_step(subject, run, tolerance, 0);
 }
 
 }  // namespace torch2nnef

@@ -5,8 +5,8 @@
 
 #include "export/record/fingerprints.h"
 #include "export/record/torch_types.h"
-#include "export/verify/compare.h"
 #include "export/verify/fingerprint_compare.h"
+#include "export/verify/judge.h"
 #include "export/verify/reference.h"
 #include "export/verify/reference/evaluator.h"
 #include "export/verify/reference/pairing.h"
@@ -29,7 +29,7 @@ class Expected {
  public:
   Expected(const CheckSubject& subject, const Recording::Run& run, const Pairing& pairing) {
     const std::vector<nnef::Bindings>& worlds = subject.recording.tape.worlds;
-    std::size_t world = 0;
+    std::size_t world = subject.has_other_values(run) ? worlds.size() : 0;
     while (world < worlds.size() && worlds[world] != run.sizes) ++world;
     const auto& fingerprints = subject.recording.fingerprints;
     for (std::size_t id = 0; id < fingerprints.size() && world < worlds.size(); ++id) {
@@ -85,7 +85,7 @@ ReferenceRun run_reference(const CheckSubject& subject, const Recording::Run& ru
     result.failure = message_of(error);
   }
   if (!result.not_evaluated.empty()) return result;
-  result.outputs = compare_outputs(run.outputs, result.computed, tolerance, coarser_outputs(subject, tolerance));
+  result.outputs = judge_outputs(subject, run, result.computed, tolerance);
   for (CheckReport::Output& output : result.outputs) {
     output.engine = "reference";
     output.sizes = run.sizes;

@@ -1,0 +1,147 @@
+#include "export/verify/judge.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <optional>
+
+#include "export/verify/float_cast.h"
+
+namespace torch2nnef {
+namespace {
+
+using nnef::DType;
+
+constexpr double kRoundings = 32;  // of values of the largest size, that one value may carry
+constexpr double kAlike = 16;      // ratio of squared distances between two results that are rounded alike
+
+const nnef::TensorData* find(const std::vector<nnef::NamedTensor>& tensors, const std::string& name) {
+  const auto found =
+      std::find_if(tensors.begin(), tensors.end(), [&](const nnef::NamedTensor& one) { return one.name == name; });
+  return found == tensors.end() ? nullptr : found->data.get();
+}
+
+std::vector<double> doubles_of(const nnef::TensorData& tensor) {
+  const std::vector<std::byte> bytes = bytes_of(*cast_float(tensor, DType::kF64));
+  std::vector<double> items(bytes.size() / sizeof(double));
+  std::memcpy(items.data(), bytes.data(), bytes.size());
+  return items;
+}
+
+// The largest magnitude of any value on the way, at the first sizes: rounding errors are of its size.
+double largest_magnitude(const Recording& recording) {
+  double largest = 0;
+  for (const auto& worlds : recording.fingerprints) {
+    if (worlds.empty()) continue;
+    for (const Fingerprint& part : worlds.front()) {
+      if (nnef::is_float(part.dtype)) largest = std::max(largest, part.max_abs);
+    }
+  }
+  return largest;
+}
+
+// What one rounding of a value of size 1 is, in the coarsest type on the way to the output.
+double unit_of(const Tolerance& own, const Tolerance& asked, const CheckSubject& subject, DType dtype) {
+  if (own == in_bfloat16(asked)) return std::ldexp(1, -8);
+  if (own == in_half(asked) || dtype == DType::kF16) return std::ldexp(1, -11);
+  const auto is_single = [](const nnef::ValueInfo& info) { return info.dtype == DType::kF32; };
+  const auto& values = subject.archive.values;
+  return std::any_of(values.begin(), values.end(), is_single) ? std::ldexp(1, -24) : std::ldexp(1, -53);
+}
+
+struct Distance {
+  double largest = 0, squares = 0;
+};
+
+// Nothing where one is finite and the other is not.
+std::optional<Distance> distance(const std::vector<double>& a, const std::vector<double>& b) {
+  Distance result;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (a[i] == b[i] || (std::isnan(a[i]) && std::isnan(b[i]))) continue;
+    const double difference = std::fabs(a[i] - b[i]);
+    if (!std::isfinite(difference)) return std::nullopt;
+    result.largest = std::max(result.largest, difference);
+    result.squares += difference * difference;
+  }
+  return result;
+}
+
+class Rounded {
+ public:
+  Rounded(const CheckSubject& subject, const Recording::Run& run, const Tolerance& asked)
+      : subject_(subject), run_(run), asked_(asked), magnitude_(largest_magnitude(subject.recording)) {}
+
+  // Whether rounding explains that two values of an output differ.
+  bool explains(const std::string& name, const nnef::TensorData& expected, const nnef::TensorData& actual,
+                const Tolerance& own) {
+    const double floor = kRoundings * unit_of(own, asked_, subject_, expected.dtype()) * magnitude_;
+    const std::vector<double> wanted = doubles_of(expected), got = doubles_of(actual);
+    const std::optional<Distance> apart = distance(wanted, got);
+    if (!apart) return false;
+    const bool is_half = own == in_half(asked_) || own == in_bfloat16(asked_) || expected.dtype() == DType::kF16;
+    const nnef::TensorData* exact = is_half ? nullptr : exactly(name);
+    if (exact == nullptr || exact->shape() != expected.shape()) return apart->largest <= floor;
+    const std::vector<double> truth = doubles_of(*exact);
+    const std::optional<Distance> theirs = distance(wanted, truth), ours = distance(got, truth);
+    if (!theirs || !ours) return false;
+    const auto [smaller, larger] = std::minmax(theirs->squares, ours->squares);
+    if (larger <= kAlike * smaller) return true;
+    // The archive is right where the whole of it is computed exactly.
+    const double size =
+        std::sqrt(sum_of_squares(wanted) / static_cast<double>(std::max<std::size_t>(wanted.size(), 1)));
+    const double tiny = kRoundings * std::ldexp(1, -53) * magnitude_;
+    return theirs->largest <= own.wide.absolute * size + tiny && ours->largest <= floor;
+  }
+
+ private:
+  static double sum_of_squares(const std::vector<double>& items) {
+    double sum = 0;
+    for (double item : items) sum += std::isfinite(item) ? item * item : 0;
+    return sum;
+  }
+
+  // The output of the archive in f64; null where that cannot be evaluated.
+  const nnef::TensorData* exactly(const std::string& name) {
+    if (!was_evaluated_) {
+      was_evaluated_ = true;
+      try {
+        exact_ = evaluate_in_f64(subject_.archive, subject_.dialect, run_.inputs);
+      } catch (const std::exception&) {
+        exact_.clear();
+      }
+    }
+    return find(exact_, name);
+  }
+
+  const CheckSubject& subject_;
+  const Recording::Run& run_;
+  const Tolerance& asked_;
+  const double magnitude_;
+  bool was_evaluated_ = false;
+  std::vector<nnef::NamedTensor> exact_;
+};
+
+}  // namespace
+
+std::vector<CheckReport::Output> judge_outputs(const CheckSubject& subject, const Recording::Run& run,
+                                               const std::vector<nnef::NamedTensor>& computed,
+                                               const Tolerance& tolerance) {
+  const ToleranceOf coarser = coarser_outputs(subject, tolerance);
+  std::vector<CheckReport::Output> outputs = compare_outputs(run.outputs, computed, tolerance, coarser);
+  Rounded rounded(subject, run, tolerance);
+  for (CheckReport::Output& output : outputs) {
+    if (output.agrees) continue;
+    const nnef::TensorData* expected = find(run.outputs, output.name);
+    const nnef::TensorData* actual = find(computed, output.name);
+    if (actual == nullptr || !nnef::is_float(expected->dtype())) continue;
+    const auto found = coarser.find(output.name);
+    const Tolerance& own = found == coarser.end() ? tolerance : found->second;
+    if (!compare_tensors(*expected, *actual, own, 1).agrees) continue;
+    if (!rounded.explains(output.name, *expected, *actual, own)) continue;
+    output.agrees = true;
+    output.detail.clear();
+  }
+  return outputs;
+}
+
+}  // namespace torch2nnef
