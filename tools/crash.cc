@@ -34,8 +34,7 @@ const char* name_of(int number) {
 // Only calls that may be made in a handler.
 void report(int number) {
   say("\ntorch2nnef: ");
-  say(current_is_of_model ? "libtorch was ended in the step '"
-                          : "a bug in this program: it was ended in the step '");
+  say(current_is_of_model ? "libtorch was ended in the step '" : "a bug in this program: it was ended in the step '");
   say(current_step);
   say("' by ");
   say(name_of(number));

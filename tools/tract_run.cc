@@ -66,6 +66,7 @@ void run_model(Model& model, const Options& options) {
     std::vector<NamedTensor> given = read_bundle(run.inputs);
     given.insert(given.end(), expected.begin(), expected.end());
     std::vector<TensorDataPtr> inputs;
+    inputs.reserve(facts.size());
     for (const InputFact& input : facts) inputs.push_back(value_of(input, given, options));
     if (&run == &options.runs.front()) model.prepare();
     const std::vector<TensorDataPtr> outputs = model.run(inputs);

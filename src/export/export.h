@@ -17,11 +17,9 @@
 #include "export/request.h"
 #include "export/version.h"
 
-namespace torch {
-namespace jit {
+namespace torch::jit {
 struct Module;
 }
-}  // namespace torch
 namespace c10 {
 struct IValue;
 }
