@@ -286,9 +286,9 @@ void explain(const Engine& engine, const CheckSubject& subject, const EngineRun&
 }
 
 std::vector<EngineRun> run_in_tract(const Engine& engine, const std::filesystem::path& archive,
-                                    const std::vector<Recording::Run>& runs, double timeout_seconds) {
+                                    const CheckSubject& subject, double timeout_seconds) {
   std::vector<std::vector<nnef::NamedTensor>> inputs;
-  for (const Recording::Run& run : runs) inputs.push_back(run.inputs);
+  for (const Recording::Run* run : runs_of(subject)) inputs.push_back(run->inputs);
   return run_engine_on_each(engine, archive, inputs, timeout_seconds);
 }
 
