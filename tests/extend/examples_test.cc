@@ -127,8 +127,8 @@ TEST(Examples, StateGoesFromCallToCall) {
   const Arguments flags = {"--input", "x:f32:1,4", "--check=tract"};
   const ProcessResult made = run("smoother", archive, with(flags, {"--state=io"}));
   ASSERT_EQ(made.exit_status, 0) << made.errors;
-  EXPECT_SAYS(made.output, "mean to mean_next, in the beginning all 0.5");
-  EXPECT_SAYS(made.output, "last to last_next, in the beginning zeros");
+  EXPECT_SAYS(made.output, "mean -> mean_next, initial value: all 0.5");
+  EXPECT_SAYS(made.output, "last -> last_next, initial value: zeros");
   const std::vector<float> x = {1, -1, 0.5F, 2};
   std::vector<float> mean(4, 0.5F), last(4, 0);
   for (int call = 0; call < 2; ++call) {
