@@ -1,6 +1,6 @@
 // Sums and matrix products of integers, right for all values of their dtype.
 //
-// tract adds integers in 32 bits, whatever their dtype, lets sums of 8 and 16 bits stop at their largest number, and
+// tract adds integers in 32 bits (T-SUM-I64), lets sums of 8 and 16 bits stop at their largest number, and
 // has no product of matrices in 64 bits. PyTorch adds and multiplies modulo the size of the dtype. Values of 64 bits
 // are therefore cut into pieces of so few bits that f64 holds every sum of pieces exactly; the sums are shifted back
 // and added. Where the dtype that a value was cast from, or the number of items, leaves enough room, one sum does.
