@@ -1,5 +1,7 @@
 #include "export/record/memory_bound.h"
 
+#include <c10/core/CPUAllocator.h>
+
 #include <algorithm>
 #include <fstream>
 #include <limits>
