@@ -40,6 +40,8 @@ const std::map<std::string, std::string> kNotProvoked = {
     {"T2N-P004", "needs a plugin that is wrong (extend_test)"},
     {"T2N-R014", "needs a loop that the data ends (extend_test)"},
     {"T2N-R015", "needs state that cannot be an input (extend_test)"},
+    {"T2N-R016", "needs a model that reaches for a file (record_test)"},
+    {"T2N-R017", "needs a loop that does not end (record_test)"},
 };
 
 std::string contents(const fs::path& file) {

@@ -42,10 +42,6 @@ const std::vector<std::pair<std::string, std::string>> kModels = {
      "  return y\n"},
     {"codes/roll_by_value.pt", "def forward(self, x):\n  return torch.roll(x, [int(torch.max(x))], [0])\n"},
     {"codes/root_of_size.pt", "def forward(self, x):\n  return x[:int(float(x.size(0)) ** 0.5)] + 1\n"},
-    {"codes/saves.pt",
-     "def forward(self, x):\n  if x.size(0) > 7:\n    torch.save(x, 'saved.pt')\n  return x + torch.from_file('data', "
-     "False, 2)\n"},
-    {"codes/endless.pt", "def forward(self, x):\n  y = x\n  while True:\n    y = y + x\n  return y\n"},
     {"codes/rounding.pt", "def forward(self, x):\n  return x * 0.1 + 30000 - 30000\n"},
     {"codes/notes.pt",
      "def forward(self, x):\n"
