@@ -135,7 +135,7 @@ bool is_pure_by_schema(const c10::FunctionSchema& schema) {
 Permission permission_of(const c10::FunctionSchema& schema) {
   const OperatorRow& row = row_of(schema.name(), schema.overload_name());
   if (row.is(kRefused)) return Permission::kRefused;
-  if (row.is(kHarmless)) return Permission::kByRow;
+  if (row.is(kHarmless | kNameOnly)) return Permission::kByRow;
   return is_pure_by_schema(schema) ? Permission::kBySchema : Permission::kUnknown;
 }
 
