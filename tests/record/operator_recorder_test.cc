@@ -102,7 +102,6 @@ TEST(Regions, WhatIsOlderIsNotWrittenThere) {
   HandRecording hand;
   Slot x = hand.recorder.input("x", {at::ones({3})}, nnef::make_shape({3}));
   Slot outside = hand.call1("aten::relu", "", {x});
-  hand.call("aten::neg", "", {x});
   {
     DataRegionScope region(hand.recorder.context(), "the branch at model.py:3", true);
     EXPECT_THROW(hand.call("aten::relu_", "", {outside}), Unsupported);
@@ -138,7 +137,7 @@ TEST(Merge, ChoosesTensorsAndNumbersByWhere) {
   Slot flag = hand.recorder.input("flag", {at::ones({}, at::kBool)}, {});
   Slot condition = hand.call1("aten::Bool", "Tensor", {flag});
   ASSERT_TRUE(condition.note.scalar);
-  Merge merge(hand.recorder.context(), hand.recorder.numbers(), hand.tape.values.size());
+  Merge merge(hand.recorder.context(), hand.recorder.numbers());
   Slot chosen = merge.choose(condition, hand.call1("aten::neg", "", {x}), hand.call1("aten::relu", "", {x}));
   EXPECT_EQ(hand.calls().back(), "aten::where.self");
   EXPECT_TRUE(at::equal(chosen.sample().toTensor(), at::full({3}, -1.0F)));

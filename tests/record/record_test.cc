@@ -208,6 +208,19 @@ TEST(Data, ABranchIsNeverTakenInSilence) {
                  {sample({3, 4})});
 }
 
+// The side that is not taken would write as well.
+TEST(Data, ABranchWritesIntoNothingThatIsOlder) {
+  const std::string before = "def forward(self, x):\n  go = bool(x.sum() > 100.0)\n";
+  for (const char* made : {"torch.relu(x)", "torch.zeros([3])"}) {
+    for (const char* write : {"y += 1.0", "y[0] = 1.0"}) {
+      expect_refused("T2N-R009", before + "  y = " + made + "\n  if go:\n    " + write + "\n  return y + x\n",
+                     {sample({3})});
+      expect_right(before + "  if go:\n    y = " + made + "\n    " + write + "\n  else:\n    y = x\n  return y + x\n",
+                   {sample({3})});
+    }
+  }
+}
+
 TEST(Data, ANumberStaysATensorOrIsRefused) {
   expect_right("def forward(self, x):\n  return x * float(x.max())\n", {sample({3, 4})});
   expect_right("def forward(self, x):\n  s = float(x.max()) + 2.0\n  return x / s\n", {sample({3, 4})});

@@ -37,7 +37,7 @@ void RecordContext::refuse(const std::string& code, const std::string& text, con
 }
 
 void RecordContext::constrain(const Note& condition, bool must_hold, const char* what) {
-  if (round_first_value != 0 && condition.text.find('#') != std::string::npos) {
+  if (round_began_at && condition.text.find('#') != std::string::npos) {
     no_scan(std::string(what) + " depends on the number of the round");
   }
   if (!tape.add_constraint(condition.text) || !must_hold) return;

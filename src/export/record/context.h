@@ -21,9 +21,9 @@ namespace torch2nnef {
 
 // Code that the model may or may not execute, depending on the data: it must not change tensors that are older.
 struct DataRegion {
-  std::size_t first_value = 0;  // of the Tape
-  std::string what;             // "the branch at model.py:12"
-  bool is_taken = true;         // by the sample
+  std::size_t began_at = 0;  // how many cells were made then
+  std::string what;          // "the branch at model.py:12"
+  bool is_taken = true;      // by the sample
 };
 
 struct RecordContext {
@@ -69,8 +69,8 @@ struct RecordContext {
   Diagnostics& diagnostics;
   Locate locate;
   bool first_is_sample;
-  std::optional<DataRegion> region;   // innermost
-  std::size_t round_first_value = 0;  // while one round of a loop is recorded: Tape values from there on are its own
+  std::optional<DataRegion> region;           // innermost
+  std::optional<std::size_t> round_began_at;  // the same, while one round of a loop is recorded
   // Fingerprints of what calls on the Tape compute, by TapeValue::id and world; null: none are taken.
   std::vector<std::vector<std::vector<Fingerprint>>>* fingerprints = nullptr;
   // Calls that are not recorded, since they depend on constants only; null: they are not kept.

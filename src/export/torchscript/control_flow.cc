@@ -26,7 +26,7 @@ bool other_side_raises(const jit::Node* node, bool taken) {
 
 bool ControlFlow::decide(const Slot& condition, const jit::Node* node, const char* what) {
   bool taken = condition.sample().toBool();
-  if (context_.round_first_value != 0 && condition.note.text.find('#') != std::string::npos) {
+  if (context_.round_began_at && condition.note.text.find('#') != std::string::npos) {
     context_.no_scan(std::string(what) + " depends on the number of the round");
   }
   const Note& note = condition.note;

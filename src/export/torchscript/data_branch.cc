@@ -55,7 +55,7 @@ bool DataFlow::run_if(const jit::Node* node, Frame& frame, const Slot& condition
     refuse(node, condition, "the branch that is taken here", "one of its sides " + effect);
     throw RecordingStopped(effect);
   }
-  Merge merge(context_, operators_.numbers(), context_.tape.tape().values.size());
+  Merge merge(context_, operators_.numbers());
   const bool taken = condition.sample().toBool();
   Slots sides[2];
   for (bool is_taken : {true, false}) {

@@ -54,7 +54,7 @@ class DataLoop {
         frame_(frame),
         carried_(std::move(carried)),
         what_("the loop at " + context_.place()),
-        merge_(context_, operators.numbers(), context_.tape.tape().values.size()),
+        merge_(context_, operators.numbers()),
         runs_(context_.world_count(), true) {}
 
   // The loop may end before the next round: it goes on if `goes_on` holds, whose note has a scalar.

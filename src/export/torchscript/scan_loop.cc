@@ -150,7 +150,7 @@ void ScanLoop::count_rounds(std::int64_t operations) {
 }
 
 void ScanLoop::check() {
-  if (context_.round_first_value != 0) context_.no_scan("it is inside another one");
+  if (context_.round_began_at) context_.no_scan("it is inside another one");
   if (trips_.note.kind != Note::Kind::kSizes || trips_.note.ratio.denominator != 1) {
     context_.no_scan("no expression of sizes gives that number");
   }
@@ -312,7 +312,7 @@ void run_scan_loop(Interpreter& interpreter, OperatorRecorder& operators, const 
 bool run_long_loop(Interpreter& interpreter, OperatorRecorder& operators, const jit::Node* node, Frame& frame,
                    const Slots& carried, std::int64_t count) {
   RecordContext& context = operators.context();
-  if (count < kLongLoop || context.round_first_value != 0 || context.region) return false;
+  if (count < kLongLoop || context.round_began_at || context.region) return false;
   const ListWrites writes(node->blocks().at(0));
   // A write that was executed for the one round that is recorded could not be taken back.
   if (writes.writes_tensors() || !writes.reason().empty() || !writes.are_only_joined()) return false;

@@ -49,7 +49,7 @@ CellPtr Cells::add_root(const at::Tensor& tensor, nnef::Shape shape, bool live, 
   cell->type = from_torch(tensor.scalar_type());
   cell->live = live;
   cell->value = value;
-  cell->made_at = tape_.tape().values.size();
+  cell->made_at = ++made_;
   cells_[key_of(tensor)] = cell;
   return cell;
 }

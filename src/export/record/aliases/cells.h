@@ -49,7 +49,7 @@ struct Cell {
   bool has_contents = false;
   int contents_seen = 0;
   std::optional<Range> range;    // valid as contents are
-  std::size_t made_at = 0;       // how many values the Tape had then
+  std::size_t made_at = 0;       // its number, by age
   bool shape_from_data = false;  // its sizes depend on the values of an input
   // Of a root:
   bool live = false;  // its values depend on an input or on a dynamic size
@@ -107,6 +107,8 @@ class Cells {
   // Before, and after, constants are written into a constant.
   void prepare_constant_write(const CellPtr& cell, const at::Tensor& tensor);
   void constant_written(const CellPtr& cell) { ++root(*cell).generation; }
+  // How many cells were made so far: what is older than a moment has a number up to that.
+  std::size_t made() const { return made_; }
   // Values of the Tape from that one on are taken away from it: views are derived again when they are read.
   void forget_since(std::size_t first_value);
   // To be called when a tensor may have gone: a view that nobody holds lets go of its base.
@@ -123,7 +125,7 @@ class Cells {
   TapeWriter& tape_;
   bool follows_state_;
   std::unordered_map<const void*, CellPtr> cells_;
-  std::size_t sweep_at_ = 4096;
+  std::size_t sweep_at_ = 4096, made_ = 0;
 };
 
 // Whether a write through a view made by that operator can be carried back, and if so by what: see cells_steps.cc.

@@ -58,7 +58,7 @@ Slot Merge::tensors(const Slot& condition, const Slot& yes, const Slot& no) {
   // In Python the result is one of the two: a write into it, or into what it stands for, would be seen in both.
   for (const auto& [tensor, side] : {std::pair(a, first), std::pair(b, second)}) {
     Cell& root = Cells::root(*side);
-    bool is_shared = root.made_at < first_value_ || !memory_.insert(storage_of(tensor)).second;
+    bool is_shared = root.made_at <= began_at_ || !memory_.insert(storage_of(tensor)).second;
     if (!is_shared) continue;
     cell->not_writable = "it is one of two tensors, as the data decides at " + context_.place();
     if (root.owner.empty()) root.not_writable = cell->not_writable;

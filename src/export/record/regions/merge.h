@@ -11,9 +11,9 @@ namespace torch2nnef {
 
 class Merge {
  public:
-  // `first_value`: of the Tape, when the branch or loop began.
-  Merge(RecordContext& context, NumberValues& numbers, std::size_t first_value)
-      : context_(context), numbers_(numbers), first_value_(first_value) {}
+  // To be made when the branch or loop begins.
+  Merge(RecordContext& context, NumberValues& numbers)
+      : context_(context), numbers_(numbers), began_at_(context.cells.made()) {}
 
   // The condition's note has a scalar. Throws Unsupported when the two cannot be one value.
   Slot choose(const Slot& condition, const Slot& yes, const Slot& no);
@@ -25,7 +25,7 @@ class Merge {
 
   RecordContext& context_;
   NumberValues& numbers_;
-  std::size_t first_value_;
+  std::size_t began_at_;
   std::set<const void*> memory_;  // storages that were handed on so far
 };
 

@@ -14,7 +14,7 @@ bool is_integer(const c10::IValue& value) {
 
 DataRegionScope::DataRegionScope(RecordContext& context, std::string what, bool is_taken)
     : context_(context), outer_(context.region) {
-  context.region = {context.tape.tape().values.size(), std::move(what), is_taken && (!outer_ || outer_->is_taken)};
+  context.region = {context.cells.made(), std::move(what), is_taken && (!outer_ || outer_->is_taken)};
 }
 
 void refuse_fragile(RecordContext& context, const c10::FunctionSchema& schema, const Slots& inputs) {
@@ -39,11 +39,11 @@ void refuse_fragile(RecordContext& context, const c10::FunctionSchema& schema, c
 
 void refuse_older(RecordContext& context, Cell& cell) {
   const std::size_t made_at = Cells::root(cell).made_at;
-  if (context.round_first_value != 0 && made_at < context.round_first_value) {
+  if (context.round_began_at && made_at <= *context.round_began_at) {
     context.no_scan(
         "it writes into a tensor from outside or from the round before (append to a list and torch.stack() it)");
   }
-  if (context.region && made_at < context.region->first_value) {
+  if (context.region && made_at <= context.region->began_at) {
     throw Unsupported("a tensor from outside is written to in " + context.region->what,
                       "compute a new tensor there, and use torch.where");
   }

@@ -27,10 +27,8 @@ class DataRegionScope {
 // While it lives, one round of a loop is recorded.
 class RoundScope {
  public:
-  explicit RoundScope(RecordContext& context) : context_(context) {
-    context.round_first_value = context.tape.tape().values.size();
-  }
-  ~RoundScope() { context_.round_first_value = 0; }
+  explicit RoundScope(RecordContext& context) : context_(context) { context.round_began_at = context.cells.made(); }
+  ~RoundScope() { context_.round_began_at.reset(); }
   RoundScope(const RoundScope&) = delete;
   RoundScope& operator=(const RoundScope&) = delete;
 
