@@ -127,6 +127,28 @@ void raise_minima(DynamicAxes& axes, const std::vector<DynamicInput>& inputs) {
   }
 }
 
+// Each size of a symbol gives another size of some axis: whoever runs the archive has the axes alone.
+void check_determined(const DynamicAxes& axes, const std::vector<DynamicInput>& inputs) {
+  constexpr std::int64_t kTried = 8;
+  for (const Symbol& symbol : axes.symbols) {
+    const auto determines = [&](const Dim& dim) {
+      if (dim.symbols().count(symbol.name) == 0) return false;
+      Bindings sizes = axes.sample;
+      std::set<std::int64_t> seen;
+      for (std::int64_t i = 0; i < kTried; ++i, ++sizes[symbol.name]) seen.insert(dim.evaluate(sizes));
+      return seen.size() == static_cast<std::size_t>(kTried);
+    };
+    const bool is_determined = std::any_of(inputs.begin(), inputs.end(), [&](const DynamicInput& input) {
+      return std::any_of(input.shape.begin(), input.shape.end(), determines);
+    });
+    if (!is_determined) {
+      fail("--dynamic-axes: several sizes of " + symbol.name +
+               " give the same axes, so that it cannot be computed from them",
+           "name the axis by a symbol of its own, without a division");
+    }
+  }
+}
+
 }  // namespace
 
 DynamicAxes resolve_dynamic_axes(const ExportOptions& options, std::vector<DynamicInput>& inputs) {
@@ -167,6 +189,7 @@ DynamicAxes resolve_dynamic_axes(const ExportOptions& options, std::vector<Dynam
       fail("the sample has " + symbol.name + " = " + std::to_string(size) + ", out of the bounds of --symbol");
     }
   }
+  check_determined(axes, inputs);
   raise_minima(axes, inputs);
   return axes;
 }
