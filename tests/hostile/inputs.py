@@ -202,7 +202,7 @@ def environments(r, work):
         elif kind == 2:
             case.sinks[r.choice(["stdout", "stderr"])] = "/dev/full"
         elif kind == 3:
-            case.limits[resource.RLIMIT_NOFILE] = r.choice([3, 8, 12, 20, 40])
+            case.limits[resource.RLIMIT_NOFILE] = r.choice([12, 20, 40])  # fewer are too few to load the libraries
         elif kind == 4:
             case.limits[resource.RLIMIT_FSIZE] = r.choice([0, 1, 512, 4096, 65536])
         else:

@@ -359,7 +359,16 @@ void check_name(const std::string& name, const torch::jit::Method& method) {
 
 SampleInputs from_file(const Model::Impl& model, const ExportOptions& options, const std::filesystem::path& path,
                        const std::string& from) {
-  if (path.extension() == ".pt") return {pickled_arguments(path), from};
+  if (path.extension() == ".pt") {
+    const torch::jit::Method method = model.module.get_method(options.method);
+    SampleInputs read{pickled_arguments(path), from};
+    const std::size_t wanted = formal_arguments(method).size();
+    if (read.arguments.size() > wanted) {
+      fail(path.filename().string() + " holds " + std::to_string(read.arguments.size()) + " arguments, " +
+           describe(method) + " takes " + std::to_string(wanted));
+    }
+    return read;
+  }
   return {Assembler(model.module.get_method(options.method), Tensors(read_file(path)), options.extra_arguments).run(),
           from};
 }

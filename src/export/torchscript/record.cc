@@ -18,6 +18,9 @@ Recording record_model(const Model& model, const Tables& tables, const ExportOpt
   if (!options.module_path.empty()) refuse_forbidden_calls(model.impl().module, "forward", tables);
   const Model::Impl exported = options.module_path.empty() ? model.impl() : model_part(model.impl(), options);
   refuse_forbidden_calls(exported.module, options.method, tables);
+  // Inputs that the archive carries are made by its own code.
+  const bool may_be_bundled = options.inputs_file.empty() && options.inputs.empty();
+  if (may_be_bundled) refuse_forbidden_calls(exported.module, "get_all_bundled_inputs", tables);
   const Plan plan = make_plan(exported, tables, options);
   TorchScriptFrontEnd front_end(exported, options, plan);
   return record_at_sizes(front_end, plan.sizes, diagnostics, refused);
