@@ -2,13 +2,16 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <fmt/format.h>
+#include <torch/csrc/jit/serialization/unpickler.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <sstream>
 #include <string_view>
 
+#include "export/load/pickle_opcodes.h"
 #include "export/record/torch_types.h"
 #include "nnef/io.h"
 
@@ -125,23 +128,23 @@ std::vector<std::pair<std::string, at::Tensor>> npz_tensors(const std::vector<nn
   return tensors;
 }
 
-std::vector<c10::IValue> pickled_arguments(const std::filesystem::path& path) {
-  c10::IValue value;
+c10::IValue pickled_value(const std::filesystem::path& path) {
   try {
-    std::ifstream file(path, std::ios::binary);
-    std::ostringstream bytes;
-    bytes << file.rdbuf();
-    std::string text = bytes.str();
-    value = torch::jit::pickle_load({text.begin(), text.end()});
+    caffe2::serialize::PyTorchStreamReader archive(path.string());
+    const auto [bytes, size] = archive.getRecord("data.pkl");
+    const std::string pickle = with_known_opcodes({static_cast<const char*>(bytes.get()), size});
+    std::size_t read = 0;
+    const auto next = [&](char* buffer, std::size_t count) {
+      count = std::min(count, pickle.size() - read);
+      std::copy_n(pickle.data() + read, count, buffer);
+      read += count;
+      return count;
+    };
+    const auto tensor = [&](const std::string& name) { return std::get<0>(archive.getRecord("data/" + name)); };
+    return torch::jit::Unpickler(next, nullptr, nullptr, tensor, at::Device(at::kCPU)).parse_ivalue();
   } catch (const std::exception& error) {
     fail(path.filename().string() + " cannot be read as inputs saved by torch.save: " + message_of(error));
   }
-  if (value.isTuple()) {
-    const auto& elements = value.toTupleRef().elements();
-    return std::vector<c10::IValue>(elements.begin(), elements.end());  // braces would make Bools of the iterators
-  }
-  if (value.isList()) return value.toListRef().vec();
-  return {value};
 }
 
 std::optional<std::vector<c10::IValue>> bundled_inputs(const torch::jit::Module& module) {

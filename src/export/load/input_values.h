@@ -21,8 +21,8 @@ at::Tensor random_values(at::ScalarType type, const std::vector<std::int64_t>& s
 at::Tensor specified_values(const InputSpec& spec, at::Generator& generator);
 // The arrays of an .npz as tensors. Throws ExportError (usage) for a dtype that libtorch does not have.
 std::vector<std::pair<std::string, at::Tensor>> npz_tensors(const std::vector<nnef::NamedTensor>& arrays);
-// A tensor, tuple or list of arguments saved by torch.save.
-std::vector<c10::IValue> pickled_arguments(const std::filesystem::path& path);
+// What torch.save wrote.
+c10::IValue pickled_value(const std::filesystem::path& path);
 // What torch.utils.bundled_inputs put into an archive.
 std::optional<std::vector<c10::IValue>> bundled_inputs(const torch::jit::Module& module);
 
