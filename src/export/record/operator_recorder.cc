@@ -8,6 +8,7 @@
 #include "export/record/failures.h"
 #include "export/record/ivalues.h"
 #include "export/record/numbers/ranges.h"
+#include "export/record/other_calls.h"
 #include "export/record/random_calls.h"
 #include "export/record/regions/regions.h"
 #include "export/record/torch_types.h"
@@ -119,6 +120,7 @@ Slots OperatorRecorder::dispatch(const Callee& callee, Slots inputs) {
   }
   if (row.is(kRaises)) raise(inputs);
   refuse_fragile(context_, schema, inputs);
+  if (std::optional<Slots> results = call_as_other(*this, schema, inputs)) return std::move(*results);
   for (std::size_t i = 0; i < schema.arguments().size(); ++i) {
     const c10::Argument& formal = schema.arguments()[i];
     if (!formal.alias_info() || !formal.alias_info()->isWrite()) continue;

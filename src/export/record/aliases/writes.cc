@@ -4,6 +4,7 @@
 
 #include "export/operators/operators.h"
 #include "export/record/bfloat16_operands.h"
+#include "export/record/functional_twin.h"
 #include "export/record/regions/regions.h"
 #include "export/record/torch_types.h"
 
@@ -90,9 +91,7 @@ TapeValue Writes::replaced(const c10::FunctionSchema& schema, const Slots& input
 TapeValue Writes::functional_value(const c10::FunctionSchema& schema, const Slots& inputs, const CellPtr& cell,
                                    std::size_t written) {
   if (TapeValue value = replaced(schema, inputs, cell)) return value;
-  std::string name = functional_name(schema.name());
-  const c10::FunctionSchema* functional =
-      name.empty() || written != 0 ? nullptr : find_schema(name, schema.overload_name());
+  const c10::FunctionSchema* functional = written != 0 ? nullptr : functional_twin(schema);
   if (!functional) {
     throw Unsupported("the in-place operator " + schema.name() +
                           (schema.overload_name().empty() ? "" : "." + schema.overload_name()) +
@@ -100,14 +99,24 @@ TapeValue Writes::functional_value(const c10::FunctionSchema& schema, const Slot
                       "write the model without it");
   }
   NamedArguments arguments;
-  for (std::size_t i = 0; i < schema.arguments().size(); ++i) {
-    if (functional->argumentIndexWithName(schema.arguments()[i].name())) {
-      arguments.emplace_back(schema.arguments()[i].name(),
-                             arguments_.one(inputs.at(i), schema.arguments()[i], schema.name()));
+  std::vector<c10::IValue> values;
+  for (const c10::Argument& formal : functional->arguments()) {
+    const auto index = schema.argumentIndexWithName(formal.name());
+    if (!index) {
+      values.push_back(formal.default_value().value_or(c10::IValue()));
+      continue;
     }
+    const auto place = static_cast<std::size_t>(*index);
+    values.push_back(inputs.at(place).sample());
+    arguments.emplace_back(formal.name(), arguments_.one(inputs[place], schema.arguments()[place], schema.name()));
   }
-  round_operands(context_, name, inputs, arguments);
-  return context_.tape.call1(name, schema.overload_name(), std::move(arguments), facts_of(*cell), context_.here());
+  round_operands(context_, functional->name(), inputs, arguments);
+  TapeValueInfo computed = facts_of(*cell);
+  if (const auto dtype = dtype_of_result(*functional, std::move(values))) computed.type = from_torch(*dtype);
+  const bool is_other = computed.type != cell->type;
+  const TapeValue value = context_.tape.call1(functional->name(), functional->overload_name(), std::move(arguments),
+                                              std::move(computed), context_.here());
+  return is_other ? cast_to(value, cell, cell->shape) : value;
 }
 
 Slots Writes::call(const Callee& callee, const Slots& inputs, std::size_t written) {
