@@ -6,6 +6,7 @@
 #include "export/operators/operators.h"
 #include "export/record/failures.h"
 #include "export/record/ivalues.h"
+#include "export/record/masked_items.h"
 #include "export/record/numbers/size_math.h"
 #include "export/record/torch_types.h"
 #include "export/sizes/shape_rules.h"
@@ -49,6 +50,58 @@ std::optional<ViewStep> step_of_part(const std::string& op, const NamedArguments
       {{"dim", dim}, {"start", {start}}, {"end", {start + parts[index].at(place)}}, {"step", {nnef::Dim(1)}}}};
 }
 
+// What a mask selects: the mask's axes as one, of a size that only the values of inputs say. It gets a name of its own,
+// for as long as the recording lasts. Nullopt when the call is another.
+std::optional<nnef::Shape> selected_shape(Tape& tape, const Cells& cells, const c10::FunctionSchema& schema,
+                                          const Slots& inputs, const std::vector<at::Tensor>& worlds) {
+  if (schema.name() != "aten::index" && schema.name() != "aten::masked_select") return std::nullopt;
+  const CellPtr self = cells.find(inputs.at(0).sample().toTensor());
+  std::size_t first = 0, width = 0, place = 0;
+  for (const c10::IValue& item : items_of(inputs.at(1).sample())) {
+    if (item.isNone()) {
+      ++place;
+      continue;
+    }
+    const at::Tensor& mask = item.toTensor();
+    const bool is_mask = mask.scalar_type() == at::kBool || mask.scalar_type() == at::kByte;
+    if (!is_mask || width > 0 || mask.dim() == 0) return std::nullopt;
+    first = place;
+    width = static_cast<std::size_t>(mask.dim());
+  }
+  const bool takes_all = schema.name() == "aten::masked_select";
+  if (!self || (width == 0 && !takes_all)) return std::nullopt;
+  const std::string count = selected_size_name(tape);
+  nnef::Shape shape = takes_all ? nnef::Shape{} : self->shape;
+  if (!takes_all) {
+    const auto begin = shape.begin() + static_cast<std::ptrdiff_t>(first);
+    shape.erase(begin, begin + static_cast<std::ptrdiff_t>(width));
+  }
+  shape.insert(shape.begin() + static_cast<std::ptrdiff_t>(first), nnef::Dim::symbol(count));
+  for (std::size_t world = 0; world < worlds.size(); ++world) {
+    tape.worlds[world][count] = worlds[world].size(static_cast<std::int64_t>(first));
+  }
+  return shape;
+}
+
+// The memory behind a tensor has a known layout where the tensor fills it from its beginning, in its order.
+void check_strides(const Slots& inputs) {
+  const bool is_from_start = inputs.size() > 3 && inputs[3].sample().isInt();
+  for (std::size_t world = 0; world < inputs[0].worlds.size(); ++world) {
+    const at::Tensor self = inputs[0].worlds[world].toTensor();
+    std::int64_t last = is_from_start ? inputs[3].worlds[world].toInt() - self.storage_offset() : 0;
+    const bool begins_inside = last >= 0;
+    const std::vector<std::int64_t> sizes = inputs[1].worlds[world].toIntVector(),
+                                    strides = inputs[2].worlds[world].toIntVector();
+    for (std::size_t axis = 0; axis < sizes.size(); ++axis)
+      last += std::max<std::int64_t>(sizes[axis] - 1, 0) * strides.at(axis);
+    const bool is_shifted = is_from_start && self.storage_offset() != 0;
+    if (self.is_contiguous() && begins_inside && !is_shifted && last < std::max<std::int64_t>(self.numel(), 1))
+      continue;
+    throw Unsupported("as_strided reads the memory behind a tensor in another order or beyond its end",
+                      "apply it to a contiguous copy (.contiguous().clone()), or write it with slices or unfold");
+  }
+}
+
 }  // namespace
 
 // Operators whose results are as long as the values of their arguments say.
@@ -59,6 +112,21 @@ bool CallResults::has_shape_from_data(const c10::FunctionSchema& schema, const S
     const auto place = schema.argumentIndexWithName(std::string(row.length_argument));
     from_data = place && context_.is_live(inputs.at(static_cast<std::size_t>(*place)).sample());
   }
+  if (schema.name() == "aten::arange" || schema.name() == "aten::range") {
+    const auto number =
+        std::find_if(inputs.begin(), inputs.end(), [](const Slot& in) { return in.note.kind == Note::Kind::kData; });
+    if (number != inputs.end()) {
+      from_data = true;
+      context_.refuse(
+          "T2N-R007",
+          "how long the result of " + schema.name() + " is depends on the values of an input (" + number->note.text +
+              ")",
+          "take the length from the size of an axis, as in torch.arange(x.size(1)), and mask what is too much",
+          schema.name());
+    }
+  }
+  const bool is_padded = schema.name() == "aten::_pad_packed_sequence" && inputs.at(4).sample().toInt() > 0;
+  if (is_padded) return false;  // as long as it is told
   for (const Slot& input : inputs) {
     for (const at::Tensor& tensor : tensors_in(input.sample())) {
       if (!tensor.defined()) continue;
@@ -224,10 +292,15 @@ void CallResults::add(const c10::FunctionSchema& schema, const Slots& inputs, co
       shapes.emplace_back();
       continue;
     }
-    shapes.push_back(recorded ? explain(schema.name(), arguments, result)
-                              : nnef::make_shape(result.front().sizes().vec()));
+    const bool is_selected = recorded && context_.world_count() > 1 && has_shape_from_data(schema, inputs);
+    const auto selected =
+        is_selected ? selected_shape(context_.tape.tape(), context_.cells, schema, inputs, result) : std::nullopt;
+    shapes.push_back(selected   ? *selected
+                     : recorded ? explain(schema.name(), arguments, result)
+                                : nnef::make_shape(result.front().sizes().vec()));
     infos.push_back(facts_of(result.front(), shapes.back()));
   }
+  if (recorded && schema.name() == "aten::as_strided") check_strides(inputs);
   if (!recorded && context_.world_count() > 1) check_constants(schema, flat);
   bool from_data = recorded && has_shape_from_data(schema, inputs);
   if (recorded) constrain_squeeze(schema, inputs);

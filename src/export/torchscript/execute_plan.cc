@@ -4,7 +4,9 @@
 #include <set>
 
 #include "export/record/ivalues.h"
+#include "export/record/masked_items.h"
 #include "export/record/model_ends.h"
+#include "export/record/packed_sequences.h"
 #include "export/record/tape_writer.h"
 #include "export/sizes/smallest_sizes.h"
 #include "export/torchscript/source_location.h"
@@ -157,6 +159,8 @@ void TorchScriptFrontEnd::execute(const SizePlan& sizes, const std::vector<nnef:
   add_outputs(recorder.operators(), recording, names, results);
   for (const StateTensor& state : plan_.state.tensors) recording.states.push_back(to_report(state));
   say_what_claims_nothing(*plan_.tables, recorder, diagnostics);
+  resolve_masked_items(recorder.operators().context().tape);
+  resolve_packed_sequences(recorder.operators().context().tape);
   recorder.operators().finish();
   for (std::string& condition : smallest_sizes(recording.tape)) {
     TapeWriter(recording.tape).add_constraint(std::move(condition));

@@ -41,8 +41,10 @@ Value state_at(Builder& b, Value states, int place) { return b.squeeze(b.slice(s
 
 void refuse_packed_and_training(const Call& call) {
   if (call.tape_call().find("batch_sizes")) {
-    throw Unsupported("a recurrent layer over a packed sequence, whose steps differ in size",
-                      "give the layer a padded tensor instead of a PackedSequence");
+    throw Unsupported(
+        "the last cell state of an LSTM over a packed sequence, or a packed sequence that is not made by "
+        "pack_padded_sequence",
+        "give the layer a padded tensor instead of a PackedSequence");
   }
   if (call.flag("train") && call.number("dropout") != 0 && call.integer("num_layers") > 1) {
     throw Unsupported("dropout between recurrent layers in training mode", "export the model in eval mode");
@@ -109,8 +111,10 @@ void lower_cell(Call& call, Cell cell) {
 }
 
 void refuse_packing(Call&) {
-  throw Unsupported("a packed sequence, whose layout depends on the lengths of its parts",
-                    "give the recurrent layer a padded tensor instead of a PackedSequence");
+  throw Unsupported(
+      "a packed sequence, whose layout depends on the values of its lengths, is used outside of a recurrent "
+      "layer, or unpacked to the longest of them",
+      "give pad_packed_sequence the size as total_length");
 }
 
 LoweringFunction layers_of(Cell cell) {
@@ -125,12 +129,13 @@ LoweringFunction cell_of(Cell cell) {
 void register_rnn(Registry& registry);
 
 void register_rnn(Registry& registry) {
-  static constexpr char kLimits[] = "packed sequences are refused";
+  static constexpr char kLimits[] =
+      "packed sequences from pack_padded_sequence to pad_packed_sequence(total_length=..)";
   registry.add("aten::lstm", layers_of(Cell::kLstm), kLimits);
   registry.add("aten::gru", layers_of(Cell::kGru), kLimits);
   registry.add("aten::rnn_tanh", layers_of(Cell::kTanh), kLimits);
   registry.add("aten::rnn_relu", layers_of(Cell::kRelu), kLimits);
-  registry.add("aten::_pack_padded_sequence aten::_pad_packed_sequence", refuse_packing, "always refused");
+  registry.add("aten::_pack_padded_sequence aten::_pad_packed_sequence", refuse_packing, "around recurrent layers");
   registry.add("aten::lstm_cell", cell_of(Cell::kLstm));
   registry.add("aten::gru_cell", cell_of(Cell::kGru));
   registry.add("aten::rnn_tanh_cell", cell_of(Cell::kTanh));
