@@ -6,8 +6,15 @@
 #include "export/record/numbers/size_math.h"
 
 namespace torch2nnef {
-
 namespace {
+
+// Whether an integer says only where something is: then the values of an input may say it, and no shape depends on
+// them.
+bool is_place(const std::string& op, const std::string& argument) {
+  return (argument == "index" && op.starts_with("aten::select")) ||
+         (argument == "start" && op.starts_with("aten::narrow")) ||
+         (argument == "diagonal" && (op.starts_with("aten::tril") || op.starts_with("aten::triu")));
+}
 
 template <class Params>
 c10::intrusive_ptr<Params> custom(const c10::IValue& value, const std::string& name, const char* wanted) {
@@ -51,7 +58,10 @@ TapeArgument CallArguments::number(const c10::IValue& value, const Note& note, c
       context_.refuse("T2N-R007",
                       "an argument of " + op + " depends on the values of an input" +
                           (note.text.empty() ? "" : " (" + note.text + ")"),
-                      "keep it a tensor, or make it a constant of the model", op);
+                      op.starts_with("aten::slice")
+                          ? "take a part of a fixed length: torch.narrow(x, dim, start, length)"
+                          : "keep it a tensor, or make it a constant of the model",
+                      op);
       break;
     case Note::Kind::kUnexplained:
       context_.refuse("T2N-R008",
@@ -103,6 +113,7 @@ TapeArgument CallArguments::one(const Slot& slot, const c10::Argument& formal, c
   if (value.isNone()) return {};
   if (std::optional<TapeArgument> held = packed(value)) return *held;
   std::string type = formal_type(formal);
+  if (slot.note.kind == Note::Kind::kData && slot.note.scalar && is_place(op, formal.name())) return {slot.note.scalar};
   if (is_number(value)) return number(value, slot.note, type, op);
   if (value.isList() || value.isTuple()) return list(value, op);
   return plain_argument(value, type);

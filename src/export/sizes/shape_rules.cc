@@ -82,6 +82,10 @@ class Explainer {
   }
 
   std::optional<Shape> moved() const {
+    const Shape* self = shape_of({"self"});
+    const auto larger =
+        std::count_if(shapes_.begin(), shapes_.end(), [](const Shape& shape) { return !shape.empty(); });
+    if (self && larger == 1 && shapes_.size() > 1) return moved_axes(op_, arguments_, *self);  // others are numbers
     return shapes_.size() == 1 ? moved_axes(op_, arguments_, shapes_.front()) : std::nullopt;
   }
   std::optional<Dim> exact(const std::optional<Shape>& shape) const {

@@ -61,13 +61,37 @@ std::vector<double> homogeneous_cells(const std::vector<std::int64_t>& sizes, bo
   return items;
 }
 
-// theta is [N, axes, axes + 1]; the grid is each cell's coordinates times theta.
-void lower_affine_grid(Call& call) {
+// The middles or corners along one axis of a size that is not known: [size].
+Value symbolic_places(Call& call, const Dim& size, bool align_corners) {
   Builder& b = call.builder();
-  std::vector<std::int64_t> sizes;
-  const std::vector<Dim> wanted = call.dims("size");
-  for (std::size_t axis = 2; axis < wanted.size(); ++axis) sizes.push_back(wanted[axis].value());
-  const std::vector<double> items = homogeneous_cells(sizes, call.flag("align_corners"));
+  const DType wide = DType::kF64;
+  Value place = affine_range(call, size, 2);  // 0, 2, 4, ...
+  if (!align_corners) place = b.binary("add", place, b.constant(std::int64_t{1}, DType::kI64));
+  const Value steps = call.dim_tensor(align_corners ? max(size - 1, 1) : size, wide);
+  Value y = b.binary("sub", b.binary("div", b.cast(place, wide), steps), b.constant(1.0, wide));
+  if (!align_corners) return y;
+  const Value is_single = b.binary("lt", call.dim_tensor(size), b.constant(std::int64_t{2}, DType::kI64));
+  return b.select(is_single, b.constant(0.0, wide), y);  // one cell is in the middle
+}
+
+// [1, cells, axes + 1]: as homogeneous_cells, for sizes that are not known.
+Value symbolic_cells(Call& call, const Shape& sizes, bool align_corners, DType dtype) {
+  Builder& b = call.builder();
+  std::vector<Value> columns;
+  for (std::size_t axis = sizes.size(); axis-- > 0;) {
+    Shape line(sizes.size(), 1);
+    line[axis] = sizes[axis];
+    Value places = b.cast(symbolic_places(call, sizes[axis], align_corners), dtype);
+    columns.push_back(b.broadcast_to(b.reshape(places, line), sizes));
+  }
+  columns.push_back(filled(call, constant_of(call, 1, dtype), sizes));
+  for (Value& column : columns) column = b.reshape(column, {1, nnef::volume(sizes), 1});
+  return b.concat(columns, 2);
+}
+
+// [1, cells, axes + 1]: a constant.
+Value constant_cells(Call& call, const std::vector<std::int64_t>& sizes, bool align_corners) {
+  const std::vector<double> items = homogeneous_cells(sizes, align_corners);
   const std::vector<float> floats(items.begin(), items.end());
   const std::int64_t columns = static_cast<std::int64_t>(sizes.size()) + 1;
   std::vector<std::byte> bytes(floats.size() * sizeof(float));
@@ -75,7 +99,22 @@ void lower_affine_grid(Call& call) {
   auto data = std::make_shared<nnef::OwnedTensor>(
       DType::kF32, std::vector<std::int64_t>{1, static_cast<std::int64_t>(floats.size()) / columns, columns},
       std::move(bytes));
-  Value cells = b.cast(call.variable("cells", std::move(data)), call.result_dtype());
+  return call.variable("cells", std::move(data));
+}
+
+// theta is [N, axes, axes + 1]; the grid is each cell's coordinates times theta.
+void lower_affine_grid(Call& call) {
+  Builder& b = call.builder();
+  const bool align_corners = call.flag("align_corners");
+  const std::vector<Dim> wanted = call.dims("size");
+  const Shape spatial(wanted.begin() + 2, wanted.end());
+  std::vector<std::int64_t> sizes;
+  for (const Dim& dim : spatial) {
+    if (dim.is_constant()) sizes.push_back(dim.value());
+  }
+  const bool is_static = sizes.size() == spatial.size();
+  Value cells = is_static ? b.cast(constant_cells(call, sizes, align_corners), call.result_dtype())
+                          : symbolic_cells(call, spatial, align_corners, call.result_dtype());
   Value y = b.add("matmul", {cells, call.tensor("theta")}, {{"transposeB", true}});
   call.result(b.reshape(y, call.result_shape()));
 }
@@ -87,7 +126,7 @@ void register_grid(Registry& registry);
 void register_grid(Registry& registry) {
   registry.add("aten::grid_sampler aten::grid_sampler_2d aten::grid_sampler_3d aten::_grid_sampler_2d_cpu_fallback",
                lower_grid_sampler, "not bicubic with padding_mode 'border'");
-  registry.add("aten::affine_grid_generator", lower_affine_grid, "static sizes");
+  registry.add("aten::affine_grid_generator", lower_affine_grid);
 }
 
 }  // namespace torch2nnef

@@ -80,7 +80,10 @@ void lower_one_hot(Call& call) {
 
 void lower_triangle(Call& call, bool is_upper) {
   Builder& b = call.builder();
-  call.result(b.add("tract_core_trilu", {call.tensor("self"), Argument(call.dim("diagonal"))}, {{"upper", is_upper}}));
+  const bool is_from_data = call.tape_call().find("diagonal")->value() != nullptr;
+  const Argument diagonal =
+      is_from_data ? Argument(call.tensor_as("diagonal", DType::kI64)) : Argument(call.dim("diagonal"));
+  call.result(b.add("tract_core_trilu", {call.tensor("self"), diagonal}, {{"upper", is_upper}}));
 }
 void lower_tril(Call& call) { lower_triangle(call, false); }
 void lower_triu(Call& call) { lower_triangle(call, true); }
@@ -88,6 +91,12 @@ void lower_triu(Call& call) { lower_triangle(call, true); }
 void refuse_data_dependent(Call&) {
   throw Unsupported("the size of the result depends on the values of an input, which the format cannot say",
                     "use torch.where or a fixed-size formulation such as topk");
+}
+
+// torch.where of a condition alone lists the places where it holds.
+void refuse_places(Call& call) {
+  if (call.tape_call().find("self")) throw DoesNotApply("where with values");
+  refuse_data_dependent(call);
 }
 
 }  // namespace
@@ -108,6 +117,7 @@ void register_index(Registry& registry) {
       "aten::nonzero aten::nonzero_numpy aten::argwhere aten::masked_select aten::unique_dim "
       "aten::_unique aten::_unique2 aten::unique_consecutive aten::unique_dim_consecutive aten::bincount",
       refuse_data_dependent, "always refused");
+  registry.add("aten::where", refuse_places, "a condition alone is refused");
 }
 
 }  // namespace torch2nnef

@@ -1,6 +1,7 @@
 // Several tensors, or several copies of one, side by side: concatenations, repeats, and grids of coordinates.
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "export/ops/shape/shape_util.h"
 
@@ -100,18 +101,39 @@ void lower_repeat_interleave(Call& call) {
   call.result(b.reshape(b.broadcast_to(b.unsqueeze(x, {axis + 1}), wide), shape));
 }
 
+// Item i is item (i - shift) modulo the size, which may be smaller than the shift.
+Value rolled_by_index(Call& call, Value x, int axis, const Dim& shift) {
+  Builder& b = call.builder();
+  const Dim size = b.shape(x)[static_cast<std::size_t>(axis)];
+  Value width = call.dim_tensor(size), back = call.dim_tensor(shift);
+  // Integer division truncates: the remainder of a negative number is lifted by the size once.
+  auto wrapped = [&](Value place) {
+    return b.binary("sub", place, b.binary("mul", b.binary("div", place, width), width));
+  };
+  Value place = wrapped(b.binary("sub", affine_range(call, size), back));
+  place = wrapped(b.binary("add", place, width));
+  return b.add("tract_core_gather", {x, place}, {{"axis", axis}});
+}
+
+// Whether the axis is at least as long as the shift wherever the model may run.
+bool reaches(const Call& call, const Dim& size, const Dim& shift) {
+  std::vector<nnef::Bindings> probes = call.tape().worlds;
+  nnef::Bindings smallest;
+  for (const Symbol& symbol : call.tape().symbols) smallest[symbol.name] = symbol.minimum.value_or(1);
+  probes.push_back(std::move(smallest));
+  return std::all_of(probes.begin(), probes.end(), [&](const nnef::Bindings& sizes) {
+    return std::abs(shift.evaluate(sizes)) <= size.evaluate(sizes);
+  });
+}
+
 Value rolled(Call& call, Value x, int axis, const Dim& shift) {
   Builder& b = call.builder();
   Dim size = b.shape(x)[static_cast<std::size_t>(axis)];
-  Dim back = shift;
-  if (size.is_constant() && shift.is_constant()) {
-    back = remainder(shift, size);
-  } else if (sign_of(call, shift) == Sign::kBoth) {
-    throw Unsupported("roll by " + shift.to_string() + ", which is negative at some sizes");
-  }
+  Dim back = size.is_constant() && shift.is_constant() ? remainder(shift, size) : shift;
   if (back == Dim(0)) return x;
-  // The items from `cut` on come first. A shift beyond a symbolic size makes the engine refuse to run.
-  Dim cut = sign_of(call, back) == Sign::kNegative ? -back : size - back;
+  const Sign sign = sign_of(call, back);
+  if (sign == Sign::kBoth || !reaches(call, size, back)) return rolled_by_index(call, x, axis, back);
+  Dim cut = sign == Sign::kNegative ? -back : size - back;  // the items from there on come first
   if (cut == Dim(0)) return x;
   return b.concat({b.slice(x, axis, cut, size), b.slice(x, axis, 0, cut)}, axis);
 }

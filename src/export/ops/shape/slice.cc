@@ -30,8 +30,26 @@ void lower_slice(Call& call) {
   call.result(slice_or_nothing(call, call.tensor("self"), axis, bounds, step));
 }
 
+// Whether an integer argument arrives as a tensor of rank 0: it depends on the values of an input.
+bool is_from_data(const Call& call, std::string_view name) {
+  const TapeArgument* argument = call.tape_call().find(name);
+  return argument && argument->value();
+}
+
+// Places along an axis of that size, from a position that only the data says: [length].
+Value places_from(Call& call, std::string_view position, const Dim& size, const Dim& length) {
+  Builder& b = call.builder();
+  Value first = non_negative_indices(call, reshape_to(call, call.tensor(position), {}), size);
+  return b.binary("add", affine_range(call, length), first);
+}
+
 void lower_narrow(Call& call) {
   int axis = call.axis("dim", call.rank("self"));
+  if (is_from_data(call, "start")) {
+    if (is_empty(call.result_shape())) return call.result(zeros(call, call.result_dtype(), call.result_shape()));
+    Value places = places_from(call, "start", size_of(call.shape("self"), axis), call.dim("length"));
+    return call.result(call.builder().add("tract_core_gather", {call.tensor("self"), places}, {{"axis", axis}}));
+  }
   Dim begin = wrap_position(call, call.dim("start"), size_of(call.shape("self"), axis));
   call.result(slice_or_nothing(call, call.tensor("self"), axis, {begin, begin + call.dim("length")}, 1));
 }
@@ -41,7 +59,7 @@ void lower_select(Call& call) {
   Builder& b = call.builder();
   int axis = call.axis("dim", call.rank("self"));
   Value x = call.tensor("self");
-  if (call.tape_call().find("index")->value() && !call.constant("index")) {
+  if (is_from_data(call, "index")) {
     Value index = reshape_to(call, call.tensor("index"), {});
     return call.result(b.add("tract_core_gather", {x, index}, {{"axis", axis}}));
   }
@@ -172,6 +190,15 @@ void lower_unfold(Call& call) {
 void lower_select_scatter(Call& call) {
   Builder& b = call.builder();
   int axis = call.axis("dim", call.rank("self"));
+  if (is_from_data(call, "index")) {
+    const Dim size = size_of(call.shape("self"), axis);
+    Shape column(static_cast<std::size_t>(call.rank("self")), 1);
+    column[static_cast<std::size_t>(axis)] = size;
+    Value here = b.binary("eq", affine_range(call, size), places_from(call, "index", size, 1));
+    Value source = b.unsqueeze(call.tensor_as("src", call.result_dtype()), {axis});
+    Value chosen = b.select(reshape_to(call, here, column), source, call.tensor("self"));
+    return call.result(b.broadcast_to(chosen, call.result_shape()));
+  }
   Dim begin = wrap_position(call, call.dim("index"), size_of(call.shape("self"), axis));
   Value part = b.unsqueeze(call.tensor_as("src", call.result_dtype()), {axis});
   call.result(replace_range(call, call.tensor("self"), axis, begin, part));
@@ -182,6 +209,12 @@ void lower_slice_scatter(Call& call) {
   int axis = call.axis("dim", call.rank("self"));
   std::int64_t step = call.integer("step");
   Dim length = size_of(call.shape("src"), axis);
+  if (is_from_data(call, "start")) {  // what is written through a narrow: as long as its source
+    if (length == Dim(0)) return call.result(call.tensor("self"));
+    Value places = places_from(call, "start", size_of(call.shape("self"), axis), length);
+    return call.result(
+        scatter_rows(call, call.tensor("self"), axis, places, call.tensor_as("src", call.result_dtype())));
+  }
   SliceBounds bounds = slice_bounds(call, optional_dim(call, "start"), optional_dim(call, "end"),
                                     size_of(call.shape("self"), axis), step, length);
   Value x = call.tensor("self");

@@ -135,12 +135,8 @@ void lower_channel_shuffle(Call& call) {
   call.result(reshape_to(call, b.transpose(reshape_to(call, call.tensor("self"), split), order), input));
 }
 
-// The memory behind a tensor has a known layout only where nothing has happened to it: an input of the graph.
+// The recorder has seen to it that the tensor fills the memory that is read, in its order.
 void lower_as_strided(Call& call) {
-  if (call.info("self").kind != TapeValueInfo::Kind::kInput) {
-    throw Unsupported("as_strided reads the memory behind a tensor, whose layout the format does not know",
-                      "say it with slices, unfold, reshape or expand");
-  }
   std::vector<std::int64_t> sizes = call.integers("size"), strides = call.integers("stride"), places{0};
   if (call.has("storage_offset")) places[0] = call.integer("storage_offset");
   for (std::size_t axis = 0; axis < sizes.size(); ++axis) {
@@ -183,7 +179,7 @@ void register_view(Registry& registry) {
   registry.add("aten::pixel_shuffle", lower_pixel_shuffle);
   registry.add("aten::pixel_unshuffle", lower_pixel_unshuffle);
   registry.add("aten::channel_shuffle aten::native_channel_shuffle", lower_channel_shuffle);
-  registry.add("aten::as_strided", lower_as_strided, "of inputs only");
+  registry.add("aten::as_strided", lower_as_strided, "of contiguous tensors, static sizes");
 }
 
 }  // namespace torch2nnef

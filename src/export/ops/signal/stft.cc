@@ -1,6 +1,7 @@
 // Short-time Fourier transforms: of overlapping windows of a signal, and back.
 
 #include <cmath>
+#include <cstring>
 
 #include "export/ops/shape/shape_util.h"
 #include "export/ops/signal/fourier.h"
@@ -12,7 +13,23 @@ namespace {
 struct Frames {
   std::int64_t size = 0, hop = 0;
   std::optional<Value> window;  // [size]; none for ones
+  bool is_constant = true;      // the window
 };
+
+// A constant [size] with `items` in its middle and zeros around them.
+Value centred_constant(Call& call, const std::vector<double>& items, std::size_t size, DType dtype) {
+  std::vector<double> padded(size, 0.0);
+  std::copy(items.begin(), items.end(), padded.begin() + static_cast<std::ptrdiff_t>((size - items.size()) / 2));
+  std::vector<std::byte> bytes(size * nnef::item_size(dtype));
+  if (dtype == DType::kF64) {
+    std::memcpy(bytes.data(), padded.data(), bytes.size());
+  } else {
+    const std::vector<float> narrow(padded.begin(), padded.end());
+    std::memcpy(bytes.data(), narrow.data(), bytes.size());
+  }
+  const std::vector<std::int64_t> shape{static_cast<std::int64_t>(size)};
+  return call.variable("window", std::make_shared<nnef::OwnedTensor>(dtype, shape, std::move(bytes)));
+}
 
 Frames frames_of(Call& call, DType dtype) {
   Builder& b = call.builder();
@@ -21,13 +38,20 @@ Frames frames_of(Call& call, DType dtype) {
   frames.size = call.integer("n_fft");
   frames.hop = call.has("hop_length") ? call.integer("hop_length") : frames.size / 4;
   std::int64_t width = call.has("win_length") ? call.integer("win_length") : frames.size;
-  if (call.has("window")) {
-    frames.window = call.tensor_as("window", dtype);
-  } else if (width < frames.size) {
-    frames.window = filled(call, constant_of(call, 1, dtype), {Dim(width)});
+  const bool is_short = width < frames.size, is_f16 = dtype == DType::kF16;
+  if (!call.has("window") && !is_short) return frames;
+  // The operator takes a window of its full length only, and only as a constant.
+  if (is_short && !is_f16 && (!call.has("window") || call.constant("window"))) {
+    const std::vector<double> items = call.has("window") ? call.constant("window")->to_doubles()
+                                                         : std::vector<double>(static_cast<std::size_t>(width), 1.0);
+    frames.window = centred_constant(call, items, static_cast<std::size_t>(frames.size), dtype);
+    return frames;
   }
-  std::int64_t before = (frames.size - width) / 2, after = frames.size - width - before;
-  if (frames.window && width < frames.size) {
+  frames.window =
+      call.has("window") ? call.tensor_as("window", dtype) : filled(call, constant_of(call, 1, dtype), {Dim(width)});
+  frames.is_constant = call.has("window") && call.constant("window") && !is_short;
+  if (is_short) {
+    const std::int64_t before = (frames.size - width) / 2, after = frames.size - width - before;
     std::vector<Value> parts;
     if (before > 0) parts.push_back(zeros(call, dtype, {Dim(before)}));
     parts.push_back(*frames.window);
@@ -54,7 +78,7 @@ Value centered(Call& call, Value x, std::int64_t size) {
 // [B, T, 2] to [B, frames, size, 2].
 Value transformed_frames(Call& call, Value x, const Frames& frames) {
   Builder& b = call.builder();
-  if (frames.window && !call.constant("window")) {  // the operator wants a constant
+  if (frames.window && !frames.is_constant) {  // the operator wants a constant
     Dim count = floor_div(b.shape(x)[1] - frames.size, frames.hop) + 1;
     Value starts = b.unsqueeze(affine_range(call, count, frames.hop), {1});
     Value places = b.binary("add", starts, affine_range(call, frames.size));
