@@ -6,9 +6,22 @@
 #include "export/torchscript/allowed_code.h"
 #include "export/torchscript/execute_plan.h"
 #include "export/torchscript/model_part.h"
+#include "export/torchscript/training_mode.h"
 
 namespace torch2nnef {
 namespace {
+
+// A model that fails on values that were drawn need not be wrong.
+ExportError of_drawn_samples(const ExportError& error) {
+  std::vector<Diagnostic> errors = error.diagnostics();
+  for (Diagnostic& one : errors) {
+    if (one.code != "T2N-R001") continue;
+    one.hint =
+        "the values were drawn at random: give some that the model accepts (--inputs FILE), or their range "
+        "(--input ids:i64:1,16=randint(0,100))";
+  }
+  return {error.kind(), std::move(errors)};
+}
 
 Recording record_model(const Model& model, const Tables& tables, const ExportOptions& options, Diagnostics& diagnostics,
                        Recording* refused) {
@@ -21,9 +34,15 @@ Recording record_model(const Model& model, const Tables& tables, const ExportOpt
   // Inputs that the archive carries are made by its own code.
   const bool may_be_bundled = options.inputs_file.empty() && options.inputs.empty();
   if (may_be_bundled) refuse_forbidden_calls(exported.module, "get_all_bundled_inputs", tables);
+  refuse_training_mode(exported.module);
   const Plan plan = make_plan(exported, tables, options);
   TorchScriptFrontEnd front_end(exported, options, plan);
-  return record_at_sizes(front_end, plan.sizes, diagnostics, refused);
+  try {
+    return record_at_sizes(front_end, plan.sizes, diagnostics, refused);
+  } catch (const ExportError& error) {
+    if (!plan.samples.are_drawn) throw;
+    throw of_drawn_samples(error);
+  }
 }
 
 }  // namespace
