@@ -531,6 +531,46 @@ class loop_with_constants(nn.Module):  # logsumexp and where need constants of t
         return score
 
 
+# --- packed sequences, as a trace has them ---
+
+TRACED = set()
+
+
+def traced(*inputs):
+    def add(cls):
+        TRACED.add(cls.__name__)
+        return exported(*inputs)(cls)
+    return add
+
+
+PADDED = torch.arange(60.0).reshape(3, 5, 4).sin()
+
+
+@traced((PADDED, torch.tensor([5, 3, 1])), (PADDED.cos(), torch.tensor([4, 4, 2])))
+class packed_in_order(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn = nn.LSTM(4, 3, num_layers=2, batch_first=True, bidirectional=True)
+
+    def forward(self, x, lengths):
+        packed = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True)
+        y, (h, _) = self.rnn(packed)
+        return nn.utils.rnn.pad_packed_sequence(y, batch_first=True, total_length=5)[0], h
+
+
+@traced((PADDED.transpose(0, 1), torch.tensor([2, 5, 3])), (PADDED.cos().transpose(0, 1), torch.tensor([1, 4, 5])))
+class packed_in_any_order(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn = nn.GRU(4, 3)
+
+    def forward(self, x, lengths):
+        packed = nn.utils.rnn.pack_padded_sequence(x, lengths, enforce_sorted=False)
+        y, h = self.rnn(packed)
+        y, found = nn.utils.rnn.pad_packed_sequence(y, total_length=5, padding_value=-1.0)
+        return y, h, found
+
+
 def arrays(module, inputs):
     names = [argument.name for argument in module.forward.schema.arguments[1:]]
     found = {name: value.numpy() for name, value in zip(names, inputs)}
@@ -548,7 +588,11 @@ def main():
         if len(sys.argv) > 1 and name not in sys.argv[1:]:
             continue
         torch.manual_seed(0)
-        module = torch.jit.script(cls().eval())
+        module = cls().eval()
+        if name in TRACED:
+            module = torch.jit.trace(module, tuple(one.clone() for one in inputs[0]), check_trace=False)
+        else:
+            module = torch.jit.script(module)
         module.save(os.path.join(FOLDER, name + ".pt"))
         with torch.no_grad():
             for place, one in enumerate(inputs):
