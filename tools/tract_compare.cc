@@ -67,7 +67,8 @@ void assert_results(const std::vector<NamedTensor>& results, const std::vector<N
     // References of f16 results are often kept as f32, which the tract command takes too.
     const bool widened = result.data->dtype() == DType::kF16 && expected->data->dtype() == DType::kF32;
     const auto reference = widened ? torch2nnef::cast_float(*expected->data, DType::kF16) : expected->data;
-    const torch2nnef::Comparison comparison = torch2nnef::compare_tensors(*reference, *result.data, options.tolerance);
+    const torch2nnef::Comparison comparison =
+        torch2nnef::compare_tensors(*reference, *result.data, options.tolerance, 1);
     if (!comparison.agrees) wrong += fmt::format("\nMismatch of output {} ({}): {}", i, result.name, comparison.detail);
     if (comparison.agrees && options.verbose) torch2nnef::cli::complain(fmt::format("Checked output #{}, ok.\n", i));
   }

@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "export/load/input_values.h"
+#include "export/lower/lowering.h"
 #include "export/torchscript/execute_plan.h"
 #include "export/torchscript/model_part.h"
 
@@ -16,10 +17,6 @@ std::int64_t items_of(const nnef::Shape& shape, const nnef::Bindings& sizes) {
   std::int64_t items = 1;
   for (const nnef::Dim& dim : shape) items *= dim.evaluate(sizes);
   return items;
-}
-
-bool is_quantised(ScalarType type) {
-  return type == ScalarType::kQInt8 || type == ScalarType::kQUInt8 || type == ScalarType::kQInt32;
 }
 
 bool is_cheap(const Tape& tape) {
