@@ -74,18 +74,18 @@ TEST(Check, EverythingIsFoundWithItsPlace) {
                       {"unused.dat", small},
                       {"notes.txt", "x"}}),
             "graph.nnef:6:12: error: expected ')' or ',' after an argument of 'exp', found ';'\n"
-            "graph.nnef:7:7: error: there is no operator or fragment 'no_such'\n"
-            "graph.nnef:9:7: error: add: an integer literal stands beside f32: it needs a cast\n"
+            "graph.nnef:7:7: error: unknown operator or fragment 'no_such'\n"
+            "graph.nnef:9:7: error: add: an integer literal is combined with f32: it needs a cast\n"
             "graph.nnef:9:22: error: softmax: axis 7 is not in 0..1\n"
             "graph.nnef:10:7: error: the tensor file of 'w' has shape [3], not [4]\n"
-            "graph.nnef:12:7: error: there is no tensor file for the label 'u'\n"
+            "graph.nnef:12:7: error: the tensor file is missing for the label 'u'\n"
             "graph.nnef:13:3: error: unexpected '$'\n"
             "graph.nnef:15:1: error: the graph's input 'z' has no external\n"
             "graph.nnef:15:1: error: the graph's output 'q' is never assigned\n"
             "graph.nnef:15:9: error: tract_core_matmul: the shape of its result is not known to this program\n"
             "graph.quant:1:6: error: 'y': linear_quantize needs 'min'\n"
             "graph.quant:2:11: warning: The quantisation entry 'nobody' names no value\n"
-            "graph.quant:2:11: error: 'nobody': there is no quantisation function 'f'\n"
+            "graph.quant:2:11: error: 'nobody': unknown quantisation function 'f'\n"
             "notes.txt: warning: the file is not part of a graph\n"
             "v.dat: error: the tensor file has 100 bytes, less than its header\n");
 }
@@ -102,8 +102,8 @@ TEST(Check, RulesOfTheGraphHaveAPlaceToo) {
 
 TEST(Check, DocumentsThatCannotBeReadAtAll) {
   EXPECT_EQ(findings({{"x.dat", "x"}}),
-            "error: there is no graph.nnef\nx.dat: error: the tensor file has 1 bytes, less than its header\n");
-  EXPECT_EQ(findings({{"graph.nnef", "version 1.0;\n"}}), "graph.nnef:1:1: error: there is no graph\n");
+            "error: the graph is missing.nnef\nx.dat: error: the tensor file has 1 bytes, less than its header\n");
+  EXPECT_EQ(findings({{"graph.nnef", "version 1.0;\n"}}), "graph.nnef:1:1: error: the graph is missing\n");
   EXPECT_EQ(findings({{"graph.nnef", "version 1.0;\ngraph g(x -> (y) {}\n"}}),
             "graph.nnef:2:11: error: expected ')' or ',' after the name of an input, found '->'\n");
   EXPECT_EQ(
@@ -115,7 +115,7 @@ TEST(Check, DocumentsThatCannotBeReadAtAll) {
 TEST(Check, KhronosIsStrictAboutTheText) {
   EXPECT_EQ(khronos("  y = relu(x);"), "");
   EXPECT_EQ(khronos("  y = add(x, 1);"),
-            "graph.nnef:5:7: error: add: an integer literal stands beside f32: it needs a cast\n"
+            "graph.nnef:5:7: error: add: an integer literal is combined with f32: it needs a cast\n"
             "graph.nnef:5:14: error: 'y' of 'add' is given the integer 1, tensor<scalar> is needed: write 1.0\n");
   EXPECT_EQ(khronos("  y = softmax(x, [1]);"),
             "graph.nnef:5:18: error: the attribute 'axes' of 'softmax' must be named\n");
@@ -134,7 +134,7 @@ TEST(Check, KhronosIsStrictAboutTheText) {
   EXPECT_EQ(khronos("  y = tract_core_silu(x);"),
             "graph.nnef:5:7: error: the operator tract_core_silu is not in Khronos NNEF 1.0.5\n");
   EXPECT_EQ(khronos("  y = pad(x, padding = [(1, 1), (1, 1)], border = 'constant', value = -inf);"),
-            "graph.nnef:5:71: error: there is no literal for infinity\n");
+            "graph.nnef:5:71: error: infinity has no literal\n");
   EXPECT_EQ(khronos("  b = lt(x, x);\n  c = cast<scalar>(b);\n  y = select(b, c, 1.0);"), "");
 }
 

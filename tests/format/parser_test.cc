@@ -190,7 +190,7 @@ TEST(Parser, ErrorsNameThePlaceAndWhatWasExpected) {
       {"graph g(x) -> (y)\n{ y = f(x) }", "g.nnef:2:12: expected ';' after a statement, found '}'"},
       {"graph g(x) -> (y) { y = f(x,); }", "g.nnef:1:29: expected an expression, found ')'"},
       {"graph g(x) -> (y) { y = f(a = x, y); }",
-       "g.nnef:1:34: an argument without a name stands after named ones in 'f'"},
+       "g.nnef:1:34: a positional argument follows a named one in 'f'"},
       {"graph g(x) -> (y) { y = .5; }", "g.nnef:1:25: unexpected '.'"},
       {"graph g(x) -> (y) { y = 1.5.2; }", "g.nnef:1:25: the number 1.5 is followed by '.'"},
       {"graph g(x) -> (y) { y = 1e; }", "g.nnef:1:25: the number has no digits in its exponent"},

@@ -273,7 +273,7 @@ TEST(Text, BuiltGraphsRoundTrip) {
 TEST(Text, ErrorsNameThePlace) {
   const std::pair<const char*, const char*> kCases[] = {
       {"y = exp(z);", "graph.nnef:4:9: 'z' is not defined"},
-      {"y = no_such(x);", "graph.nnef:4:5: there is no operator or fragment 'no_such'"},
+      {"y = no_such(x);", "graph.nnef:4:5: unknown operator or fragment 'no_such'"},
       {"y = exp(x, x);", "graph.nnef:4:12: 'exp' has only 1 parameters"},
       {"y = exp(x, a = 1);", "graph.nnef:4:16: 'exp' has no parameter 'a'"},
       {"y = exp(x, x = x);", "graph.nnef:4:16: 'x' is given twice to 'exp'"},
@@ -282,7 +282,7 @@ TEST(Text, ErrorsNameThePlace) {
       {"z = exp(x);", "graph.nnef:4:1: the graph's output 'y' is never assigned"},
       {"y = 1.0;", "graph.nnef:4:1: 'y' is not a tensor"},
       {"y = x * 99999999999999999999;", "graph.nnef:4:9: the integer 99999999999999999999 does not fit in 64 bits"},
-      {"y = variable(label = 'w', shape = [1]);", "graph.nnef:4:5: there is no tensor file for the label 'w'"},
+      {"y = variable(label = 'w', shape = [1]);", "graph.nnef:4:5: the tensor file is missing for the label 'w'"},
       {"y = tract_core_external(shape = [1], datum_type = 'f32');",
        "graph.nnef:4:5: 'y' is external but no input of the graph"},
       {"y = exp(x) if x else x;", "graph.nnef:4:15: a condition must be known when the text is read"},

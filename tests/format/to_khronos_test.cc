@@ -70,7 +70,7 @@ TEST(ToKhronos, CastsOfOneClassVanish) {
   Translation narrow;
   const Value i = narrow.input("i", {2}, DType::kI64);
   EXPECT_EQ(narrow.statements(narrow.b.cast(i, DType::kU8)),
-            "The operator tract_core_cast cannot be said: Khronos NNEF has no integers of u8 whose values wrap.");
+            "The operator tract_core_cast cannot be expressed: Khronos NNEF has no integers of u8 whose values wrap.");
 }
 
 TEST(ToKhronos, TransposedConvolutionsTurnTheirFilter) {
@@ -122,13 +122,13 @@ TEST(ToKhronos, NamesEverythingThatItCannotSay) {
   const Value x = t.input("x", {2, Dim::symbol("S")});
   t.graph.symbols = {"S"};
   EXPECT_EQ(t.statements(x),
-            "The operator tract_core_external cannot be said: Khronos NNEF has no symbolic size such as S.");
+            "The operator tract_core_external cannot be expressed: Khronos NNEF has no symbolic size such as S.");
   Translation u;
   const Value i = u.input("i", {2}, DType::kI64);
   const Value f = u.input("f", {2});
   u.b.name_output(u.b.add("tract_core_round_even", {f}), "r");
   const Value sum = u.b.binary("add", i, i);
-  EXPECT_EQ(u.statements(sum), "The operator tract_core_round_even cannot be said: it is not in Khronos NNEF 1.0.5.");
+  EXPECT_EQ(u.statements(sum), "The operator tract_core_round_even cannot be expressed: it is not in Khronos NNEF 1.0.5.");
   Translation w;
   const Value n = w.input("n", {2}, DType::kI64);
   EXPECT_EQ(w.statements(w.b.binary("add", n, n)),

@@ -22,7 +22,7 @@ TEST(Validate, TheSampleIsValid) {
 
 TEST(Validate, NamesWhatIsWrong) {
   const std::pair<std::function<void(Graph&)>, const char*> kCases[] = {
-      {[](Graph& g) { g.operations[2].op = "no_such"; }, "there is no operator 'no_such'.\n"},
+      {[](Graph& g) { g.operations[2].op = "no_such"; }, "unknown operator 'no_such'.\n"},
       {[](Graph& g) { g.operations[2].op = "tract_core_matmul"; },
        "the operator tract_core_matmul is not usable with tract.\n"},
       {[](Graph& g) { g.operations[2].arguments[1].name = "z"; },
@@ -49,7 +49,7 @@ TEST(Validate, NamesWhatIsWrong) {
       {[](Graph& g) { g.inputs.clear(); }, "'x' is external but no input.\n"},
       {[](Graph& g) { g.variables.clear(); }, "variable of 'w': there is no tensor 'block.0/weight'.\n"},
       {[](Graph& g) { g.outputs.push_back(g.outputs[0]); }, "the output 'y' is listed twice.\n"},
-      {[](Graph& g) { g.outputs.clear(); }, "there is no output.\n"},
+      {[](Graph& g) { g.outputs.clear(); }, "the graph has no output.\n"},
       {[](Graph& g) { g.outputs.push_back(Value{99}); }, "an output is not a value of the graph.\n"},
       {[](Graph& g) { g.operations[3].arguments[0].argument = Value{99}; },
        "mul of 'y' uses a value that does not exist.\n"},

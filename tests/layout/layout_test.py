@@ -70,9 +70,7 @@ LONG_FILES = {
 # operators. Three in a row elsewhere are a list that will drift from these.
 NAMES_ROOMS = ("export/operators", "export/ops", "export/load")
 NAMES = re.compile(r'(?:"aten::[\w.]+"[\s,{}]*){3,}')
-LISTS_ALLOWED = {
-    "export/record/callee.cc": "divisions of Python's numbers, not of tensors",
-}
+LISTS_ALLOWED = {}
 
 
 def room_of(path):

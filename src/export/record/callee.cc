@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <limits>
-#include <set>
 #include <stdexcept>
 
 #include "export/operators/operators.h"
@@ -43,8 +42,8 @@ void refuse_long_list(const std::string& op, const Slots& inputs) {
 
 // The processor stops the program at these; libtorch does not look.
 void check_division(const c10::FunctionSchema& schema, const torch::jit::Stack& stack) {
-  static const std::set<std::string> kDivisions = {"aten::remainder", "aten::floordiv", "aten::fmod", "aten::divmod"};
-  if (stack.size() < 2 || !stack[0].isInt() || !stack[1].isInt() || !kDivisions.count(schema.name())) return;
+  if (!row_of(schema.name()).is(kIntegerDivision)) return;
+  if (stack.size() < 2 || !stack[0].isInt() || !stack[1].isInt()) return;
   const std::int64_t dividend = stack[0].toInt(), divisor = stack[1].toInt();
   if (divisor == 0) throw std::runtime_error("integer division or modulo by zero");
   if (divisor == -1 && dividend == std::numeric_limits<std::int64_t>::min())
