@@ -19,7 +19,9 @@
 #include "export/report/model_tree.h"
 #include "export/simplify/nan_losses.h"
 #include "export/simplify/simplify.h"
+#include "export/sizes/boundary_sizes.h"
 #include "export/tape/tape_text.h"
+#include "export/torchscript/record_at.h"
 #include "export/torchscript/second_values.h"
 #include "export/verify/check.h"
 #include "nnef/builder/builder.h"
@@ -142,8 +144,35 @@ void set_assertions(const Tape& tape, const ExportOptions& options, nnef::Graph&
   }
   std::copy_if(tape.constraints.begin(), tape.constraints.end(), std::back_inserter(graph.asserts), is_assertion);
   for (std::string& assertion : nnef::assertions_about_slices(graph, options.target)) {
-    graph.asserts.push_back(std::move(assertion));
+    const bool is_known = std::find(graph.asserts.begin(), graph.asserts.end(), assertion) != graph.asserts.end();
+    if (!is_known) graph.asserts.push_back(std::move(assertion));
   }
+}
+
+// What the calls and the operations of the graph need of the sizes, as constraints of the export.
+LearntBounds state_bounds(const nnef::Graph& graph, Tape& tape, ExportReport& report) {
+  if (tape.symbols.empty()) return {};
+  std::vector<nnef::SizeCondition> conditions = conditions_of(tape);
+  for (nnef::SizeCondition& condition : nnef::conditions_of(graph)) conditions.push_back(std::move(condition));
+  LearntBounds bounds = learn_bounds(conditions, facts_of(tape), tape.worlds.front());
+  for (const std::string& text : bounds.texts) {
+    const bool is_known = std::find(tape.constraints.begin(), tape.constraints.end(), text) != tape.constraints.end();
+    if (!is_known) tape.constraints.push_back(text);
+  }
+  report.constraints = tape.constraints;
+  return bounds;
+}
+
+// Runs at the ends of what the archive states are checked, too; those that it excludes are not, but for the sample.
+void run_at_boundaries(const Model& model, const Tables& tables, const ExportOptions& options, const nnef::Graph& graph,
+                       const LearntBounds& bounds, Recording& recording) {
+  if (recording.tape.symbols.empty() || options.check == Check::kNone) return;
+  std::vector<Recording::Run>& runs = recording.runs;
+  const auto excluded = [&](const Recording::Run& run) { return !bounds.allow(run.sizes); };
+  runs.erase(std::remove_if(runs.begin() + 1, runs.end(), excluded), runs.end());
+  std::vector<nnef::Bindings> known;
+  for (const Recording::Run& run : runs) known.push_back(run.sizes);
+  record_at(model, tables, options, boundary_sizes(graph, bounds, runs.front().sizes, known), recording);
 }
 
 nnef::WriteOptions write_options(const ExportOptions& options) {
@@ -208,6 +237,7 @@ void export_model(const Model& model, const Tables& tables, const std::filesyste
 
   steps.begin("simplify");
   simplify(graph);
+  const LearntBounds bounds = state_bounds(graph, recording.tape, report);
   if (khronos) {
     dialect = nnef::Dialect(options.target);
     to_standard(recording.tape, options.comments, graph, report.diagnostics);
@@ -222,6 +252,11 @@ void export_model(const Model& model, const Tables& tables, const std::filesyste
   keep_tree(recording, {&graph, &lineage}, {}, options, report);
   check_dump(
       options, "simplify", [&] { return nnef::write_text(graph, dialect, text); }, report);
+
+  if (!khronos && !recording.tape.symbols.empty()) {
+    steps.begin("record");
+    run_at_boundaries(model, tables, options, graph, bounds, recording);
+  }
 
   steps.begin("write");
   PendingArchive pending(output, options.dry_run);

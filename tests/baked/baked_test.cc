@@ -23,7 +23,7 @@ const fs::path kFolder = BAKED;
 const std::string kSource = "make_baked.py";
 
 struct Case {
-  bool is_refused = false;
+  bool is_refused = false, is_warned = false;
   std::string name, sizes;
   std::vector<std::string> axes;
   std::string constraint;  // "" for none
@@ -48,8 +48,10 @@ std::vector<Case> cases() {
     Case one;
     std::string what;
     words >> what >> one.name >> one.sizes;
-    if (what != "refused" && what != "exported") throw std::runtime_error("what is '" + what + "'?");
+    if (what != "refused" && what != "warned" && what != "exported")
+      throw std::runtime_error("what is '" + what + "'?");
     one.is_refused = what == "refused";
+    one.is_warned = what == "warned";
     for (std::string axis; words >> axis;) one.axes.push_back(axis);
     if (bar != std::string::npos) one.constraint = line.substr(bar + 3);
     result.push_back(std::move(one));
@@ -98,6 +100,7 @@ TEST_P(Baked, IsRefusedAtItsLineOrHolds) {
   if (!GetParam().is_refused) {
     EXPECT_EQ(made.exit_status, 0) << made.errors;
     EXPECT_EQ(constraint_in(made.output), GetParam().constraint) << made.output;
+    if (GetParam().is_warned) EXPECT_EQ(named_place(made.output), baked_place(GetParam().name)) << made.output;
     return;
   }
   EXPECT_EQ(made.exit_status, 1) << made.errors;

@@ -544,6 +544,75 @@ class right_pieces(nn.Module):
         return torch.relu(x.reshape(b, s // 3, 3, d) - 0.5).sum(2)
 
 
+# --- sizes that fail nowhere, or far from the sample ---
+
+@traced((4, 9, 2))
+class view_that_comes_out_even(nn.Module):
+    def forward(self, x):
+        return x.view(int(x.shape[0]), -1)  # baked
+
+
+@traced((6, 3))
+class sum_over_indices(nn.Module):
+    def forward(self, x):
+        total = torch.zeros(3)
+        for row in range(x.shape[0]):
+            total = total + torch.tanh(x[row]) * (row + 1)  # baked
+        return total
+
+
+@traced((6, 3))
+class mean_by_len(nn.Module):
+    def forward(self, x):
+        return x.sum(0) / len(x)  # baked
+
+
+@traced((B, S))
+class mean_of_all_by_number(nn.Module):
+    def forward(self, x):
+        return x.sum() * 2 / float(x.shape[0] * x.shape[1])  # baked
+
+
+@traced((8, D))
+class right_table_to_its_end(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Parameter(weight(8, D))
+
+    def forward(self, x):
+        return x + self.table[:x.shape[0]]
+
+
+@traced((6, D))
+class right_last_rows(nn.Module):
+    def forward(self, x):
+        return x[-5:] * 2
+
+
+@traced((2, 40, 3))
+class right_last_frames(nn.Module):
+    def forward(self, x):
+        return x[:, -10:].mean(1)
+
+
+@traced((2, 9))
+class right_without_the_end(nn.Module):
+    def forward(self, x):
+        return x[:, :-3].sum(1)
+
+
+@traced((2, 7))
+class right_pad_to_a_length(nn.Module):
+    def forward(self, x):
+        return F.pad(x, (0, 12 - x.shape[1]))
+
+
+@traced((16, 3))
+class right_known_pieces(nn.Module):
+    def forward(self, x):
+        return torch.split(x, 6)
+
+
 def main():
     warnings.simplefilter("ignore")
     for name, (cls, inputs, is_traced) in MODELS.items():

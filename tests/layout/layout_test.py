@@ -48,7 +48,6 @@ TORCH = re.compile(r"(torch|ATen|c10|caffe2)/|export/torch_compat\.h")
 # (from, to) -> why; a folder ends in "/".
 INCLUDES_ALLOWED = {
     ("export/lower/registry.cc", "export/ops/families.def"): "the list of what registers itself, not code",
-    ("export/sizes/dynamic_axes.h", "export/record/slot.h"): "a slot carries the sizes that it was recorded at",
     ("export/torchscript/", "export/lower/lowering.h"): "the registry says which modules an extractor claims",
     ("export/lower/", "export/ops/number_types/promote.h"): "promotion is next to the other rules of number types",
     ("export/lower/", "export/ops/number_types/bfloat16.h"): "as above",

@@ -2,73 +2,30 @@
 
 #include <algorithm>
 #include <map>
-#include <random>
 #include <set>
 #include <utility>
 
 #include "export/ops/number_types/quantised.h"
+#include "export/sizes/constraints.h"
 
 namespace torch2nnef {
 namespace {
 
 constexpr const char* kOurBug = "this is a bug in torch2nnef; please report it";
-constexpr int kRandomSizes = 32;
-constexpr std::int64_t kSmallestSize = 2;
-constexpr std::int64_t kLargestSize = 512;
 
-// Sizes of the symbols at which shapes are compared: the recorded ones and pseudo-random ones within the bounds.
-std::vector<nnef::Bindings> probe_sizes(const Tape& tape) {
-  std::vector<nnef::Bindings> sizes = tape.worlds;
-  if (tape.symbols.empty()) return sizes;
-  std::mt19937 random(12345);
-  for (int i = 0; i < kRandomSizes; ++i) {
-    nnef::Bindings bindings;
-    for (const Symbol& symbol : tape.symbols) {
-      std::int64_t low = std::max(symbol.minimum.value_or(kSmallestSize), std::int64_t{0});
-      std::int64_t high = std::max(symbol.maximum.value_or(std::max(kLargestSize, low)), low);
-      bindings[symbol.name] = std::uniform_int_distribution<std::int64_t>(low, high)(random);
-    }
-    sizes.push_back(std::move(bindings));
-  }
-  return sizes;
-}
-
-// The sizes at which every dimension on the Tape is at least 1: where one is not, the model does not run.
-std::vector<nnef::Bindings> possible_sizes(const Tape& tape) {
+// What is known of sizes, at sizes where every dimension on the Tape is at least 1: elsewhere the model does not run.
+nnef::SizeFacts facts_where_it_runs(const Tape& tape) {
   std::map<std::string, Dim> dims;
   for (const TapeValueInfo& info : tape.values) {
     for (const Dim& dim : info.shape) {
       if (!dim.is_constant()) dims.emplace(dim.to_string(), dim);
     }
   }
-  std::vector<nnef::Bindings> sizes = probe_sizes(tape);
-  std::size_t kept = tape.worlds.size();
-  for (std::size_t i = kept; i < sizes.size(); ++i) {
-    bool possible = std::all_of(dims.begin(), dims.end(), [&](const auto& entry) {
-      try {
-        return entry.second.evaluate(sizes[i]) >= 1;
-      } catch (const std::domain_error&) {
-        return false;
-      }
-    });
-    if (possible) sizes[kept++] = sizes[i];
-  }
-  sizes.resize(kept);
-  return sizes;
-}
-
-// Whether two dimensions have the same value at all probed sizes. An expression that has no value at some size (a
-// division by zero, say) is not held against it.
-bool same_dim(const Dim& a, const Dim& b, const std::vector<nnef::Bindings>& probes) {
-  if (a == b) return true;
-  if (probes.empty()) return false;
-  return std::all_of(probes.begin(), probes.end(), [&](const nnef::Bindings& bindings) {
-    try {
-      return a.evaluate(bindings) == b.evaluate(bindings);
-    } catch (const std::domain_error&) {
-      return true;
-    }
-  });
+  std::vector<Dim> list;
+  for (auto& [text, dim] : dims) list.push_back(std::move(dim));
+  nnef::SizeFacts facts = facts_of(tape);
+  facts.require_items(list);
+  return facts;
 }
 
 // The values that a call reads, those of lists included.
@@ -103,7 +60,7 @@ class Lowerer {
         diagnostics_(diagnostics),
         builder_(graph, dialect, options.naming),
         values_(tape, builder_, tables),
-        probes_(possible_sizes(tape)) {
+        facts_(facts_where_it_runs(tape)) {
     for (const Symbol& symbol : tape.symbols) graph.symbols.push_back(symbol.name);
   }
 
@@ -280,7 +237,7 @@ class Lowerer {
     std::optional<DType> dtype = is_quantised(seen.type) ? DType::kF32 : to_nnef(part_type(seen.type));
     bool same = dtype == builder_.dtype(value) && shape.size() == seen.shape.size();
     for (std::size_t axis = 0; same && axis < shape.size(); ++axis) {
-      same = same_dim(shape[axis], seen.shape[axis], probes_);
+      same = facts_.are_equal(shape[axis], seen.shape[axis]);
     }
     if (same) return "";
     return "the lowering gives " + std::string(nnef::to_string(builder_.dtype(value))) + nnef::to_string(shape) +
@@ -319,7 +276,7 @@ class Lowerer {
   Diagnostics& diagnostics_;
   Builder builder_;
   ValueMap values_;
-  std::vector<nnef::Bindings> probes_;
+  nnef::SizeFacts facts_;
   Lineage lineage_;
   std::set<TapeValue> poisoned_;
   std::vector<Diagnostic> problems_;                                  // in the order met

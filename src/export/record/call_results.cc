@@ -102,6 +102,26 @@ void check_strides(const Slots& inputs) {
   }
 }
 
+nnef::Shape explained(RecordContext& context, const std::string& op, const NamedArguments& arguments,
+                      const std::vector<at::Tensor>& worlds, ResultPlace place) {
+  std::vector<std::vector<std::int64_t>> sizes;
+  for (const at::Tensor& world : worlds) {
+    sizes.push_back(world.sizes().vec());
+    if (sizes.back().size() != sizes.front().size()) {
+      throw WorldFailed("the rank of the result of " + op + " depends on a dynamic size", context.here(), "T2N-R006");
+    }
+  }
+  ExplainedShape known = explain_shape(context.tape.tape(), op, arguments, sizes, place);
+  for (std::size_t axis : known.guessed) {
+    context.diagnostics.note("T2N-R018",
+                             "the size " + known.shape[axis].to_string() + " of axis " + std::to_string(axis) +
+                                 " of the result of " + op +
+                                 " is guessed: it has that size wherever the model was executed",
+                             context.here());
+  }
+  return std::move(known.shape);
+}
+
 }  // namespace
 
 // Operators whose results are as long as the values of their arguments say.
@@ -253,14 +273,7 @@ ViewStep CallResults::step_of(const c10::FunctionSchema& schema, const Slots& in
 
 nnef::Shape CallResults::explain(const std::string& op, const NamedArguments& arguments,
                                  const std::vector<at::Tensor>& worlds) {
-  std::vector<std::vector<std::int64_t>> sizes;
-  for (const at::Tensor& world : worlds) {
-    sizes.push_back(world.sizes().vec());
-    if (sizes.back().size() != sizes.front().size()) {
-      throw WorldFailed("the rank of the result of " + op + " depends on a dynamic size", context_.here(), "T2N-R006");
-    }
-  }
-  return explain_shape(context_.tape.tape(), op, arguments, sizes);
+  return explained(context_, op, arguments, worlds, {});
 }
 
 std::vector<TapeValue> CallResults::write_call(const c10::FunctionSchema& schema, NamedArguments arguments,
@@ -292,11 +305,12 @@ void CallResults::add(const c10::FunctionSchema& schema, const Slots& inputs, co
       shapes.emplace_back();
       continue;
     }
+    const ResultPlace place{shapes.size(), flat.size()};
     const bool is_selected = recorded && context_.world_count() > 1 && has_shape_from_data(schema, inputs);
     const auto selected =
         is_selected ? selected_shape(context_.tape.tape(), context_.cells, schema, inputs, result) : std::nullopt;
     shapes.push_back(selected   ? *selected
-                     : recorded ? explain(schema.name(), arguments, result)
+                     : recorded ? explained(context_, schema.name(), arguments, result, place)
                                 : nnef::make_shape(result.front().sizes().vec()));
     infos.push_back(facts_of(result.front(), shapes.back()));
   }

@@ -3,6 +3,8 @@
 #include "export/record/failures.h"
 #include "export/record/fingerprints.h"
 #include "export/record/ivalues.h"
+#include "export/record/regions/rounds.h"
+#include "export/sizes/constraints.h"
 #include "export/sizes/dynamic_axes.h"
 
 namespace torch2nnef {
@@ -37,16 +39,17 @@ void RecordContext::refuse(const std::string& code, const std::string& text, con
 }
 
 void RecordContext::constrain(const Note& condition, bool must_hold, const char* what) {
-  if (round_began_at && condition.text.find('#') != std::string::npos) {
+  if (round_began_at && depends_on_round(condition)) {
     no_scan(std::string(what) + " depends on the number of the round");
   }
   if (!tape.add_constraint(condition.text) || !must_hold) return;
-  for (const nnef::Bindings& sizes : sizes_within_bounds(tape.tape().symbols)) {
+  const nnef::SizeFacts facts = facts_of(tape.tape());
+  for (const nnef::Bindings& sizes : facts.sizes()) {
     if (condition.test(sizes)) continue;
     std::string example;
     for (const auto& [name, size] : sizes)
       example += (example.empty() ? "" : ", ") + name + " = " + std::to_string(size);
-    std::string bounds = bounds_of(condition, worlds().front());
+    std::string bounds = bounds_of(condition.symbols, condition.test, worlds().front());
     refuse("T2N-R006", std::string(what) + " holds only where " + condition.text + ", which " + example + " is not",
            "give bounds within which that is so (--symbol " + (bounds.empty() ? "NAME=MIN..MAX" : bounds) +
                "), or make the axis static");

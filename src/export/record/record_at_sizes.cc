@@ -5,11 +5,15 @@
 
 #include "export/record/aliases/cells.h"
 #include "export/record/failures.h"
+#include "export/sizes/baked_sizes.h"
 
 namespace torch2nnef {
 namespace {
 
 using nnef::Bindings;
+
+constexpr std::size_t kTried = 3;       // worlds, when sizes are looked for
+constexpr std::int64_t kSmallSize = 4;  // of a batch and the like
 
 ExportError stopped(const Diagnostics& diagnostics) {
   std::vector<Diagnostic> errors;
@@ -57,29 +61,29 @@ Recording execute_dynamic(FrontEnd& front_end, const SizePlan& plan, const std::
   return recording;
 }
 
+// Of symbols that are not as small as a batch, no sizes above the sample's.
+DynamicAxes up_to_sample(DynamicAxes axes) {
+  for (Symbol& symbol : axes.symbols) {
+    const std::int64_t size = axes.sample.at(symbol.name);
+    if (size > kSmallSize) symbol.maximum = std::min(symbol.maximum.value_or(size), size);
+  }
+  return axes;
+}
+
 // The sizes at which the model does execute: any, or multiples of a number, which models need that halve and double
-// their axes or cut them into pieces. Each symbol gets the finest grid that does.
+// their axes or cut them into pieces, or none above the sample's (a table of positions ends). Each symbol gets the
+// finest grid that does.
 class GridSearch {
  public:
   GridSearch(FrontEnd& front_end, const SizePlan& plan) : front_end_(front_end), plan_(plan) {}
 
-  // Throws ExportError when there is none.
-  Grids run() {
-    std::size_t count = plan_.axes.symbols.size();
-    for (std::int64_t grid : kGrids) {
-      Grids grids = grids_of(grid);
-      if ((grid > 1 && grids == Grids(count, 1)) || !works(grids)) continue;
-      // Of a single symbol all finer ones have been tried.
-      for (std::size_t i = 0; count > 1 && i < count; ++i) {
-        for (std::int64_t finer = 1; finer < grids[i]; ++finer) {
-          Grids one = grids;
-          one[i] = finer;
-          if (grid % finer != 0 || !works(one)) continue;
-          grids = one;
-          break;
-        }
-      }
-      return grids;
+  // Puts the bounds that were found into the plan. Throws ExportError when there are none.
+  Grids run(SizePlan& plan) {
+    if (auto grids = find()) return *grids;
+    plan_.axes = up_to_sample(plan_.axes);
+    if (auto grids = find()) {
+      plan.axes = plan_.axes;
+      return *grids;
     }
     fail();
   }
@@ -106,7 +110,26 @@ class GridSearch {
  private:
   // 1 once more, for what fails there. Powers of two are what most models need.
   static constexpr std::int64_t kGrids[] = {1, 2, 4, 8, 16, 32, 64, 3, 6, 12, 24, 48, 5, 10, 20, 7, 14, 28};
-  static constexpr std::size_t kTried = 3;  // worlds; all of them are executed on the grid that is found
+
+  std::optional<Grids> find() {
+    std::size_t count = plan_.axes.symbols.size();
+    for (std::int64_t grid : kGrids) {
+      Grids grids = grids_of(grid);
+      if ((grid > 1 && grids == Grids(count, 1)) || !works(grids)) continue;
+      // Of a single symbol all finer ones have been tried.
+      for (std::size_t i = 0; count > 1 && i < count; ++i) {
+        for (std::int64_t finer = 1; finer < grids[i]; ++finer) {
+          Grids one = grids;
+          one[i] = finer;
+          if (grid % finer != 0 || !works(one)) continue;
+          grids = one;
+          break;
+        }
+      }
+      return grids;
+    }
+    return std::nullopt;
+  }
 
   // The same for all symbols; but multiples of just the sample's own size are what a model takes that has that size as
   // a number, and only powers of two are common enough to be something else.
@@ -142,7 +165,7 @@ class GridSearch {
   }
 
   FrontEnd& front_end_;
-  const SizePlan& plan_;
+  SizePlan plan_;
   std::optional<WorldFailed> first_;
   std::string sizes_;
 };
@@ -181,16 +204,65 @@ std::optional<Recording> try_sizes(FrontEnd& front_end, const SizePlan& plan, Di
   return std::nullopt;
 }
 
-Recording record_dynamic(FrontEnd& front_end, SizePlan plan, Diagnostics& diagnostics, Recording* refused) {
-  if (auto recording = try_with_sample(front_end, plan, diagnostics)) return std::move(*recording);
-  if (auto recording = try_sizes(front_end, plan, diagnostics, refused)) return std::move(*recording);
+// At the few sizes at which the model was found to work.
+Recording record_at_near_sizes(FrontEnd& front_end, const SizePlan& plan, const GridSearch& search,
+                               Diagnostics& diagnostics, Recording* refused) {
+  std::vector<Bindings> worlds = worlds_on(plan.axes, plan.inputs, Grids(plan.axes.symbols.size(), 1), false);
+  if (worlds.empty()) search.fail();
+  worlds.resize(kTried);
+  try {
+    return execute_dynamic(front_end, plan, worlds, diagnostics, refused);
+  } catch (const WorldFailed&) {
+    search.fail();
+  }
+}
+
+Recording record_on_grid(FrontEnd& front_end, SizePlan plan, Diagnostics& diagnostics, Recording* refused) {
   GridSearch search(front_end, plan);
-  Grids grids = search.run();
+  const Grids grids = search.run(plan);
+  Bindings on_grid;  // the sample's sizes of symbols that are multiples
+  for (std::size_t i = 0; i < grids.size(); ++i) {
+    const std::string& symbol = plan.axes.symbols[i].name;
+    if (grids[i] > 1) on_grid[symbol] = plan.axes.sample.at(symbol);
+  }
   std::vector<std::string> conditions = fix_multiples(plan.axes, plan.inputs, grids);
   auto recording = try_sizes(front_end, plan, diagnostics, refused);
-  if (!recording) search.fail();
+  if (!recording) recording = record_at_near_sizes(front_end, plan, search, diagnostics, refused);
+  // Then the multiples are those at which such a view happens to come out even.
+  if (views_by_sample_size(recording->tape, on_grid)) search.fail();
   recording->tape.constraints.insert(recording->tape.constraints.begin(), conditions.begin(), conditions.end());
   return std::move(*recording);
+}
+
+Recording record_anywhere(FrontEnd& front_end, const SizePlan& plan, Diagnostics& diagnostics, Recording* refused) {
+  if (auto recording = try_with_sample(front_end, plan, diagnostics)) return std::move(*recording);
+  if (auto recording = try_sizes(front_end, plan, diagnostics, refused)) return std::move(*recording);
+  return record_on_grid(front_end, plan, diagnostics, refused);
+}
+
+void warn_of_baked_numbers(const Tape& tape, const Bindings& sample, Diagnostics& diagnostics) {
+  for (const BakedNumber& baked : baked_numbers(tape, sample)) {
+    const std::string number = std::to_string(baked.number);
+    diagnostics.warning("T2N-R019",
+                        "the number " + number + " of " + baked.op + " is the size of " + baked.size +
+                            " in the sample: if it was computed from there, the trace holds it fixed at all sizes",
+                        baked.where, "if so, take it from the shape (x.shape[0], not len(x)), which tracing records");
+  }
+}
+
+Recording record_dynamic(FrontEnd& front_end, const SizePlan& plan, Diagnostics& diagnostics, Recording* refused) {
+  Recording recording = record_anywhere(front_end, plan, diagnostics, refused);
+  if (const auto unrolled = unrolled_axis(recording.tape, recording.runs.front().sizes)) {
+    const std::string count = std::to_string(unrolled->count);
+    throw ExportError(
+        ExportError::Kind::kNotExportable,
+        {Severity::kError, "T2N-R006", "aten::select", unrolled->where,
+         "the " + count + " items along axis " + std::to_string(unrolled->axis) + " are taken one by one, as many as " +
+             unrolled->size.to_string() + " has in the sample: a loop that the trace unrolled",
+         "script the function that has the loop (torch.jit.script), or make the axis static"});
+  }
+  warn_of_baked_numbers(recording.tape, plan.axes.sample, diagnostics);
+  return recording;
 }
 
 }  // namespace

@@ -34,6 +34,8 @@ class Arguments {
     return shapes;
   }
 
+  const TapeValueInfo& info(TapeValue value) const { return tape_.info(value); }
+
   std::optional<std::size_t> axis(std::size_t rank) const { return axis_of(list_, "dim", rank); }
 
  private:
@@ -41,9 +43,9 @@ class Arguments {
   const NamedArguments& list_;
 };
 
-// Where sizes must be equal, a symbolic one says more than a number that was equal by chance.
+// Where sizes must be equal, a symbolic one says more than a number that was equal by chance, and 1 is widened.
 void refine(Dim& known, const Dim& other) {
-  if (known.is_constant()) known = other;
+  if (known == Dim(1) || (known.is_constant() && other != Dim(1))) known = other;
 }
 
 std::optional<Shape> joined(const Arguments& arguments) {
@@ -121,6 +123,44 @@ std::optional<Shape> summed(const Arguments& arguments) {
   return result;
 }
 
+// Indices broadcast together. They take the place of the axes that they index where those lie side by side, and come
+// first otherwise.
+std::optional<Shape> indexed(const Arguments& arguments) {
+  const Shape* self = arguments.shape("self");
+  const TapeArgument* indices = arguments.find("indices");
+  if (!self || !indices || !indices->list() || indices->list()->size() > self->size()) return std::nullopt;
+  Shape together, before, after;
+  std::size_t blocks = 0;  // of neighbouring indexed axes
+  bool was_indexed = false;
+  for (std::size_t axis = 0; axis < self->size(); ++axis) {
+    const TapeArgument* item = axis < indices->list()->size() ? &(*indices->list())[axis] : nullptr;
+    const bool is_indexed = item && !item->is_none();
+    if (!is_indexed) (blocks == 0 ? before : after).push_back((*self)[axis]);
+    if (is_indexed && !was_indexed) ++blocks;
+    was_indexed = is_indexed;
+    if (!is_indexed) continue;
+    if (!item->value()) return std::nullopt;
+    const TapeValueInfo& index = arguments.info(*item->value());
+    if (index.type == ScalarType::kBool || index.type == ScalarType::kUInt8) return std::nullopt;  // a mask
+    if (index.shape.size() > together.size())
+      together.insert(together.begin(), index.shape.size() - together.size(), 1);
+    for (std::size_t at = 0; at < index.shape.size(); ++at) {
+      refine(together[together.size() - index.shape.size() + at], index.shape[at]);
+    }
+  }
+  Shape result = blocks > 1 ? together : before;
+  const Shape& next = blocks > 1 ? before : together;
+  result.insert(result.end(), next.begin(), next.end());
+  result.insert(result.end(), after.begin(), after.end());
+  return result;
+}
+
+std::optional<Shape> outer(const Arguments& arguments) {
+  const Shape *self = arguments.shape("self"), *other = arguments.shape("vec2");
+  if (!self || !other || self->size() != 1 || other->size() != 1) return std::nullopt;
+  return Shape{self->front(), other->front()};
+}
+
 }  // namespace
 
 std::optional<Shape> combined_shape(const Tape& tape, const std::string& op, const NamedArguments& list) {
@@ -144,6 +184,8 @@ std::optional<Shape> combined_shape(const Tape& tape, const std::string& op, con
       like = arguments.shape("other");
       break;
     default:
+      if (op == "aten::index") return indexed(arguments);
+      if (op == "aten::outer" || op == "aten::ger") return outer(arguments);
       break;
   }
   return like ? std::optional<Shape>(*like) : std::nullopt;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <random>
 #include <set>
 
 #include "nnef/builder/builder.h"
@@ -324,35 +323,15 @@ std::vector<std::string> fix_multiples(DynamicAxes& axes, std::vector<DynamicInp
   return conditions;
 }
 
-std::vector<Bindings> sizes_within_bounds(const std::vector<Symbol>& symbols) {
-  constexpr int kTries = 64;
-  std::mt19937_64 random(1);
-  std::vector<Bindings> result;
-  for (int i = 0; i < kTries; ++i) {
-    Bindings sizes;
-    for (const Symbol& symbol : symbols) {
-      std::int64_t low = std::max<std::int64_t>(symbol.minimum.value_or(1), 1);
-      std::int64_t high = std::max(symbol.maximum.value_or(std::max<std::int64_t>(4096, low)), low);
-      std::int64_t near = std::min(high, low + 16);  // small sizes break conditions most often
-      sizes[symbol.name] =
-          i == 0 ? low
-          : i == 1
-              ? high
-              : low + static_cast<std::int64_t>(random() % static_cast<std::uint64_t>((i % 2 ? near : high) - low + 1));
-    }
-    result.push_back(std::move(sizes));
-  }
-  return result;
-}
-
-std::string bounds_of(const Note& condition, const Bindings& where_it_holds) {
-  if (condition.symbols.size() != 1) return "";
-  const std::string& symbol = *condition.symbols.begin();
+std::string bounds_of(const std::set<std::string>& symbols, const std::function<bool(const Bindings&)>& holds,
+                      const Bindings& where_it_holds) {
+  if (symbols.size() != 1) return "";
+  const std::string& symbol = *symbols.begin();
   constexpr std::int64_t kFarthest = 1 << 16;  // a condition that holds up to there is taken to have no end
   const std::int64_t start = where_it_holds.at(symbol);
   std::int64_t low = start, high = start;
-  while (low > 1 && condition.test({{symbol, low - 1}})) --low;
-  while (high < kFarthest && condition.test({{symbol, high + 1}})) ++high;
+  while (low > 1 && holds({{symbol, low - 1}})) --low;
+  while (high < kFarthest && holds({{symbol, high + 1}})) ++high;
   if (low == high) return "";
   return symbol + "=" + std::to_string(low) + ".." + (high == kFarthest ? "" : std::to_string(high));
 }

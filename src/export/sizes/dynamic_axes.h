@@ -2,11 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "export/diagnostics.h"
-#include "export/record/slot.h"
 #include "export/request.h"
 #include "export/tape/tape.h"
 
@@ -44,12 +45,10 @@ std::vector<nnef::Bindings> worlds_with_sample(const DynamicAxes& axes);
 // then holds for those sizes and no others. Returns the conditions, "H % 4 == 0 (H is 4*H_4)".
 std::vector<std::string> fix_multiples(DynamicAxes& axes, std::vector<DynamicInput>& inputs, const Grids& grids);
 
-// Sizes at which a condition is tried: the ends of the bounds (1 and 4096 where there are none) and pseudo-random ones
-// between them.
-std::vector<nnef::Bindings> sizes_within_bounds(const std::vector<Symbol>& symbols);
-
-// The bounds of its one symbol within which a condition holds, around where it does: "S=5..", "S=2..16", as --symbol
-// takes them. "" for a condition on several symbols, or one that holds at no other size.
-std::string bounds_of(const Note& condition, const nnef::Bindings& where_it_holds);
+// The bounds of its one symbol within which a condition on `symbols` holds, around where it does: "S=5..", "S=2..16",
+// as
+// --symbol takes them. "" for a condition on several symbols, or one that holds at no other size.
+std::string bounds_of(const std::set<std::string>& symbols, const std::function<bool(const nnef::Bindings&)>& holds,
+                      const nnef::Bindings& where_it_holds);
 
 }  // namespace torch2nnef

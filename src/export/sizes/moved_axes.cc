@@ -110,27 +110,29 @@ std::optional<Shape> reduced(const NamedArguments& arguments, const Shape& self)
   return shape;
 }
 
-// A bound of a slice; one that counts from the end is taken to be a number.
+// A bound of a slice; one that counts from the end is taken to be a number. Clamped: at most the size, or at least 0
+// when it counts from the end, in the forms that the lowering of a slice writes.
 std::optional<nnef::Dim> bound(const NamedArguments& arguments, const std::string& name, const nnef::Dim& size,
-                               const nnef::Dim& missing) {
+                               const nnef::Dim& missing, bool is_clamped) {
   constexpr std::int64_t kUnbounded = std::int64_t{1} << 62;  // Python's default end arrives as the largest int64
   const TapeArgument* argument = find_argument(arguments, name);
   if (!argument || argument->is_none()) return missing;
   const nnef::Dim* dim = std::get_if<nnef::Dim>(&argument->is);
   if (!dim) return std::nullopt;
-  if (!dim->is_constant()) return *dim;
-  if (dim->value() >= kUnbounded) return size;
-  return dim->value() < 0 ? size + *dim : *dim;
+  const std::int64_t number = dim->constant().value_or(0);
+  if (number >= kUnbounded) return size;
+  if (number < 0) return is_clamped ? max(size + *dim, 0) : size + *dim;
+  return is_clamped ? min(*dim, size) : *dim;
 }
 
-// As long as no bound lies outside, which the caller finds out.
-std::optional<Shape> sliced(const NamedArguments& arguments, Shape shape) {
+std::optional<Shape> sliced(const NamedArguments& arguments, Shape shape, bool is_clamped) {
   const auto axis = axis_of(arguments, "dim", shape.size());
   const TapeArgument* argument = find_argument(arguments, "step");
   const nnef::Dim* step = argument ? std::get_if<nnef::Dim>(&argument->is) : nullptr;
   if (!axis || !step || !step->is_constant()) return std::nullopt;
   const nnef::Dim size = shape[*axis];
-  const auto begin = bound(arguments, "start", size, 0), end = bound(arguments, "end", size, size);
+  const auto begin = bound(arguments, "start", size, 0, is_clamped);
+  const auto end = bound(arguments, "end", size, size, is_clamped);
   if (!begin || !end) return std::nullopt;
   shape[*axis] = ceil_div(*end - *begin, *step);
   return shape;
@@ -159,6 +161,81 @@ std::optional<Shape> diagonal(std::optional<std::size_t> rows, std::optional<std
   return shape;
 }
 
+// Axes that are symbolic are not 1 where the model is recorded, and the recorder excludes 1.
+std::optional<Shape> squeezed(const NamedArguments& arguments, const Shape& self) {
+  std::optional<std::size_t> only;
+  if (find_argument(arguments, "dim")) {
+    only = axis_of(arguments, "dim", self.size());
+    if (!only) return std::nullopt;
+  }
+  Shape shape;
+  for (std::size_t axis = 0; axis < self.size(); ++axis) {
+    if (self[axis] != nnef::Dim(1) || (only && *only != axis)) shape.push_back(self[axis]);
+  }
+  return shape;
+}
+
+// The list of sizes in the place of the axis; a -1 among them is what is left of it.
+std::optional<Shape> unflattened(const NamedArguments& arguments, const Shape& self) {
+  const auto axis = axis_of(arguments, "dim", self.size());
+  const TapeArgument* sizes = find_argument(arguments, "sizes");
+  if (!axis || !sizes || !sizes->list()) return std::nullopt;
+  Shape parts;
+  nnef::Dim known(1);
+  std::optional<std::size_t> open;
+  for (const TapeArgument& item : *sizes->list()) {
+    const nnef::Dim* dim = std::get_if<nnef::Dim>(&item.is);
+    if (!dim) return std::nullopt;
+    if (*dim == nnef::Dim(-1)) open = parts.size();
+    if (*dim != nnef::Dim(-1)) known *= *dim;
+    parts.push_back(*dim);
+  }
+  if (open && known == nnef::Dim(0)) return std::nullopt;
+  if (open) parts[*open] = floor_div(self[*axis], known);
+  Shape shape = self;
+  shape.erase(shape.begin() + static_cast<std::ptrdiff_t>(*axis));
+  shape.insert(shape.begin() + static_cast<std::ptrdiff_t>(*axis), parts.begin(), parts.end());
+  return shape;
+}
+
+std::optional<Shape> repeated(const NamedArguments& arguments, Shape shape) {
+  const TapeArgument* repeats = find_argument(arguments, "repeats");
+  if (!repeats || !repeats->list() || repeats->list()->size() < shape.size()) return std::nullopt;
+  shape.insert(shape.begin(), repeats->list()->size() - shape.size(), nnef::Dim(1));
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    const nnef::Dim* times = std::get_if<nnef::Dim>(&(*repeats->list())[axis].is);
+    if (!times) return std::nullopt;
+    shape[axis] *= *times;
+  }
+  return shape;
+}
+
+// Each item as often, along an axis or of all items in a row.
+std::optional<Shape> interleaved(const NamedArguments& arguments, Shape shape) {
+  const TapeArgument *repeats = find_argument(arguments, "repeats"), *dim = find_argument(arguments, "dim");
+  const nnef::Dim* times = repeats ? std::get_if<nnef::Dim>(&repeats->is) : nullptr;
+  if (!times) return std::nullopt;
+  if (!dim || dim->is_none()) return Shape{nnef::volume(shape) * *times};
+  const auto axis = axis_of(arguments, "dim", shape.size());
+  if (!axis) return std::nullopt;
+  shape[*axis] *= *times;
+  return shape;
+}
+
+// Of operators that have no rule in their row.
+std::optional<Shape> by_name(const std::string& op, const NamedArguments& arguments, const Shape& self) {
+  if (op == "aten::squeeze") return squeezed(arguments, self);
+  if (op == "aten::unflatten") return unflattened(arguments, self);
+  if (op == "aten::repeat") return repeated(arguments, self);
+  if (op == "aten::repeat_interleave") return interleaved(arguments, self);
+  if (op == "aten::unbind") return without(axis_of(arguments, "dim", self.size()), self);
+  if (op == "aten::view_as_complex" && !self.empty()) return Shape(self.begin(), self.end() - 1);
+  if (op != "aten::view_as_real") return std::nullopt;
+  Shape shape = self;
+  shape.emplace_back(2);
+  return shape;
+}
+
 }  // namespace
 
 std::optional<Shape> moved_axes(const std::string& op, const NamedArguments& arguments, const Shape& self) {
@@ -177,7 +254,7 @@ std::optional<Shape> moved_axes(const std::string& op, const NamedArguments& arg
     case ShapeRule::kFlatten:
       return rank > 0 ? flattened(arguments, self) : std::nullopt;
     case ShapeRule::kSlice:
-      return sliced(arguments, self);
+      return sliced(arguments, self, false);
     case ShapeRule::kNarrow:
       return narrowed(arguments, self);
     case ShapeRule::kDiagonal:
@@ -190,8 +267,12 @@ std::optional<Shape> moved_axes(const std::string& op, const NamedArguments& arg
     case ShapeRule::kSelect:
       return without(axis_of(arguments, "dim", rank), self);
     default:
-      return std::nullopt;
+      return by_name(op, arguments, self);
   }
+}
+
+std::optional<Shape> clamped_slice(const NamedArguments& arguments, const Shape& self) {
+  return sliced(arguments, self, true);
 }
 
 }  // namespace torch2nnef

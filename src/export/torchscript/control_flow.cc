@@ -5,6 +5,7 @@
 
 #include "export/record/failures.h"
 #include "export/record/numbers/size_math.h"
+#include "export/record/regions/rounds.h"
 #include "export/sizes/dynamic_axes.h"
 #include "export/torchscript/interpreter.h"
 #include "export/torchscript/scan_loop.h"
@@ -26,7 +27,7 @@ bool other_side_raises(const jit::Node* node, bool taken) {
 
 bool ControlFlow::decide(const Slot& condition, const jit::Node* node, const char* what) {
   bool taken = condition.sample().toBool();
-  if (context_.round_began_at && condition.note.text.find('#') != std::string::npos) {
+  if (context_.round_began_at && depends_on_round(condition.note)) {
     context_.no_scan(std::string(what) + " depends on the number of the round");
   }
   const Note& note = condition.note;
@@ -36,7 +37,8 @@ bool ControlFlow::decide(const Slot& condition, const jit::Node* node, const cha
     if (world.toBool() != taken) {
       throw WorldFailed(
           std::string(what) + " depends on a dynamic size" + (note.text.empty() ? "" : " (" + note.text + ")"),
-          context_.here(), "T2N-R006", is_of_sizes ? bounds_of(holds, context_.worlds().front()) : "");
+          context_.here(), "T2N-R006",
+          is_of_sizes ? bounds_of(holds.symbols, holds.test, context_.worlds().front()) : "");
     }
   }
   if (is_of_sizes) context_.constrain(holds, !other_side_raises(node, taken), what);

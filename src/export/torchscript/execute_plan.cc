@@ -8,7 +8,6 @@
 #include "export/record/model_ends.h"
 #include "export/record/packed_sequences.h"
 #include "export/record/tape_writer.h"
-#include "export/sizes/smallest_sizes.h"
 #include "export/torchscript/source_location.h"
 
 namespace torch2nnef {
@@ -162,9 +161,6 @@ void TorchScriptFrontEnd::execute(const SizePlan& sizes, const std::vector<nnef:
   resolve_masked_items(recorder.operators().context().tape);
   resolve_packed_sequences(recorder.operators().context().tape);
   recorder.operators().finish();
-  for (std::string& condition : smallest_sizes(recording.tape)) {
-    TapeWriter(recording.tape).add_constraint(std::move(condition));
-  }
 }
 
 }  // namespace torch2nnef

@@ -7,6 +7,7 @@
 #include "export/torchscript/execute_plan.h"
 #include "export/torchscript/model_part.h"
 #include "export/torchscript/training_mode.h"
+#include "export/torchscript/record_at.h"
 
 namespace torch2nnef {
 namespace {
@@ -59,6 +60,32 @@ Recording record(const Model& model, const Tables& tables, const ExportOptions& 
                                                           {},
                                                           "the model cannot be executed: " + message_of(error),
                                                           "check that it runs in Python on these inputs"});
+  }
+}
+
+void record_at(const Model& model, const Tables& tables, const ExportOptions& options,
+               const std::vector<nnef::Bindings>& sizes, Recording& recording) {
+  if (sizes.empty()) return;
+  c10::InferenceMode guard;
+  const MemoryBound bound;
+  at::manual_seed(options.seed);
+  const Model::Impl exported = options.module_path.empty() ? model.impl() : model_part(model.impl(), options);
+  const Plan plan = make_plan(exported, tables, options);
+  TorchScriptFrontEnd front_end(exported, options, plan);
+  SizePlan fixed = plan.sizes;
+  fixed.axes.symbols.clear();
+  for (std::size_t i = 0; i < fixed.inputs.size(); ++i) {
+    fixed.inputs[i].shape = recording.tape.info(recording.tape.inputs.at(i)).shape;
+  }
+  for (const nnef::Bindings& one : sizes) {
+    Diagnostics problems;
+    Recording attempt;
+    try {
+      front_end.execute(fixed, {one}, problems, attempt);
+      if (!problems.has_errors()) recording.runs.push_back(attempt.runs.front());
+    } catch (const std::exception&) {
+      continue;  // the model does not take these sizes
+    }
   }
 }
 

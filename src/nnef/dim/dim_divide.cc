@@ -1,5 +1,6 @@
 // Division, minimum and maximum of dimension expressions: where the canonical form is decided.
 #include <algorithm>
+#include <functional>
 #include <numeric>
 #include <utility>
 
@@ -261,6 +262,18 @@ bool is_all_negative(const Dim& dim) {
                      [](const auto& term) { return term.first.atoms.empty() || term.second < 0; });
 }
 
+// Whether an atom of the expression, or of the operands of one, is such.
+bool any_atom(const Dim& dim, const std::function<bool(const DimAtom&)>& is_such) {
+  if (dim.is_constant()) return false;
+  const auto within = [&](const Dim& operand) { return any_atom(operand, is_such); };
+  for (const auto& [product, coefficient] : Dim::Sum::of(dim).terms) {
+    for (const DimAtomPtr& atom : product.atoms) {
+      if (is_such(*atom) || std::any_of(atom->operands.begin(), atom->operands.end(), within)) return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 void Dim::Sum::settle_halves() {
@@ -270,14 +283,8 @@ void Dim::Sum::settle_halves() {
 bool is_never_negative(const Dim& dim) { return is_never_negative_within(dim, kMostBounds); }
 
 bool divides_by_symbols(const Dim& dim) {
-  if (dim.is_constant()) return false;
-  for (const auto& [product, coefficient] : Dim::Sum::of(dim).terms) {
-    for (const DimAtomPtr& atom : product.atoms) {
-      if (atom->kind == Kind::kFloorDiv && !atom->operands[1].is_constant()) return true;
-      if (std::any_of(atom->operands.begin(), atom->operands.end(), divides_by_symbols)) return true;
-    }
-  }
-  return false;
+  return any_atom(dim,
+                  [](const DimAtom& atom) { return atom.kind == Kind::kFloorDiv && !atom.operands[1].is_constant(); });
 }
 
 TORCH2NNEF_API Dim floor_div(const Dim& a, const Dim& b) {
@@ -323,7 +330,9 @@ std::optional<Dim> exact_div(const Dim& a, const Dim& b) {
   return quotient;
 }
 
-bool is_rounded(const Dim& dim) { return dim.to_string().find('/') != std::string::npos; }
+bool is_rounded(const Dim& dim) {
+  return any_atom(dim, [](const DimAtom& atom) { return atom.kind == Kind::kFloorDiv; });
+}
 
 std::pair<Dim, Dim> positive_and_negative(const Dim& dim) {
   Dim::Sum positive, negative;
@@ -335,6 +344,18 @@ std::pair<Dim, Dim> positive_and_negative(const Dim& dim) {
     }
   }
   return {Dim::Sum::make(std::move(positive)), Dim::Sum::make(std::move(negative))};
+}
+
+std::vector<Dim> differences_of_sides(const Dim& dim) {
+  std::vector<Dim> differences;
+  any_atom(dim, [&](const DimAtom& atom) {
+    if (atom.kind != Kind::kMin && atom.kind != Kind::kMax) return false;
+    for (std::size_t i = 1; i < atom.operands.size(); ++i) {
+      differences.push_back(atom.operands[i] - atom.operands[i - 1]);
+    }
+    return false;
+  });
+  return differences;
 }
 
 }  // namespace nnef

@@ -1,8 +1,8 @@
 // Finds the inference function of an operation, and the access to its arguments that these functions share.
 #include <algorithm>
-#include <array>
 #include <charconv>
 
+#include "nnef/dim/size_facts.h"
 #include "nnef/infer/infer_call.h"
 
 namespace nnef {
@@ -77,22 +77,7 @@ std::vector<ValueInfo> infer(const Graph& graph, const Operation& operation, con
 Results one_result(DType dtype, Shape shape) { return {ValueInfo{"", dtype, std::move(shape)}}; }
 
 bool may_be_equal(const Dim& a, const Dim& b) {
-  const Dim difference = a - b;
-  if (difference.is_constant()) return difference == Dim(0);
-  // Sizes without common factors: a difference that is zero at all of them is hardly anything but zero.
-  static constexpr std::array<std::array<std::int64_t, 4>, 3> kSizes = {
-      {{13, 31, 47, 61}, {128, 96, 36, 50}, {1009, 601, 211, 89}}};
-  const std::set<std::string> symbols = difference.symbols();
-  for (std::size_t round = 0; round < kSizes.size(); ++round) {
-    Bindings bindings;
-    std::size_t index = 0;
-    for (const std::string& symbol : symbols) {
-      bindings[symbol] = kSizes[round][index % 4] + static_cast<std::int64_t>(index / 4);
-      ++index;
-    }
-    if (difference.evaluate(bindings) != 0) return false;
-  }
-  return true;
+  return a == b || SizeFacts(ranges_of((a - b).symbols())).are_equal(a, b);
 }
 
 Shape broadcast(const Shape& a, const Shape& b) {

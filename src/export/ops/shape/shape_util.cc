@@ -5,18 +5,10 @@
 #include <numeric>
 #include <string>
 
+#include "export/sizes/constraints.h"
 #include "nnef/dim/dim_parts.h"
 
 namespace torch2nnef {
-namespace {
-
-nnef::Bindings smallest_sizes(const Tape& tape) {
-  nnef::Bindings sizes;
-  for (const Symbol& symbol : tape.symbols) sizes[symbol.name] = symbol.minimum.value_or(1);
-  return sizes;
-}
-
-}  // namespace
 
 int wrap_axis(std::int64_t axis, int rank) {
   int count = rank == 0 ? 1 : rank;
@@ -132,26 +124,18 @@ Value reversed(Call& call, Value x, int axis) {
 }
 
 Sign sign_of(const Call& call, const Dim& dim) {
-  if (std::optional<std::int64_t> number = dim.constant()) return *number < 0 ? Sign::kNegative : Sign::kNotNegative;
-  bool some_negative = false, some_not = false;
-  for (const nnef::Bindings& world : call.tape().worlds) {
-    (dim.evaluate(world) < 0 ? some_negative : some_not) = true;
-  }
-  if (some_negative == some_not) return Sign::kBoth;
-  // From the end: 0 would mean the start instead of the end, so it must stay negative at the smallest sizes too.
-  if (some_negative && dim.evaluate(smallest_sizes(call.tape())) >= 0) return Sign::kBoth;
-  return some_negative ? Sign::kNegative : Sign::kNotNegative;
+  if (const auto number = dim.constant()) return *number < 0 ? Sign::kNegative : Sign::kNotNegative;
+  const std::optional<bool> is_negative = facts_of(call.tape()).is_negative(dim);
+  if (!is_negative) return Sign::kBoth;
+  return *is_negative ? Sign::kNegative : Sign::kNotNegative;
 }
 
 Dim wrap_position(const Call& call, const Dim& position, const Dim& size) {
-  switch (sign_of(call, position)) {
-    case Sign::kNotNegative:
-      return position;
-    case Sign::kNegative:
-      return size + position;
-    case Sign::kBoth:
-      break;
-  }
+  const Sign sign = sign_of(call, position);
+  if (sign == Sign::kNotNegative) return position;
+  // One that is negative at the recorded sizes alone may be 0 at others, which is the start and not the end.
+  const bool is_exact = position.is_constant() || facts_of(call.tape()).is_sign_exact(position);
+  if (sign == Sign::kNegative && is_exact) return size + position;
   throw Unsupported("the position " + position.to_string() +
                         " counts from the start or from the end, depending on the sizes of dynamic axes",
                     "give the symbols bounds, or make the axis static");

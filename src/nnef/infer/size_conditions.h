@@ -1,0 +1,21 @@
+// What the sizes of a graph must be for its operations to run.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "nnef/graph.h"
+
+namespace nnef {
+
+// size >= least
+struct SizeCondition {
+  Dim size;
+  std::int64_t least = 0;
+};
+
+// Of the operations in their order, each once: no length is negative, a slice stays within its axis, a window has a
+// place and a reduction an item (the engine stops at a sum over none). Numbers are left out.
+std::vector<SizeCondition> conditions_of(const Graph& graph);
+
+}  // namespace nnef
