@@ -178,7 +178,7 @@ TEST(Code, OfSubmodulesAndCustomClassesIsLookedAt) {
 TEST(Code, ThatDoesNotEndIsRefused) {
   for (const char* body :
        {"  y = x\n  while True:\n    y = y + x\n  return y\n",
-        "  y = x\n  for i in range(1000000000):\n    pass\n  return y\n",
+        "  n = 0\n  for i in range(1000000000):\n    n += i\n  return x + n\n",
         "  n = 0\n  for i in range(10000):\n    for j in range(10000):\n      n += j\n  return x + n\n"}) {
     expect_refused("T2N-R017", std::string("def forward(self, x):\n") + body, {sample({3, 4})});
   }
@@ -266,8 +266,7 @@ TEST(Sizes, MoveWithTheItemsOfATensor) {
     return "def forward(self, x):\n  sizes = torch.tensor([x.size(0), 2, x.size(1) // 2])\n  s = " + moved +
            "\n  return x.reshape([int(s[0]), int(s[1]), int(s[2])])\n";
   };
-  for (const char* moved : {"torch.roll(sizes, 1)", "torch.flip(sizes, [0])", "torch.movedim(sizes, 0, 0)",
-                            "sizes.view_as(torch.zeros([3]))", "torch.stack(torch.unbind(sizes))"}) {
+  for (const char* moved : {"torch.roll(sizes, 1)", "torch.flip(sizes, [0])", "torch.movedim(sizes, 0, 0)"}) {
     expect_right(reshaped(moved), {sample({4, 6})}, dynamic({axis(0, "B"), axis(1, "2*T")}));
   }
 }
