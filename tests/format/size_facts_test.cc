@@ -11,7 +11,7 @@ const Dim S = Dim::symbol("S");
 const Dim T = Dim::symbol("T");
 
 TEST(SizeFacts, WhatHoldsAtAllSizesIsKnown) {
-  const SizeFacts facts({{"S", {}}, {"T", {}}});
+  const SizeFacts facts(SizeRanges{{"S", {}}, {"T", {}}});
   EXPECT_TRUE(facts.is_at_least(S - 1, 0));
   EXPECT_FALSE(facts.is_at_least(S - 2, 0));
   EXPECT_TRUE(facts.is_at_least(S * T, 1));
@@ -21,7 +21,7 @@ TEST(SizeFacts, WhatHoldsAtAllSizesIsKnown) {
 }
 
 TEST(SizeFacts, BoundsOfSymbolsCount) {
-  const SizeFacts facts({{"S", {5, std::nullopt}}, {"T", {1, 12}}});
+  const SizeFacts facts(SizeRanges{{"S", {5, std::nullopt}}, {"T", {1, 12}}});
   EXPECT_TRUE(facts.is_at_least(S - 5, 0));
   EXPECT_FALSE(facts.is_at_least(S - 6, 0));
   EXPECT_TRUE(facts.is_at_least(12 - T, 0));
@@ -31,7 +31,7 @@ TEST(SizeFacts, BoundsOfSymbolsCount) {
 }
 
 TEST(SizeFacts, SignsAreExactOrThoseOfTheRecordedSizes) {
-  const SizeFacts facts({{"S", {}}}, {{{"S", 20}}, {{"S", 30}}});
+  const SizeFacts facts(SizeRanges{{"S", {}}}, {{{"S", 20}}, {{"S", 30}}});
   EXPECT_EQ(facts.is_negative(-S), true);
   EXPECT_TRUE(facts.is_sign_exact(-S));
   EXPECT_EQ(facts.is_negative(S - 10), false);
@@ -41,7 +41,7 @@ TEST(SizeFacts, SignsAreExactOrThoseOfTheRecordedSizes) {
 }
 
 TEST(SizeFacts, EqualityIsStructuralOrTriedAtTheAgreedSizes) {
-  const SizeFacts facts({{"S", {}}, {"T", {2, 9}}});
+  const SizeFacts facts(SizeRanges{{"S", {}}, {"T", {2, 9}}});
   EXPECT_TRUE(facts.are_equal(2 * S + 1, S + S + 1));
   EXPECT_TRUE(facts.are_equal(min(S, 4) + max(S - 4, 0), S));
   EXPECT_FALSE(facts.are_equal(min(S, 4), S));

@@ -128,7 +128,8 @@ TEST(ToKhronos, NamesEverythingThatItCannotSay) {
   const Value f = u.input("f", {2});
   u.b.name_output(u.b.add("tract_core_round_even", {f}), "r");
   const Value sum = u.b.binary("add", i, i);
-  EXPECT_EQ(u.statements(sum), "The operator tract_core_round_even cannot be expressed: it is not in Khronos NNEF 1.0.5.");
+  EXPECT_EQ(u.statements(sum),
+            "The operator tract_core_round_even cannot be expressed: it is not in Khronos NNEF 1.0.5.");
   Translation w;
   const Value n = w.input("n", {2}, DType::kI64);
   EXPECT_EQ(w.statements(w.b.binary("add", n, n)),

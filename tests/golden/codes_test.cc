@@ -42,6 +42,8 @@ const std::map<std::string, std::string> kNotProvoked = {
     {"T2N-R015", "needs state that cannot be an input (extend_test)"},
     {"T2N-R016", "needs a model that reaches for a file (record_test)"},
     {"T2N-R017", "needs a loop that does not end (record_test)"},
+    {"T2N-W001", "needs an output that the system refuses (command_test)"},
+    {"T2N-W003", "needs a machine without memory (tests/hostile)"},
     {"T2N-R018", "needs an operator whose sizes no rule gives: any that was known would get one (sizes_test)"},
     {"T2N-R019", "needs a model that holds a size of its sample (baked_test)"},
 };

@@ -6,8 +6,8 @@
 #include "export/torchscript/allowed_code.h"
 #include "export/torchscript/execute_plan.h"
 #include "export/torchscript/model_part.h"
-#include "export/torchscript/training_mode.h"
 #include "export/torchscript/record_at.h"
+#include "export/torchscript/training_mode.h"
 
 namespace torch2nnef {
 namespace {
