@@ -102,7 +102,7 @@ TEST(Check, RulesOfTheGraphHaveAPlaceToo) {
 
 TEST(Check, DocumentsThatCannotBeReadAtAll) {
   EXPECT_EQ(findings({{"x.dat", "x"}}),
-            "error: the graph is missing.nnef\nx.dat: error: the tensor file has 1 bytes, less than its header\n");
+            "error: graph.nnef is missing\nx.dat: error: the tensor file has 1 bytes, less than its header\n");
   EXPECT_EQ(findings({{"graph.nnef", "version 1.0;\n"}}), "graph.nnef:1:1: error: the graph is missing\n");
   EXPECT_EQ(findings({{"graph.nnef", "version 1.0;\ngraph g(x -> (y) {}\n"}}),
             "graph.nnef:2:11: error: expected ')' or ',' after the name of an input, found '->'\n");

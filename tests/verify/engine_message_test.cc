@@ -32,7 +32,7 @@ TEST(EngineMessage, InnermostCause) {
        "\nthread 'main' (1) panicked at core/src/panicking.rs:225:5:\npanic in a function that cannot unwind\n",
        "tract panicked: index out of bounds (reduce.rs:462)"},
       {"Segmentation fault\n", "Segmentation fault"},
-      {"", "tract ended with status 9 and said nothing"},
+      {"", "tract ended with status 9 without a message"},
       {"  \n\n", "tract ended with status 9 and said nothing"},
   };
   for (const Case& one : cases) EXPECT_EQ(engine_message(9, one.errors), one.message);

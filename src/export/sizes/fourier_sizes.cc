@@ -33,6 +33,9 @@ class Transform {
   }
 
   std::optional<Dim> half() const {
+    const TapeArgument* count = find("n");
+    const Dim* n = count && !input_ ? std::get_if<Dim>(&count->is) : nullptr;  // rfftfreq
+    if (n) return floor_div(*n, Dim(2)) + Dim(1);
     if (!is_axis() || is_given("n")) return std::nullopt;
     return floor_div((*input_)[axis_], Dim(2)) + Dim(1);
   }
