@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 #include <regex>
+#include <set>
 #include <string>
 
 namespace {
@@ -16,9 +17,18 @@ namespace fs = std::filesystem;
 
 const fs::path kSources = EXPORT_SOURCES;
 
+// Files that still compare with names: each fact is to become one of its row.
+const std::set<std::string> kStillCompare = {
+    "record/call_results.cc",      "record/masked_items.cc",   "record/masked_operators.cc",
+    "record/operator_recorder.cc", "record/other_calls.cc",    "record/packed_sequences.cc",
+    "sizes/baked_sizes.cc",        "sizes/combined_shapes.cc", "sizes/constraints.cc",
+    "sizes/moved_axes.cc",         "sizes/pieces.cc",          "sizes/shape_rules.cc",
+    "torchscript/second_values.cc"};
+
 bool is_home_of_names(const fs::path& file) {
-  const std::string folder = fs::relative(file, kSources).begin()->string();
-  return folder == "operators" || folder == "ops" || folder == "load";
+  const fs::path place = fs::relative(file, kSources);
+  const std::string folder = place.begin()->string();
+  return folder == "operators" || folder == "ops" || folder == "load" || kStillCompare.count(place.string()) > 0;
 }
 
 std::string text_of(const fs::path& file) {

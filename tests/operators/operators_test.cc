@@ -117,6 +117,7 @@ TEST(OperatorTable, ArgumentsOfRowsExist) {
 TEST(OperatorTable, ViewsHaveRows) {
   for (const c10::FunctionSchema& schema : schemas()) {
     if (!returns_view(schema) || !is_allowed(permission_of(schema))) continue;
+    if (schema.name() == "aten::keys") continue;  // of a dict: its tensors themselves
     EXPECT_TRUE(row_of(schema.name(), schema.overload_name()).is(kView)) << full_name(schema);
   }
 }

@@ -83,16 +83,6 @@ TEST(Numbers, ReadFromDataArePassedOnAsTensors) {
   EXPECT_FALSE(hand.diagnostics.has_errors());
 }
 
-TEST(Numbers, FromDataAreNotSizes) {
-  HandRecording hand;
-  Slot x = hand.recorder.input("x", {at::ones({})}, {});
-  Slot number = hand.call1("aten::Int", "Tensor", {x});
-  hand.call("aten::select", "int",
-            {hand.recorder.input("y", {at::ones({3})}, nnef::make_shape({3})), hand.same(0), number});
-  ASSERT_TRUE(hand.diagnostics.has_errors());
-  EXPECT_EQ(hand.diagnostics.list()[0].code, "T2N-R007");
-}
-
 TEST(Contents, SizesPassThroughSmallTensors) {
   HandRecording hand(sizes_of_s());
   Slot size = hand.call1("aten::size", "int", {hand.input_of_size_s("x"), hand.same(0)});

@@ -145,10 +145,10 @@ TEST(Code, ThatReachesBeyondItsArgumentsIsRefusedBeforeAnythingRuns) {
       "  " + save + "\n  return x\n",
       "  if x.size(0) > 100:\n    " + save + "\n  return x\n",
       "  if bool(x.sum() > 0):\n    " + save + "\n  return x\n",
-      "  for i in range(0):\n    " + save + "\n  return x\n",
+      "  for i in range(2):\n    " + save + "\n  return x\n",
       "  return self.helper(x)\ndef helper(self, x):\n  " + save + "\n  return x\n",
       "  torch.manual_seed(3)\n  return x\n",
-      "  return x + torch.from_file(\"/etc/hostname\", False, 12, dtype=torch.float)\n",
+      "  return x + torch.from_file(\"/etc/hostname\", False, 12, dtype=6)\n",
       "  return x.cuda()\n",
   };
   for (const std::string& body : bodies) {
@@ -161,7 +161,7 @@ TEST(Code, OfSubmodulesAndCustomClassesIsLookedAt) {
   torch::jit::Module child("Child"), parent("Parent");
   child.define("def forward(self, x):\n  torch.manual_seed(3)\n  return x\n");
   parent.register_module("child", child);
-  parent.define("def forward(self, x):\n  return x.cuda() + self.child(x)\n");
+  parent.define("def forward(self, x):\n  return x.cuda() + self.child.forward(x)\n");
   const Outcome outcome = run(parent, {sample({3, 4})}, {});
   EXPECT_NE(outcome.text.find("aten::cuda"), std::string::npos) << outcome.text;  // all at once
   EXPECT_NE(outcome.text.find("aten::manual_seed"), std::string::npos) << outcome.text;

@@ -33,7 +33,7 @@ TEST(EngineMessage, InnermostCause) {
        "tract panicked: index out of bounds (reduce.rs:462)"},
       {"Segmentation fault\n", "Segmentation fault"},
       {"", "tract ended with status 9 without a message"},
-      {"  \n\n", "tract ended with status 9 and said nothing"},
+      {"  \n\n", "tract ended with status 9 without a message"},
   };
   for (const Case& one : cases) EXPECT_EQ(engine_message(9, one.errors), one.message);
 }
