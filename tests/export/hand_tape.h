@@ -54,8 +54,6 @@ class HandConstant final : public torch2nnef::ConstantTensor {
   torch2nnef::ConstantPtr evaluated(std::string_view, const std::vector<std::vector<std::int64_t>>&) const override {
     return refuse();
   }
-  double q_scale() const override { return 0; }
-  std::int64_t q_zero_point() const override { return 0; }
 
  private:
   template <typename Number>

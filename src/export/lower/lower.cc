@@ -28,14 +28,6 @@ nnef::SizeFacts facts_where_it_runs(const Tape& tape) {
   return facts;
 }
 
-// The values that a call reads, those of lists included.
-void collect_values(const TapeArgument& argument, std::vector<TapeValue>& values) {
-  if (const TapeValue* value = argument.value()) values.push_back(*value);
-  if (const TapeList* list = argument.list()) {
-    for (const TapeArgument& item : *list) collect_values(item, values);
-  }
-}
-
 // "aten::_convolution" gives "convolution".
 std::string name_hint(const std::string& op) {
   std::size_t colon = op.rfind(':');
@@ -98,8 +90,7 @@ class Lowerer {
   }
 
   bool is_poisoned(const TapeCall& call) const {
-    std::vector<TapeValue> used;
-    for (const auto& [name, argument] : call.arguments) collect_values(argument, used);
+    const std::vector<TapeValue> used = call.tensors_read();
     return std::any_of(used.begin(), used.end(), [&](TapeValue value) { return poisoned_.count(value) > 0; });
   }
 
@@ -124,7 +115,7 @@ class Lowerer {
       return;
     }
     try {
-      values_.set(input, builder_.external(info.label, *dtype, info.shape));
+      values_.stored(input).set_plain(builder_.external(info.label, *dtype, info.shape));
     } catch (const nnef::BuildError& error) {
       problem("T2N-L003", "", {}, "input " + info.label + " cannot be declared: " + error.what(), "");
       poisoned_.insert(input);
@@ -163,9 +154,9 @@ class Lowerer {
   bool lower_by(const TapeCall& call, const std::vector<const Lowering*>& lowerings) {
     builder_.set_scope(call.where.module_path, name_hint(call.op), comment_of(call));
     std::string code = "T2N-L002", reason, hint;
-    values_.set_moving(only_moves_codes(call, tape_));
+    const bool on_codes = only_moves_codes(call, values_);
     for (const Lowering* lowering : lowerings) {
-      Call view(call, values_, builder_);
+      Call view(call, values_, builder_, on_codes);
       try {
         lowering->lower(view);
         return agrees_with_recording(call, *lowering);
@@ -234,8 +225,9 @@ class Lowerer {
 
   std::string difference_of(Value value, const TapeValueInfo& seen) {
     const Shape& shape = builder_.shape(value);
-    std::optional<DType> dtype = is_quantised(seen.type) ? DType::kF32 : to_nnef(part_type(seen.type));
-    bool same = dtype == builder_.dtype(value) && shape.size() == seen.shape.size();
+    const Representation& kept = representation_of(seen.type);
+    bool same = kept.form != Representation::Form::kNone && kept.item == builder_.dtype(value) &&
+                shape.size() == seen.shape.size();
     for (std::size_t axis = 0; same && axis < shape.size(); ++axis) {
       same = facts_.are_equal(shape[axis], seen.shape[axis]);
     }
@@ -251,7 +243,7 @@ class Lowerer {
     }
     for (const auto& [name, value] : tape_.outputs) {
       const ScalarType dtype = tape_.info(value).type;
-      if (is_complex(dtype) || is_quantised(dtype) || dtype == ScalarType::kBFloat16) {
+      if (representation_of(dtype).form != Representation::Form::kPlain) {
         std::string type(to_string(dtype));
         problem("T2N-L003", "", {}, "output " + name + " is " + type + ", which the format cannot hold",
                 is_complex(dtype)                ? "return torch.view_as_real() of it"

@@ -9,7 +9,6 @@
 
 #include "export/ops/number_types/bfloat16.h"
 #include "export/ops/number_types/promote.h"
-#include "export/ops/number_types/quantised.h"
 #include "nnef/dim/dim_parts.h"
 
 namespace torch2nnef {
@@ -65,7 +64,12 @@ TapeValue Call::tape_value(std::string_view name) const {
   wrong_kind(call_, name, "a tensor");
 }
 
-Value Call::tensor(std::string_view name) { return values_.get(tape_value(name)); }
+Value Call::read(TapeValue value) {
+  const bool takes_codes = on_codes_ && is_quantised(tape().info(value).type);
+  return takes_codes ? values_.codes(value) : values_.get(value);
+}
+
+Value Call::tensor(std::string_view name) { return read(tape_value(name)); }
 
 std::optional<Value> Call::optional_tensor(std::string_view name) {
   if (!has(name)) return std::nullopt;
@@ -79,7 +83,7 @@ std::vector<std::optional<Value>> Call::optional_tensors(std::string_view name) 
   for (const TapeArgument& item : *list) {
     const TapeValue* value = item.value();
     if (!value && !item.is_none()) wrong_kind(call_, name, "a list of tensors");
-    result.push_back(value ? std::optional<Value>(values_.get(*value)) : std::nullopt);
+    result.push_back(value ? std::optional<Value>(read(*value)) : std::nullopt);
   }
   return result;
 }
@@ -204,8 +208,8 @@ bool Call::wanted(std::size_t index) const {
 const TapeValueInfo& Call::result_info(std::size_t index) const { return values_.tape().info(call_.results.at(index)); }
 
 DType Call::result_dtype(std::size_t index) const {
-  if (is_quantised(result_type(index))) return DType::kF32;
-  if (std::optional<DType> dtype = to_nnef(result_type(index))) return *dtype;
+  const Representation& kept = representation_of(result_type(index));
+  if (kept.form != Representation::Form::kPair && kept.form != Representation::Form::kNone) return kept.item;
   throw Unsupported("the format has no item type for a result of " + std::string(to_string(result_type(index))));
 }
 
@@ -216,21 +220,48 @@ void Call::result(std::size_t index, Value value) {
   }
   const TapeValueInfo& info = result_info(index);
   if (info.type == ScalarType::kBFloat16) value = as_bfloat16(b_, value, call_, values_.tape());
-  if (!is_quantised(info.type)) return values_.set(call_.results.at(index), value);
-  if (info.q_scale == 0) throw Unsupported("a result that is quantised by channel");
-  if (!values_.is_moving()) value = quantised_codes(b_, value, info.q_scale, info.q_zero_point, info.type);
-  values_.set_codes(call_.results.at(index), value, std::nullopt);
+  StoredValue& stored = values_.stored(call_.results.at(index));
+  if (!is_quantised(info.type)) return stored.set_plain(value);
+  bool chosen_at_run_time = false;
+  AffineOperands operands = operands_of_result(index, chosen_at_run_time);
+  if (!on_codes_) value = codes_of_numbers(b_, value, operands, representation_of(info.type).range);
+  stored.set_codes(value);
+  stored.set_operands(std::move(operands), chosen_at_run_time);
 }
 
-DType Call::part_dtype(std::size_t index) const { return to_nnef(part_type(result_type(index))).value(); }
+void Call::result_codes(std::size_t index, Value codes, AffineOperands operands) {
+  StoredValue& stored = values_.stored(call_.results.at(index));
+  stored.set_codes(codes);
+  stored.set_operands(std::move(operands), true);
+}
 
-void Call::result_parts(std::size_t index, ComplexParts parts) { values_.set_parts(call_.results.at(index), parts); }
+AffineOperands Call::operands_of_result(std::size_t index, bool& chosen_at_run_time) {
+  const TapeValueInfo& info = result_info(index);
+  if (!info.affine.is_known()) throw Unsupported("a result quantised with parameters that are not affine");
+  for (TapeValue given : call_.tensors_read()) {
+    const TapeValueInfo& other = tape().info(given);
+    if (!is_quantised(other.type) || !(other.affine == info.affine)) continue;
+    const StoredValue& stored = values_.stored(given);
+    if (!stored.chosen_at_run_time()) continue;
+    if (!info.affine.is_per_tensor() && other.shape != info.shape)
+      throw Unsupported("another shape of a tensor quantised by channel with scales chosen at run time");
+    chosen_at_run_time = true;
+    return stored.operands();
+  }
+  return operands_of(b_, label("result"), info.affine, static_cast<int>(info.shape.size()));
+}
 
-void Call::result_packed(Value value) { values_.set_packed(call_.results.at(0), value); }
+DType Call::part_dtype(std::size_t index) const { return representation_of(result_type(index)).item; }
+
+void Call::result_parts(std::size_t index, ComplexParts parts) {
+  values_.stored(call_.results.at(index)).set_parts(parts);
+}
+
+void Call::result_packed(Value value) { values_.stored(call_.results.at(0)).set_packed(value); }
 
 Argument Call::scalar_as(std::string_view name, DType dtype) {
   const TapeArgument& found = argument(name);
-  if (const TapeValue* value = found.value()) return b_.cast(values_.get(*value), dtype);
+  if (const TapeValue* value = found.value()) return b_.cast(read(*value), dtype);
   if (const double* number = std::get_if<double>(&found.is)) {
     bool integral = std::trunc(*number) == *number && std::abs(*number) < 9e18;
     if (nnef::is_float(dtype)) return b_.literal(*number, dtype);
@@ -245,9 +276,8 @@ Argument Call::scalar_as(std::string_view name, DType dtype) {
   return b_.literal(beside_integers(integer.value(), dtype), dtype);
 }
 
-Value Call::variable(std::string_view hint, nnef::TensorDataPtr data) {
-  std::string label = call_.where.module_path.empty() ? "" : call_.where.module_path + ".";
-  return b_.variable(label + std::string(hint), std::move(data));
+std::string Call::label(std::string_view hint) const {
+  return (call_.where.module_path.empty() ? "" : call_.where.module_path + ".") + std::string(hint);
 }
 
 Value Call::dim_tensor(const Dim& dim, DType dtype) {

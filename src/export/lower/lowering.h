@@ -18,6 +18,7 @@
 #include "export/diagnostics.h"
 #include "export/tape/tape.h"
 #include "nnef/builder/builder.h"
+#include "quant/stored_value.h"
 
 namespace torch2nnef TORCH2NNEF_API {
 
@@ -28,54 +29,39 @@ using nnef::DType;
 using nnef::Shape;
 using nnef::Value;
 
-// qint8, quint8, qint32.
-bool is_quantised(ScalarType type);
-
-// A complex value in the graph, which has real items only: two tensors of the value's shape.
-struct ComplexParts {
-  Value re, im;
-};
-
 class Tables;
 // The built-in table alone.
 const Tables& builtin_tables();
 
-// Maps the values of a Tape to those of the graph while it is lowered. A complex value stands there in one of two
-// forms, each made from the other when it is asked for: its parts, or packed, one real tensor of shape [.., 2] as
-// torch.view_as_real gives it. A quantised value stands there by its codes (quantised.h).
+// Maps the values of a Tape to those of the graph while it is lowered, in the form that each is kept in (StoredValue).
+// A constant becomes a variable at its first use.
 class ValueMap {
  public:
   // `tables` lower what lowerings call in their turn.
   ValueMap(const Tape& tape, Builder& builder, const Tables& tables = builtin_tables())
       : tape_(tape), builder_(builder), tables_(tables), values_(tape.values.size()) {}
-  // The graph's value; a constant becomes a variable at its first use. Throws Unsupported for a dtype that the format
+  // Plain items; of a quantised value the numbers that its codes mean. Throws Unsupported for a dtype that the format
   // lacks, complex ones included.
   Value get(TapeValue value);
   ComplexParts parts(TapeValue value);  // of a complex value
   Value packed(TapeValue value);
-  void set(TapeValue value, Value graph_value);
-  void set_parts(TapeValue value, ComplexParts parts);
-  void set_packed(TapeValue value, Value graph_value);
-  bool has(TapeValue value) const;
-  // Of a quantised value; get() is the number that it means.
-  Value codes(TapeValue value);
-  void set_codes(TapeValue value, Value codes, std::optional<Value> scale);
-  // While it is on, get() and set() of quantised values are codes.
-  void set_moving(bool is_moving) { is_moving_ = is_moving; }
-  bool is_moving() const { return is_moving_; }
+  Value codes(TapeValue value);  // of a quantised value
+  const AffineOperands& operands(TapeValue value);
+  bool has(TapeValue value) const { return !values_.at(static_cast<std::size_t>(value.id)).is_empty(); }
+  StoredValue& stored(TapeValue value) { return values_.at(static_cast<std::size_t>(value.id)); }
   const Tape& tape() const { return tape_; }
   const Tables& tables() const { return tables_; }
 
  private:
+  // The value's entry. A constant that is not there yet is taken in, of a pair as packed or as parts.
+  StoredValue& made(TapeValue value, bool is_packed = false);
+  std::string label_of(TapeValue value) const;
+  void take_in(const TapeValueInfo& info, const std::string& label, bool is_packed, StoredValue& stored);
+
   const Tape& tape_;
   Builder& builder_;
   const Tables& tables_;
-  std::vector<Value> values_;  // complex ones packed
-  std::map<TapeValue, ComplexParts> parts_;
-  std::map<TapeValue, Value> scales_;    // of quantised values whose scale is no number
-  std::map<TapeValue, Value> meanings_;  // code * scale
-  bool is_moving_ = false;
-  Value meaning(TapeValue value);
+  std::vector<StoredValue> values_;  // by TapeValue::id
 };
 
 // A complex constant taken apart, the conjugation that torch may still have to do included.
@@ -86,7 +72,9 @@ ConstantParts parts_of_constant(const ConstantTensor& constant);
 
 class Call {
  public:
-  Call(const TapeCall& call, ValueMap& values, Builder& builder) : call_(call), values_(values), b_(builder) {}
+  // `on_codes`: what the lowering reads and gives of quantised tensors are their codes, not the numbers.
+  Call(const TapeCall& call, ValueMap& values, Builder& builder, bool on_codes = false)
+      : call_(call), values_(values), b_(builder), on_codes_(on_codes) {}
 
   const TapeCall& tape_call() const { return call_; }
   const Tape& tape() const { return values_.tape(); }
@@ -104,12 +92,13 @@ class Call {
   ComplexParts parts(std::string_view name) { return values_.parts(tape_value(name)); }  // of a complex tensor
   Value packed(std::string_view name) { return values_.packed(tape_value(name)); }
   ComplexParts parts(TapeValue value) { return values_.parts(value); }
-  Value codes(std::string_view name) { return values_.codes(tape_value(name)); }  // of a quantised tensor
+  Value codes(std::string_view name) { return codes(tape_value(name)); }  // of a quantised tensor
   Value codes(TapeValue value) { return values_.codes(value); }
+  const AffineOperands& operands(std::string_view name) { return values_.operands(tape_value(name)); }
   ConstantPtr constant(std::string_view name) const;  // null when the tensor is not a constant
   TapeValue tape_value(std::string_view name) const;
-  Value value(TapeValue value) { return values_.get(value); }  // an item of a list that was read from the call
-  const TapeValueInfo& info(std::string_view name) const;      // recorder's facts of a tensor argument
+  Value value(TapeValue value) { return read(value); }     // an item of a list that was read from the call
+  const TapeValueInfo& info(std::string_view name) const;  // recorder's facts of a tensor argument
   ScalarType type(std::string_view name) const { return info(name).type; }
   const Shape& shape(std::string_view name) const { return info(name).shape; }
   int rank(std::string_view name) const { return static_cast<int>(shape(name).size()); }
@@ -138,11 +127,9 @@ class Call {
   void result(Value value) { result(0, value); }
   // Must have result_dtype(index) and result_shape(index). Numbers for a quantised result become its codes.
   void result(std::size_t index, Value value);
-  void unchecked_result(std::size_t index, Value value) { values_.set(call_.results.at(index), value); }
-  // Of a quantised result whose scale is a tensor.
-  void result_codes(std::size_t index, Value codes, Value scale) {
-    values_.set_codes(call_.results.at(index), codes, scale);
-  }
+  void unchecked_result(std::size_t index, Value value) { values_.stored(call_.results.at(index)).set_plain(value); }
+  // Of a quantised result whose scale and zero point are computed in the graph.
+  void result_codes(std::size_t index, Value codes, AffineOperands operands);
   // A complex result: real tensors of part_dtype(index) and result_shape(index), or that shape and a last axis of 2.
   DType part_dtype(std::size_t index = 0) const;
   void result_parts(std::size_t index, ComplexParts parts);
@@ -156,15 +143,22 @@ class Call {
   // cast of its expression. A Tape scalar (rank-0 tensor) is cast.
   Argument scalar_as(std::string_view name, DType dtype);
   // A constant tensor made at export time, under a label made of the module path and `hint`.
-  Value variable(std::string_view hint, nnef::TensorDataPtr data);
+  std::string label(std::string_view hint) const;
+  Value variable(std::string_view hint, nnef::TensorDataPtr data) { return b_.variable(label(hint), std::move(data)); }
   // An int64 tensor (rank 0) of a dimension expression.
   Value dim_tensor(const Dim& dim, DType dtype = DType::kI64);
 
  private:
   const TapeArgument& argument(std::string_view name) const;
+  Value read(TapeValue value);
+  // The codes' operands of a quantised result: those that a quantised argument has, where these are chosen at run time
+  // and agree at the sample, else the result's own.
+  AffineOperands operands_of_result(std::size_t index, bool& chosen_at_run_time);
+
   const TapeCall& call_;
   ValueMap& values_;
   Builder& b_;
+  bool on_codes_;
 };
 
 using LoweringFunction = std::function<void(Call&)>;

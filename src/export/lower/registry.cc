@@ -6,23 +6,11 @@
 #include "export/lower/rows/row.h"
 
 namespace torch2nnef {
-namespace {
-
-bool is_complex_argument(const TapeArgument& argument, const Tape& tape) {
-  if (const TapeValue* value = argument.value()) return is_complex(tape.info(*value).type);
-  const TapeList* list = argument.list();
-  return list && std::any_of(list->begin(), list->end(),
-                             [&](const TapeArgument& item) { return is_complex_argument(item, tape); });
-}
-
-}  // namespace
 
 bool is_complex_call(const TapeCall& call, const Tape& tape) {
-  for (TapeValue result : call.results) {
-    if (result && is_complex(tape.info(result).type)) return true;
-  }
-  return std::any_of(call.arguments.begin(), call.arguments.end(),
-                     [&](const auto& argument) { return is_complex_argument(argument.second, tape); });
+  const auto is_one = [&](TapeValue value) { return value && is_complex(tape.info(value).type); };
+  const std::vector<TapeValue> read = call.tensors_read();
+  return std::any_of(call.results.begin(), call.results.end(), is_one) || std::any_of(read.begin(), read.end(), is_one);
 }
 
 bool covers(Domain domain, bool is_complex) {

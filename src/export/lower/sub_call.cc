@@ -51,7 +51,7 @@ void SubCall::expect_nothing() { call_.results.push_back({}); }
 
 std::vector<Value> SubCall::run() {
   ValueMap values(tape_, b_, tables_);
-  for (const auto& [value, graph_value] : bound_) values.set(value, graph_value);
+  for (const auto& [value, graph_value] : bound_) values.stored(value).set_plain(graph_value);
   std::optional<DoesNotApply> reason;
   for (const Lowering* lowering : tables_.find(call_)) {
     if (!covers(lowering->domain, false)) continue;

@@ -1,9 +1,11 @@
 // ValueMap: values of the Tape to values of the graph.
 
-#include "export/ops/number_types/quantised.h"
+#include "export/lower/lowering.h"
 
 namespace torch2nnef {
 namespace {
+
+using Form = Representation::Form;
 
 // Numbers of rank 0 go into the text where the format has a form for them.
 bool goes_into_text(const TapeValueInfo& info) { return info.shape.empty() && info.type != ScalarType::kBool; }
@@ -13,109 +15,88 @@ Value number_constant(Builder& builder, const ConstantTensor& constant, DType dt
   return builder.constant(constant.to_integers().at(0), dtype);
 }
 
-std::string label_of(TapeValue value, const TapeValueInfo& info) {
-  return info.label.empty() ? "constant_" + std::to_string(value.id) : info.label;
-}
-
-Value part_of_packed(Builder& builder, Value packed, int part) {
-  int last = builder.rank(packed) - 1;
-  return builder.squeeze(builder.slice(packed, last, part, part + 1), {last});
-}
-
-[[noreturn]] void used_before_it_is_made(TapeValue value) {
-  throw std::logic_error("the Tape uses value " + std::to_string(value.id) + " before it is made");
-}
-
-}  // namespace
-
-Value ValueMap::get(TapeValue value) {
-  Value& slot = values_.at(static_cast<std::size_t>(value.id));
-  const TapeValueInfo& info = tape_.info(value);
-  if (is_complex(info.type)) throw Unsupported("a complex tensor where a real one is needed");
-  if (is_quantised(info.type)) return is_moving_ ? codes(value) : meaning(value);
-  if (slot) return slot;
-  if (info.kind != TapeValueInfo::Kind::kConstant) used_before_it_is_made(value);
+Value plain_constant(Builder& builder, const std::string& label, const TapeValueInfo& info) {
   std::optional<DType> dtype = to_nnef(info.type);
   if (!dtype) {
     throw Unsupported("the format has no item type for a constant of " + std::string(to_string(info.type)),
                       "convert the model's weights to float32 or float16 before saving it");
   }
-  if (goes_into_text(info)) {
-    slot = number_constant(builder_, *info.constant, *dtype);
-  } else {
-    slot = builder_.variable(label_of(value, info), info.constant);
+  if (goes_into_text(info)) return number_constant(builder, *info.constant, *dtype);
+  return builder.variable(label, info.constant);
+}
+
+ComplexParts constant_parts(Builder& builder, const std::string& label, const TapeValueInfo& info) {
+  const ConstantParts constant = parts_of_constant(*info.constant);
+  const DType dtype = representation_of(info.type).item;
+  if (info.shape.empty()) {
+    const Value re = number_constant(builder, *constant.re, dtype);
+    return {re, number_constant(builder, *constant.im, dtype)};
   }
-  return slot;
+  const Value re = builder.variable(label + ".real", constant.re);
+  return {re, builder.variable(label + ".imag", constant.im)};
 }
 
-Value ValueMap::codes(TapeValue value) {
-  Value& slot = values_.at(static_cast<std::size_t>(value.id));
-  if (slot) return slot;
-  const TapeValueInfo& info = tape_.info(value);
-  if (info.kind != TapeValueInfo::Kind::kConstant) used_before_it_is_made(value);
-  slot = constant_codes(builder_, label_of(value, info), *info.constant);
-  return slot;
+// The items are kept in their own size in the archive.
+void take_in_codes(Builder& builder, const std::string& label, const TapeValueInfo& info, StoredValue& stored) {
+  if (!info.affine.is_known()) throw Unsupported("a constant quantised with parameters that are not affine");
+  const Value items =
+      builder.cast(builder.variable(label, info.constant->evaluated("aten::int_repr", {})), DType::kF32);
+  stored.set_codes(
+      codes_of_items(builder, items, zero_point_operand(builder, label, info.affine, builder.rank(items))));
 }
 
-void ValueMap::set_codes(TapeValue value, Value codes, std::optional<Value> scale) {
-  values_.at(static_cast<std::size_t>(value.id)) = codes;
-  if (scale) scales_[value] = *scale;
-}
+}  // namespace
 
-Value ValueMap::meaning(TapeValue value) {
-  if (auto found = meanings_.find(value); found != meanings_.end()) return found->second;
-  const TapeValueInfo& info = tape_.info(value);
-  auto scale = scales_.find(value);
-  if (scale == scales_.end() && info.q_scale == 0) throw Unsupported("a constant that is quantised by channel");
-  Argument factor = scale == scales_.end() ? builder_.literal(info.q_scale, DType::kF32) : Argument(scale->second);
-  return meanings_[value] = builder_.binary("mul", codes(value), factor);
-}
-
-ComplexParts ValueMap::parts(TapeValue value) {
-  auto found = parts_.find(value);
-  if (found != parts_.end()) return found->second;
-  const TapeValueInfo& info = tape_.info(value);
-  ComplexParts parts;
-  if (Value packed = values_.at(static_cast<std::size_t>(value.id))) {
-    parts = {part_of_packed(builder_, packed, 0), part_of_packed(builder_, packed, 1)};
-  } else if (info.kind == TapeValueInfo::Kind::kConstant) {
-    ConstantParts constant = parts_of_constant(*info.constant);
-    DType dtype = to_nnef(part_type(info.type)).value();
-    if (info.shape.empty()) {
-      parts = {number_constant(builder_, *constant.re, dtype), number_constant(builder_, *constant.im, dtype)};
-    } else {
-      parts = {builder_.variable(label_of(value, info) + ".real", constant.re),
-               builder_.variable(label_of(value, info) + ".imag", constant.im)};
-    }
-  } else {
-    used_before_it_is_made(value);
+void ValueMap::take_in(const TapeValueInfo& info, const std::string& label, bool is_packed, StoredValue& stored) {
+  switch (representation_of(info.type).form) {
+    case Form::kCodes:
+      return take_in_codes(builder_, label, info, stored);
+    case Form::kPair:
+      if (!is_packed) return stored.set_parts(constant_parts(builder_, label, info));
+      return stored.set_packed(builder_.variable(label, parts_of_constant(*info.constant).packed));
+    default:
+      return stored.set_plain(plain_constant(builder_, label, info));
   }
-  return parts_.emplace(value, parts).first->second;
 }
 
-Value ValueMap::packed(TapeValue value) {
-  Value& slot = values_.at(static_cast<std::size_t>(value.id));
-  if (slot) return slot;
+std::string ValueMap::label_of(TapeValue value) const {
+  const std::string& label = tape_.info(value).label;
+  return label.empty() ? "constant_" + std::to_string(value.id) : label;
+}
+
+StoredValue& ValueMap::made(TapeValue value, bool is_packed) {
+  StoredValue& entry = stored(value);
+  if (!entry.is_empty()) return entry;
   const TapeValueInfo& info = tape_.info(value);
-  if (info.kind == TapeValueInfo::Kind::kConstant) {
-    slot = builder_.variable(label_of(value, info), parts_of_constant(*info.constant).packed);
-  } else {
-    auto [re, im] = parts(value);
-    int last = builder_.rank(re);
-    slot = builder_.concat({builder_.unsqueeze(re, {last}), builder_.unsqueeze(im, {last})}, last);
+  if (info.kind != TapeValueInfo::Kind::kConstant) {
+    throw std::logic_error("the Tape uses value " + std::to_string(value.id) + " before it is made");
   }
-  return slot;
+  take_in(info, label_of(value), is_packed, entry);
+  return entry;
 }
 
-void ValueMap::set_parts(TapeValue value, ComplexParts parts) { parts_[value] = parts; }
-
-void ValueMap::set_packed(TapeValue value, Value graph_value) {
-  values_.at(static_cast<std::size_t>(value.id)) = graph_value;
+Value ValueMap::get(TapeValue value) {
+  const ScalarType type = tape_.info(value).type;
+  if (is_complex(type)) throw Unsupported("a complex tensor where a real one is needed");
+  if (!is_quantised(type)) return made(value).whole();
+  operands(value);
+  return stored(value).numbers(builder_);
 }
 
-bool ValueMap::has(TapeValue value) const {
-  return static_cast<bool>(values_.at(static_cast<std::size_t>(value.id))) || parts_.count(value) > 0;
+Value ValueMap::codes(TapeValue value) { return made(value).whole(); }
+
+const AffineOperands& ValueMap::operands(TapeValue value) {
+  StoredValue& entry = made(value);
+  if (!entry.has_operands()) {
+    const TapeValueInfo& info = tape_.info(value);
+    entry.set_operands(operands_of(builder_, label_of(value), info.affine, static_cast<int>(info.shape.size())));
+  }
+  return entry.operands();
 }
+
+ComplexParts ValueMap::parts(TapeValue value) { return made(value).parts(builder_); }
+
+Value ValueMap::packed(TapeValue value) { return made(value, true).packed(builder_); }
 
 ConstantParts parts_of_constant(const ConstantTensor& constant) {
   ConstantParts parts;
@@ -124,7 +105,5 @@ ConstantParts parts_of_constant(const ConstantTensor& constant) {
   parts.im = parts.packed->evaluated("aten::select", {{-1}, {1}});
   return parts;
 }
-
-void ValueMap::set(TapeValue value, Value graph_value) { values_.at(static_cast<std::size_t>(value.id)) = graph_value; }
 
 }  // namespace torch2nnef

@@ -33,6 +33,7 @@ enum class Parts : std::uint8_t { kNone, kSlices, kSelects };
 enum class Metadata : std::uint8_t {
   kNone,
   kFixed,  // does not follow from the sizes
+  kItems,  // of a tensor that depends on an input: may follow from its items
   kSized,  // follows from the sizes in a way of its own
   kShape,  // all sizes, or the size of one axis
   kNumel,

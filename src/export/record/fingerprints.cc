@@ -113,9 +113,8 @@ std::vector<std::byte> samples_of(const at::Tensor& tensor, std::int64_t step) {
   return samples;
 }
 
-Fingerprint fingerprint_of(const at::Tensor& tensor) {
+Fingerprint fingerprint_of(const at::Tensor& known) {
   Fingerprint result;
-  at::Tensor known = tensor.scalar_type() == at::kBFloat16 ? tensor.to(at::kFloat) : tensor;
   result.dtype = to_nnef(from_torch(known.scalar_type())).value();
   result.shape = known.sizes().vec();
   if (known.numel() == 0) return result;
@@ -130,14 +129,10 @@ Fingerprint fingerprint_of(const at::Tensor& tensor) {
 }  // namespace
 
 std::vector<Fingerprint> fingerprints_of(const at::Tensor& tensor) {
-  if (!tensor.defined() || tensor.is_quantized() || !tensor.has_storage()) return {};
-  if (tensor.is_complex()) {
-    at::Tensor parts = at::view_as_real(tensor.resolve_conj());
-    return {fingerprint_of(parts.select(-1, 0)), fingerprint_of(parts.select(-1, 1))};
-  }
-  const ScalarType type = from_torch(tensor.scalar_type());
-  if (!to_nnef(type) && type != ScalarType::kBFloat16) return {};
-  return {fingerprint_of(tensor.is_neg() ? tensor.resolve_neg() : tensor)};
+  if (!tensor.defined() || !tensor.has_storage()) return {};
+  std::vector<Fingerprint> result;
+  for (const at::Tensor& part : tensors_in_graph(tensor)) result.push_back(fingerprint_of(part));
+  return result;
 }
 
 }  // namespace torch2nnef

@@ -11,13 +11,6 @@
 namespace torch2nnef {
 namespace {
 
-void for_each_value(const TapeArgument& argument, const std::function<void(TapeValue)>& visit) {
-  if (const TapeValue* value = argument.value()) visit(*value);
-  if (const TapeList* list = argument.list()) {
-    for (const TapeArgument& item : *list) for_each_value(item, visit);
-  }
-}
-
 bool is_wanted(const Tape& tape, const TapeCall& call) {
   return std::any_of(call.results.begin(), call.results.end(),
                      [&](TapeValue result) { return result && tape.info(result).wanted; });
@@ -116,11 +109,8 @@ Replay::Replay(const Tape& tape, const std::vector<at::Tensor>& inputs, nnef::Bi
   for (std::size_t i = 0; i < inputs.size(); ++i) values_[static_cast<std::size_t>(tape.inputs.at(i).id)] = inputs[i];
   std::vector<std::int32_t> last_use(tape.values.size(), -1);
   for (std::size_t i = 0; i < tape.calls.size(); ++i) {
-    for (const auto& [name, argument] : tape.calls[i].arguments) {
-      for_each_value(argument, [&](TapeValue value) {
-        if (value) last_use[static_cast<std::size_t>(value.id)] = static_cast<std::int32_t>(i);
-      });
-    }
+    for (TapeValue value : tape.calls[i].tensors_read())
+      last_use[static_cast<std::size_t>(value.id)] = static_cast<std::int32_t>(i);
   }
   for (const auto& [name, value] : tape.outputs) last_use[static_cast<std::size_t>(value.id)] = -1;
   for (std::size_t id = 0; id < last_use.size(); ++id) {
@@ -132,7 +122,8 @@ at::Tensor Replay::value(TapeValue value) const {
   const TapeValueInfo& info = tape_.info(value);
   if (info.constant) {
     const at::Tensor constant = shared_tensor(*info.constant);
-    return info.type == ScalarType::kBFloat16 ? constant.to(at::kBFloat16) : constant;
+    const bool is_rounded = representation_of(info.type).form == Representation::Form::kRounded;
+    return is_rounded ? constant.to(to_torch(info.type)) : constant;
   }
   return values_[static_cast<std::size_t>(value.id)];
 }

@@ -64,6 +64,17 @@ bool same_argument(const TapeArgument& a, const TapeArgument& b) {
   return left->size() == right->size() && std::equal(left->begin(), left->end(), right->begin(), same_argument);
 }
 
+// Those of schemes that are not affine stay unknown.
+AffineParameters affine_parameters(const at::Tensor& tensor) {
+  if (tensor.qscheme() == at::kPerTensorAffine) return {{tensor.q_scale()}, {tensor.q_zero_point()}};
+  if (tensor.qscheme() != at::kPerChannelAffine) return {};
+  const at::Tensor scales = tensor.q_per_channel_scales().to(at::kDouble).contiguous();
+  const at::Tensor zeros = tensor.q_per_channel_zero_points().to(at::kLong).contiguous();
+  return {{scales.data_ptr<double>(), scales.data_ptr<double>() + scales.numel()},
+          {zeros.data_ptr<std::int64_t>(), zeros.data_ptr<std::int64_t>() + zeros.numel()},
+          static_cast<int>(tensor.q_per_channel_axis())};
+}
+
 }  // namespace
 
 TapeValueInfo facts_of(const at::Tensor& tensor, nnef::Shape shape) {
@@ -71,10 +82,7 @@ TapeValueInfo facts_of(const at::Tensor& tensor, nnef::Shape shape) {
   info.type = from_torch(tensor.scalar_type());
   info.shape = std::move(shape);
   info.is_number = tensor.unsafeGetTensorImpl()->is_wrapped_number();
-  if (tensor.is_quantized() && tensor.qscheme() == at::kPerTensorAffine) {
-    info.q_scale = tensor.q_scale();
-    info.q_zero_point = tensor.q_zero_point();
-  }
+  if (tensor.is_quantized()) info.affine = affine_parameters(tensor);
   return info;
 }
 

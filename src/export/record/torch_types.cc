@@ -114,9 +114,6 @@ class TorchConstant final : public ConstantTensor {
     return converted_tensor();
   }
 
-  double q_scale() const override { return tensor_.q_scale(); }
-  std::int64_t q_zero_point() const override { return tensor_.q_zero_point(); }
-
  private:
   void stream_native(const nnef::ByteSink& sink) const {
     if (tensor_.is_contiguous()) {
@@ -174,8 +171,24 @@ at::ScalarType to_torch(ScalarType type) {
 }
 
 ConstantPtr make_constant(const at::Tensor& tensor) {
-  const bool is_narrow = tensor.scalar_type() == at::kBFloat16;  // which is written in f32
-  return std::make_shared<TorchConstant>(tensor, is_narrow ? at::kFloat : tensor.scalar_type());
+  const std::optional<nnef::DType> item = to_nnef(from_torch(tensor.scalar_type()));
+  return std::make_shared<TorchConstant>(tensor, item ? to_torch(from_nnef(*item)) : tensor.scalar_type());
+}
+
+std::vector<at::Tensor> tensors_in_graph(const at::Tensor& tensor) {
+  const Representation& kept = representation_of(from_torch(tensor.scalar_type()));
+  switch (kept.form) {
+    case Representation::Form::kPlain:
+      return {tensor.resolve_neg()};
+    case Representation::Form::kRounded:
+      return {tensor.to(to_torch(from_nnef(kept.item)))};
+    case Representation::Form::kPair: {
+      const at::Tensor parts = at::view_as_real(tensor.resolve_conj());
+      return {parts.select(-1, 0), parts.select(-1, 1)};
+    }
+    default:
+      return {};
+  }
 }
 
 at::Tensor to_tensor(const nnef::TensorData& data) {

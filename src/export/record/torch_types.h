@@ -17,6 +17,10 @@ at::ScalarType to_torch(ScalarType type);
 // A tensor of libtorch as a constant of the Tape: the storage is shared, nothing is copied before it is written.
 ConstantPtr make_constant(const at::Tensor& tensor);
 
+// The tensors that represent one in a graph: itself, bfloat16 in float32, the parts of a complex one; none of a
+// quantised one.
+std::vector<at::Tensor> tensors_in_graph(const at::Tensor& tensor);
+
 // A CPU tensor that owns a copy of the data.
 at::Tensor to_tensor(const nnef::TensorData& data);
 

@@ -8,29 +8,34 @@ namespace {
 struct TypeRow {
   ScalarType type;
   std::string_view name;
-  std::optional<nnef::DType> nnef;
-  enum class Class { kBool, kIntegral, kFloating, kComplex, kOther } kind;
+  Representation kept;
+  enum class Class { kBool, kIntegral, kFloating, kOther } kind;
 };
 using Class = TypeRow::Class;
+using nnef::DType;
+
+constexpr Representation plain(DType item) { return {Representation::Form::kPlain, item}; }
+constexpr Representation pair_of(DType part) { return {Representation::Form::kPair, part}; }
+constexpr Representation codes(ItemRange range) { return {Representation::Form::kCodes, DType::kF32, range}; }
 
 constexpr std::array<TypeRow, 17> kTypes = {{
-    {ScalarType::kBool, "bool", nnef::DType::kBool, Class::kBool},
-    {ScalarType::kUInt8, "uint8", nnef::DType::kU8, Class::kIntegral},
-    {ScalarType::kInt8, "int8", nnef::DType::kI8, Class::kIntegral},
-    {ScalarType::kInt16, "int16", nnef::DType::kI16, Class::kIntegral},
-    {ScalarType::kInt32, "int32", nnef::DType::kI32, Class::kIntegral},
-    {ScalarType::kInt64, "int64", nnef::DType::kI64, Class::kIntegral},
-    {ScalarType::kFloat16, "float16", nnef::DType::kF16, Class::kFloating},
-    {ScalarType::kFloat32, "float32", nnef::DType::kF32, Class::kFloating},
-    {ScalarType::kFloat64, "float64", nnef::DType::kF64, Class::kFloating},
-    {ScalarType::kBFloat16, "bfloat16", nnef::DType::kF32, Class::kFloating},
-    {ScalarType::kComplex32, "complex32", std::nullopt, Class::kComplex},
-    {ScalarType::kComplex64, "complex64", std::nullopt, Class::kComplex},
-    {ScalarType::kComplex128, "complex128", std::nullopt, Class::kComplex},
-    {ScalarType::kQInt8, "qint8", std::nullopt, Class::kOther},
-    {ScalarType::kQUInt8, "quint8", std::nullopt, Class::kOther},
-    {ScalarType::kQInt32, "qint32", std::nullopt, Class::kOther},
-    {ScalarType::kOther, "an unknown dtype", std::nullopt, Class::kOther},
+    {ScalarType::kBool, "bool", plain(DType::kBool), Class::kBool},
+    {ScalarType::kUInt8, "uint8", plain(DType::kU8), Class::kIntegral},
+    {ScalarType::kInt8, "int8", plain(DType::kI8), Class::kIntegral},
+    {ScalarType::kInt16, "int16", plain(DType::kI16), Class::kIntegral},
+    {ScalarType::kInt32, "int32", plain(DType::kI32), Class::kIntegral},
+    {ScalarType::kInt64, "int64", plain(DType::kI64), Class::kIntegral},
+    {ScalarType::kFloat16, "float16", plain(DType::kF16), Class::kFloating},
+    {ScalarType::kFloat32, "float32", plain(DType::kF32), Class::kFloating},
+    {ScalarType::kFloat64, "float64", plain(DType::kF64), Class::kFloating},
+    {ScalarType::kBFloat16, "bfloat16", {Representation::Form::kRounded, DType::kF32}, Class::kFloating},
+    {ScalarType::kComplex32, "complex32", pair_of(DType::kF16), Class::kOther},
+    {ScalarType::kComplex64, "complex64", pair_of(DType::kF32), Class::kOther},
+    {ScalarType::kComplex128, "complex128", pair_of(DType::kF64), Class::kOther},
+    {ScalarType::kQInt8, "qint8", codes({-128, 127}), Class::kOther},
+    {ScalarType::kQUInt8, "quint8", codes({0, 255}), Class::kOther},
+    {ScalarType::kQInt32, "qint32", codes({-2147483648.0, 2147483647.0}), Class::kOther},
+    {ScalarType::kOther, "an unknown dtype", {}, Class::kOther},
 }};
 
 const TypeRow& row(ScalarType type) {
@@ -40,15 +45,28 @@ const TypeRow& row(ScalarType type) {
   return kTypes.back();
 }
 
+void add_tensors(const TapeArgument& argument, std::vector<TapeValue>& tensors) {
+  if (const TapeValue* value = argument.value(); value != nullptr && *value) tensors.push_back(*value);
+  if (const TapeList* list = argument.list()) {
+    for (const TapeArgument& item : *list) add_tensors(item, tensors);
+  }
+}
+
 }  // namespace
 
 std::string_view to_string(ScalarType type) { return row(type).name; }
 
-std::optional<nnef::DType> to_nnef(ScalarType type) { return row(type).nnef; }
+const Representation& representation_of(ScalarType type) { return row(type).kept; }
 
-ScalarType from_nnef(nnef::DType dtype) {
+std::optional<DType> to_nnef(ScalarType type) {
+  const Representation& kept = row(type).kept;
+  const bool is_one = kept.form == Representation::Form::kPlain || kept.form == Representation::Form::kRounded;
+  return is_one ? std::optional(kept.item) : std::nullopt;
+}
+
+ScalarType from_nnef(DType dtype) {
   for (const TypeRow& candidate : kTypes) {
-    if (candidate.nnef == dtype) return candidate.type;
+    if (candidate.kept.form == Representation::Form::kPlain && candidate.kept.item == dtype) return candidate.type;
   }
   return ScalarType::kOther;
 }
@@ -57,20 +75,11 @@ bool is_floating(ScalarType type) { return row(type).kind == Class::kFloating; }
 
 bool is_integral(ScalarType type) { return row(type).kind == Class::kIntegral; }
 
-bool is_complex(ScalarType type) { return row(type).kind == Class::kComplex; }
+bool is_complex(ScalarType type) { return representation_of(type).form == Representation::Form::kPair; }
 
-ScalarType part_type(ScalarType type) {
-  switch (type) {
-    case ScalarType::kComplex32:
-      return ScalarType::kFloat16;
-    case ScalarType::kComplex64:
-      return ScalarType::kFloat32;
-    case ScalarType::kComplex128:
-      return ScalarType::kFloat64;
-    default:
-      return type;
-  }
-}
+bool is_quantised(ScalarType type) { return representation_of(type).form == Representation::Form::kCodes; }
+
+ScalarType part_type(ScalarType type) { return is_complex(type) ? from_nnef(representation_of(type).item) : type; }
 
 std::string Location::to_string() const {
   if (!stack.empty()) {
@@ -103,6 +112,12 @@ bool TapeCall::is_attribute(std::string_view name) const {
     if (arguments[i].first == name) return true;
   }
   return false;
+}
+
+std::vector<TapeValue> TapeCall::tensors_read() const {
+  std::vector<TapeValue> tensors;
+  for (const auto& [name, argument] : arguments) add_tensors(argument, tensors);
+  return tensors;
 }
 
 std::string TapeCall::full_name() const { return overload.empty() ? op : op + "." + overload; }

@@ -17,6 +17,8 @@
 
 #include "nnef/dim/dim.h"
 #include "nnef/graph.h"
+#include "quant/affine.h"
+#include "quant/representation.h"
 
 namespace torch2nnef TORCH2NNEF_API {
 
@@ -41,12 +43,15 @@ enum class ScalarType : std::uint8_t {
   kOther,
 };
 std::string_view to_string(ScalarType type);  // "float32", "int64", "bool", ...
-// The dtype of the format, or nullopt (complex, quantised). bfloat16 is kept in f32 (ops/bfloat16.h).
+// How its items are kept in a graph.
+const Representation& representation_of(ScalarType type);
+// The item type where each item is kept as one item (plain, rounded), else nullopt.
 std::optional<nnef::DType> to_nnef(ScalarType type);
 ScalarType from_nnef(nnef::DType dtype);
 bool is_floating(ScalarType type);  // float16, bfloat16, float32, float64
 bool is_integral(ScalarType type);  // integers, not bool
 bool is_complex(ScalarType type);
+bool is_quantised(ScalarType type);  // qint8, quint8, qint32
 // The dtype of a complex number's parts: float32 of complex64. Any other type is its own.
 ScalarType part_type(ScalarType type);
 
@@ -80,9 +85,6 @@ class ConstantTensor : public nnef::TensorData {
   // remaining arguments in schema order as int lists; throws std::runtime_error when torch does.
   virtual std::shared_ptr<const ConstantTensor> evaluated(
       std::string_view op, const std::vector<std::vector<std::int64_t>>& integers) const = 0;
-  // Quantised tensors: scale and zero point.
-  virtual double q_scale() const = 0;
-  virtual std::int64_t q_zero_point() const = 0;
 };
 using ConstantPtr = std::shared_ptr<const ConstantTensor>;
 
@@ -98,13 +100,12 @@ struct TapeValueInfo {
   enum class Kind { kInput, kConstant, kResult };
   Kind kind = Kind::kResult;
   ScalarType type = ScalarType::kFloat32;
-  nnef::Shape shape;       // symbols of the dynamic axes
-  std::string label;       // input name, or attribute path of a constant ("" for none)
-  ConstantPtr constant;    // kConstant
-  bool wanted = true;      // false: no later call and no output uses this result
-  bool is_number = false;  // a Python number as a rank-0 tensor (does not promote)
-  double q_scale = 0;      // quantised types
-  std::int64_t q_zero_point = 0;
+  nnef::Shape shape;        // symbols of the dynamic axes
+  std::string label;        // input name, or attribute path of a constant ("" for none)
+  ConstantPtr constant;     // kConstant
+  bool wanted = true;       // false: no later call and no output uses this result
+  bool is_number = false;   // a Python number as a rank-0 tensor (does not promote)
+  AffineParameters affine;  // of a quantised type: those of the sample, where the model chooses them at run time
 };
 
 struct TapeArgument;
@@ -134,7 +135,8 @@ struct TapeCall {
   const TapeArgument* find(std::string_view name) const;
   bool equals_default(std::string_view name) const;
   bool is_attribute(std::string_view name) const;
-  std::string full_name() const;  // "aten::add.Tensor"
+  std::vector<TapeValue> tensors_read() const;  // among the arguments, those of lists included, in order
+  std::string full_name() const;                // "aten::add.Tensor"
 };
 // The recorder's own calls:
 //   t2n::dims(Dim[] dims, int rank) -> Tensor   an int64 tensor of dimension expressions: rank 0 (one) or rank 1

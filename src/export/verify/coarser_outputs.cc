@@ -10,18 +10,14 @@ namespace {
 // By TapeValue::id: whether it depends on results of bfloat16 in which two right kernels may differ.
 std::vector<bool> through_bfloat16(const Tape& tape) {
   std::vector<bool> through(tape.values.size(), false);
-  const auto is_through = [&](const TapeArgument& argument) {
-    const TapeValue* value = argument.value();
-    return value != nullptr && *value && through[static_cast<std::size_t>(value->id)];
-  };
+  const auto is_through = [&](TapeValue value) { return through[static_cast<std::size_t>(value.id)]; };
   for (const TapeCall& call : tape.calls) {
-    const bool reads = std::any_of(call.arguments.begin(), call.arguments.end(), [&](const auto& named) {
-      const TapeList* list = named.second.list();
-      return list != nullptr ? std::any_of(list->begin(), list->end(), is_through) : is_through(named.second);
-    });
+    const std::vector<TapeValue> read = call.tensors_read();
+    const bool reads = std::any_of(read.begin(), read.end(), is_through);
     for (TapeValue result : call.results) {
       if (!result) continue;
-      const bool starts = tape.info(result).type == ScalarType::kBFloat16 && !rounds_once(call.op);
+      const bool is_rounded = representation_of(tape.info(result).type).form == Representation::Form::kRounded;
+      const bool starts = is_rounded && !rounds_once(call.op);
       through[static_cast<std::size_t>(result.id)] = reads || starts;
     }
   }

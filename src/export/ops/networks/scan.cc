@@ -32,7 +32,8 @@ class Body {
       Shape shape = outer_.builder().shape(value);
       if (scanned_axis >= 0) shape.at(static_cast<std::size_t>(scanned_axis)) = 1;
       TapeValue input = tape_.inputs.at(i);
-      values_.set(input, builder_.parameter(tape_.info(input).label, outer_.builder().dtype(value), shape));
+      values_.stored(input).set_plain(
+          builder_.parameter(tape_.info(input).label, outer_.builder().dtype(value), shape));
     }
   }
 

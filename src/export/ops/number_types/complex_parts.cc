@@ -100,15 +100,6 @@ class PartsOfCall {
   std::size_t next_ = 0;  // among the complex tensors
 };
 
-std::size_t count_complex(const Call& call, const TapeArgument& argument) {
-  if (const TapeValue* value = argument.value()) return is_complex(call.tape().info(*value).type) ? 1 : 0;
-  std::size_t count = 0;
-  if (const TapeList* list = argument.list()) {
-    for (const TapeArgument& item : *list) count += count_complex(call, item);
-  }
-  return count;
-}
-
 void set_results(Call& call, const std::vector<Value>& re, const std::vector<Value>& im) {
   std::size_t next = 0;
   for (std::size_t i = 0; i < call.result_count(); ++i) {
@@ -136,8 +127,9 @@ void lower_by_parts(Call& call) {
 
 void lower_bilinear(Call& call) {
   constexpr Part kRe = Part::kReal, kIm = Part::kImaginary;
-  std::size_t count = 0;
-  for (const auto& [name, argument] : call.tape_call().arguments) count += count_complex(call, argument);
+  const std::vector<TapeValue> read = call.tape_call().tensors_read();
+  const auto count = std::count_if(read.begin(), read.end(),
+                                   [&](TapeValue value) { return is_complex(call.tape().info(value).type); });
   if (count == 1) return set_results(call, lower_on_parts(call, {kRe}, false), lower_on_parts(call, {kIm}, false));
   if (count != 2) throw Unsupported("a product of " + std::to_string(count) + " complex tensors");
   auto product = [&](Part first, Part second) { return lower_on_parts(call, {first, second}, false).at(0); };

@@ -15,6 +15,10 @@ namespace {
 
 constexpr DType kReal = DType::kF32;
 
+ItemRange result_range(const Call& call) { return representation_of(call.result_type()).range; }
+
+ItemRange halved(ItemRange range) { return {std::trunc(range.low / 2), std::trunc(range.high / 2)}; }
+
 // --- to and from quantised ---
 
 void lower_quantize(Call& call) {
@@ -23,21 +27,17 @@ void lower_quantize(Call& call) {
     return value && !call.info(name).constant;
   };
   if (!is_live("scale") && !is_live("zero_point")) return call.result(call.tensor_as("self", kReal));
-  Builder& b = call.builder();
-  Value scale = *call.scalar_as("scale", kReal).value();
-  Value zero_point = *call.scalar_as("zero_point", kReal).value();
-  QuantisedRange range = range_of(call.result_type());
-  call.result_codes(0, quantised_codes(b, call.tensor("self"), scale, zero_point, range), scale);
+  const Argument scale = call.scalar_as("scale", kReal);
+  const AffineOperands operands{scale, call.scalar_as("zero_point", kReal)};
+  call.result_codes(0, codes_of_numbers(call.builder(), call.tensor("self"), operands, result_range(call)), operands);
 }
 
 void lower_quantize_dynamic(Call& call) {
   Builder& b = call.builder();
-  QuantisedRange range = range_of(call.result_type());
-  if (call.flag("reduce_range")) range = {std::trunc(range.low / 2), std::trunc(range.high / 2)};
-  Value x = call.tensor_as("self", kReal);
-  ChosenParameters chosen = choose_parameters(b, x, range);
-  call.result_codes(0, quantised_codes(b, x, chosen.scale, chosen.zero_point, range_of(call.result_type())),
-                    chosen.scale);
+  const ItemRange range = result_range(call);
+  const Value x = call.tensor_as("self", kReal);
+  const AffineOperands chosen = chosen_operands(b, x, call.flag("reduce_range") ? halved(range) : range);
+  call.result_codes(0, codes_of_numbers(b, x, chosen, range), chosen);
 }
 
 // One scale and zero point for each place of an axis.
@@ -49,9 +49,9 @@ void lower_quantize_per_channel(Call& call) {
     for (int i = axis + 1; i < call.rank("self"); ++i) x = b.unsqueeze(x, {b.rank(x)});
     return x;
   };
-  Value scale = placed("scales");
-  QuantisedRange range = range_of(call.result_type());
-  call.result_codes(0, quantised_codes(b, call.tensor("self"), scale, placed("zero_points"), range), scale);
+  const Value scale = placed("scales");
+  const AffineOperands operands{scale, placed("zero_points")};
+  call.result_codes(0, codes_of_numbers(b, call.tensor("self"), operands, result_range(call)), operands);
 }
 
 void lower_dequantize(Call& call) {
@@ -64,10 +64,7 @@ void lower_dequantize(Call& call) {
 
 void lower_int_repr(Call& call) {
   Builder& b = call.builder();
-  const TapeValueInfo& info = call.info("self");
-  if (info.q_scale == 0) throw Unsupported("the items of a tensor that is quantised by channel");
-  Argument zero_point = b.literal(static_cast<double>(info.q_zero_point), kReal);
-  Value items = b.binary("add", call.codes("self"), zero_point);
+  const Value items = items_of_codes(b, call.codes("self"), call.operands("self").zero_point);
   call.result(b.cast(b.cast(items, DType::kI32), call.result_dtype()));
 }
 
@@ -89,7 +86,7 @@ Packed packed_of(Call& call, std::string_view name) {
   TapeValue weight = *list->front().value();
   const TapeValueInfo& info = call.tape().info(weight);
   if (!info.constant || !is_quantised(info.type)) throw Unsupported("packed weights that are not quantised integers");
-  Packed packed{call.codes(weight), scales_of(*info.constant), std::nullopt, info.shape, {}};
+  Packed packed{call.codes(weight), info.affine.scales, std::nullopt, info.shape, {}};
   if (const TapeValue* bias = (*list)[1].value()) packed.bias = call.builder().cast(call.value(*bias), kReal);
   packed.rest.assign(list->begin() + 2, list->end());
   return packed;
@@ -103,22 +100,28 @@ bool ends_with_relu(const Call& call) {
 
 Value with_relu(Call& call, Value y) { return ends_with_relu(call) ? call.builder().unary("relu", y) : y; }
 
-// scale of the input * scale of the weight, beside a result with `behind` axes after that of the channels.
-Argument product_scale(Call& call, const Packed& packed, double input_scale, int behind) {
+// The sums of products times scale of the input times scale of the weight; `behind` axes follow that of the channels.
+Value times_scales(Call& call, Value sums, const Packed& packed, const Argument& input_scale, int behind) {
   Builder& b = call.builder();
-  if (packed.scales.size() == 1) return b.literal(input_scale * packed.scales[0], kReal);
-  std::vector<double> scales;
-  for (double scale : packed.scales) scales.push_back(input_scale * scale);
-  Value row = number_variable(call, "scales", scales);
-  for (int i = 0; i < behind; ++i) row = b.unsqueeze(row, {b.rank(row)});
-  return row;
+  const double* known = std::get_if<double>(&input_scale.is);
+  const double factor = known == nullptr ? 1.0 : *known;
+  if (packed.scales.size() == 1) {
+    sums = b.binary("mul", sums, b.literal(factor * packed.scales[0], kReal));
+  } else {
+    std::vector<double> scales;
+    for (double scale : packed.scales) scales.push_back(factor * scale);
+    Value row = number_variable(b, call.label("scales"), scales);
+    for (int i = 0; i < behind; ++i) row = b.unsqueeze(row, {b.rank(row)});
+    sums = b.binary("mul", sums, row);
+  }
+  return known == nullptr ? b.binary("mul", sums, input_scale) : sums;
 }
 
 void lower_linear(Call& call) {
   Builder& b = call.builder();
   Packed packed = packed_of(call, "W_prepack");
   Value sums = linear(b, call.codes("X"), packed.codes, std::nullopt);
-  Value y = b.binary("mul", sums, product_scale(call, packed, call.info("X").q_scale, 0));
+  Value y = times_scales(call, sums, packed, call.operands("X").scale, 0);
   if (packed.bias) y = b.binary("add", y, *packed.bias);
   call.result(with_relu(call, y));
 }
@@ -128,12 +131,10 @@ void lower_linear_dynamic(Call& call) {
   Builder& b = call.builder();
   Packed packed = packed_of(call, "W_prepack");
   bool is_reduced = call.tape_call().find("reduce_range") && call.flag("reduce_range");
-  QuantisedRange range{0, is_reduced ? 127.0 : 255.0};
-  Value x = call.tensor_as("X", kReal);
-  ChosenParameters chosen = choose_parameters(b, x, range);
-  Value codes = quantised_codes(b, x, chosen.scale, chosen.zero_point, {0, 255});
-  Value sums = linear(b, codes, packed.codes, std::nullopt);
-  Value y = b.binary("mul", b.binary("mul", sums, product_scale(call, packed, 1, 0)), chosen.scale);
+  const Value x = call.tensor_as("X", kReal);
+  const AffineOperands chosen = chosen_operands(b, x, {0, is_reduced ? 127.0 : 255.0});
+  const Value codes = codes_of_numbers(b, x, chosen, {0, 255});
+  Value y = times_scales(call, linear(b, codes, packed.codes, std::nullopt), packed, chosen.scale, 0);
   if (packed.bias) y = b.binary("add", y, *packed.bias);
   call.result(with_relu(call, y));
 }
@@ -166,7 +167,7 @@ void lower_conv(Call& call) {
   sub.argument("groups", packed.rest.at(4));
   sub.expect(ScalarType::kFloat32, call.result_shape());
   int behind = static_cast<int>(axes);
-  Value y = b.binary("mul", sub.run().at(0), product_scale(call, packed, input.q_scale, behind));
+  Value y = times_scales(call, sub.run().at(0), packed, call.operands("qx").scale, behind);
   if (packed.bias) {
     Value bias = *packed.bias;
     for (int i = 0; i < behind; ++i) bias = b.unsqueeze(bias, {b.rank(bias)});

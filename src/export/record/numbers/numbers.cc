@@ -54,8 +54,11 @@ Slots Numbers::read_metadata(const Callee& callee, const Slots& inputs) {
   Slots results = execute(context_, callee, inputs);
   const at::Tensor& tensor = inputs[0].sample().toTensor();
   if (!tensor.defined()) return results;
-  if (context_.cells.of(tensor)->shape_from_data && read != Metadata::kFixed) {
-    Note note = Note::data({}, "a size that depends on the values of an input");
+  const CellPtr cell = context_.cells.of(tensor);
+  const bool is_size_from_data = cell->shape_from_data && read != Metadata::kFixed && read != Metadata::kItems;
+  if (is_size_from_data || (read == Metadata::kItems && Cells::live(*cell))) {
+    const std::string what = is_size_from_data ? "a size" : "the result of " + name;
+    Note note = Note::data({}, what + " that depends on the values of an input");
     for (Slot& result : results) {
       if (is_number(result.sample())) result.note = note;
       if (result.sample().isList()) context_.notes.set_all(result.sample(), note);
@@ -63,7 +66,7 @@ Slots Numbers::read_metadata(const Callee& callee, const Slots& inputs) {
     return results;
   }
   if (context_.world_count() < 2) return results;
-  const nnef::Shape shape = context_.cells.of(tensor)->shape;
+  const nnef::Shape shape = cell->shape;
   for (Slot& result : results) {
     const c10::IValue& value = result.sample();
     if (read == Metadata::kShape && value.isIntList()) {

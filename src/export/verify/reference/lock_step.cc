@@ -167,10 +167,12 @@ class Stepper {
     if (!expected.defined()) return;
     if (!advance(whole_, paired.value) || !advance(fed_, paired.value)) return;
     const at::Tensor whole = whole_.value(paired.value), fed = fed_.value(paired.value);
-    if (!whole.defined() || !fed.defined()) return;                  // made by an earlier call, and of no more use
-    const bool is_narrow = expected.scalar_type() == at::kBFloat16;  // which the archive keeps in f32
-    const Tolerance tolerance = is_narrow ? in_bfloat16(tolerance_) : tolerance_;
-    expected = is_narrow ? expected.to(at::kFloat).contiguous() : part_of(paired, expected).contiguous();
+    if (!whole.defined() || !fed.defined()) return;  // made by an earlier call, and of no more use
+    const std::vector<at::Tensor> parts = tensors_in_graph(expected);
+    if (parts.empty()) return;
+    const bool is_rounded = expected.scalar_type() == at::kBFloat16;
+    const Tolerance tolerance = is_rounded ? in_bfloat16(tolerance_) : tolerance_;
+    expected = parts.at(paired.part == Paired::Part::kImaginary ? 1 : 0).contiguous();
     const at::Tensor own_part = fed.contiguous();
     const ConstantPtr wanted = make_constant(expected);
     const Comparison own = compare_tensors(*wanted, *make_constant(own_part), tolerance, least_size_);

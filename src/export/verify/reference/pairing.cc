@@ -41,9 +41,4 @@ Pairing::Pairing(const CheckSubject& subject) {
   for (nnef::Value output : subject.lineage.outputs) outputs_.push_back({find(subject.graph, output)});
 }
 
-at::Tensor part_of(const Paired& paired, const at::Tensor& recorded) {
-  if (paired.part == Paired::Part::kWhole) return recorded;
-  return at::view_as_real(recorded.resolve_conj()).select(-1, paired.part == Paired::Part::kImaginary ? 1 : 0);
-}
-
 }  // namespace torch2nnef

@@ -35,7 +35,4 @@ class Pairing {
   std::vector<std::int32_t> makers_, calls_;
 };
 
-// The part of the Tape's value that is compared.
-at::Tensor part_of(const Paired& paired, const at::Tensor& recorded);
-
 }  // namespace torch2nnef

@@ -1,0 +1,99 @@
+#include "quant/affine.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <memory>
+
+namespace torch2nnef {
+namespace {
+
+using nnef::Argument;
+using nnef::Builder;
+using nnef::DType;
+using nnef::Value;
+
+constexpr DType kF32 = DType::kF32;
+
+const double* number_of(const Argument& argument) { return std::get_if<double>(&argument.is); }
+
+// literal - operand
+Argument minus(Builder& b, double number, const Argument& operand) {
+  if (const double* known = number_of(operand)) return b.literal(number - *known, kF32);
+  return b.binary("sub", b.constant(number, kF32), operand);
+}
+
+// A row of an axis beside a tensor with `behind` further axes.
+Value placed(Builder& b, Value row, int behind) {
+  for (int i = 0; i < behind; ++i) row = b.unsqueeze(row, {b.rank(row)});
+  return row;
+}
+
+}  // namespace
+
+Value number_variable(Builder& b, const std::string& label, const std::vector<double>& numbers) {
+  std::vector<float> items(numbers.begin(), numbers.end());
+  std::vector<std::byte> bytes(items.size() * sizeof(float));
+  if (!bytes.empty()) std::memcpy(bytes.data(), items.data(), bytes.size());
+  const std::vector<std::int64_t> shape{static_cast<std::int64_t>(items.size())};
+  return b.variable(label, std::make_shared<nnef::OwnedTensor>(kF32, shape, std::move(bytes)));
+}
+
+Argument zero_point_operand(Builder& b, const std::string& label, const AffineParameters& parameters, int rank) {
+  const std::vector<std::int64_t>& zeros = parameters.zero_points;
+  if (std::equal(zeros.begin() + 1, zeros.end(), zeros.begin())) {
+    return b.literal(static_cast<double>(zeros.at(0)), kF32);
+  }
+  const std::vector<double> numbers(zeros.begin(), zeros.end());
+  return placed(b, number_variable(b, label + ".zero_points", numbers), rank - 1 - parameters.axis);
+}
+
+AffineOperands operands_of(Builder& b, const std::string& label, const AffineParameters& parameters, int rank) {
+  if (parameters.is_per_tensor())
+    return {b.literal(parameters.scales.at(0), kF32), zero_point_operand(b, label, parameters, rank)};
+  const Value row = number_variable(b, label + ".scales", parameters.scales);
+  return {placed(b, row, rank - 1 - parameters.axis), zero_point_operand(b, label, parameters, rank)};
+}
+
+Value codes_of_numbers(Builder& b, Value x, const AffineOperands& operands, ItemRange range) {
+  x = b.cast(x, kF32);
+  const double* scale = number_of(operands.scale);
+  const double inverse = scale == nullptr ? 0.0 : static_cast<double>(1.0F / static_cast<float>(*scale));
+  const Value steps =
+      scale == nullptr ? b.binary("div", x, operands.scale) : b.binary("mul", x, b.literal(inverse, kF32));
+  const Value code = b.binary("max", b.unary("tract_core_round_even", steps), minus(b, range.low, operands.zero_point));
+  return b.binary("min", code, minus(b, range.high, operands.zero_point));
+}
+
+Value codes_of_items(Builder& b, Value items, const Argument& zero_point) {
+  const double* known = number_of(zero_point);
+  return known != nullptr && *known == 0 ? items : b.binary("sub", items, zero_point);
+}
+
+Value items_of_codes(Builder& b, Value codes, const Argument& zero_point) { return b.binary("add", codes, zero_point); }
+
+Value numbers_of_codes(Builder& b, Value codes, const Argument& scale) { return b.binary("mul", codes, scale); }
+
+// The zero point is that of the end of the range that it fits better.
+AffineOperands chosen_operands(Builder& b, Value x, ItemRange range) {
+  std::vector<int> axes;
+  for (int axis = 0; axis < b.rank(x); ++axis) axes.push_back(axis);
+  const Argument zero = b.literal(0.0, kF32);
+  const auto bound = [&](const char* reduction, const char* op) {
+    return b.binary(op, axes.empty() ? x : b.reduce(reduction, x, axes, false), zero);
+  };
+  const Value low = bound("min_reduce", "min"), high = bound("max_reduce", "max");
+  Value scale = b.binary("div", b.binary("sub", high, low), b.literal(range.high - range.low, kF32));
+  scale = b.select(b.binary("eq", scale, zero), b.constant(0.1, kF32), scale);
+  const Value from_low = b.binary("sub", b.constant(range.low, kF32), b.binary("div", low, scale));
+  const Value from_high = b.binary("sub", b.constant(range.high, kF32), b.binary("div", high, scale));
+  const auto error = [&](double end, Value place) {
+    return b.binary("add", b.unary("abs", b.binary("div", place, scale)), b.literal(std::abs(end), kF32));
+  };
+  const Value is_low = b.binary("lt", error(range.low, low), error(range.high, high));
+  Value place = b.unary("tract_core_round_even", b.select(is_low, from_low, from_high));
+  place = b.binary("min", b.binary("max", place, b.literal(range.low, kF32)), b.literal(range.high, kF32));
+  return {scale, place};
+}
+
+}  // namespace torch2nnef
