@@ -10,14 +10,15 @@ export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file
 step() { printf '\n== %s (%d s)\n' "$*" "$SECONDS"; }
 fail() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
 
-# set_up_and_build PRESET [TARGET...]: the packages, the build folder, the targets (default: all).
+# set_up_and_build PRESET [TARGET...]: the packages, the build folder, the targets (default: all). With T2N_WERROR=ON
+# warnings are errors.
 set_up_and_build() {
   local preset=$1
   shift
   step "packages"
   "$root/tools/setup.sh"
   step "configuring build/$preset"
-  (cd "$root" && cmake --preset "$preset" >"$root/build/$preset.configure.log" 2>&1) ||
+  (cd "$root" && cmake --preset "$preset" -DTORCH2NNEF_WERROR="${T2N_WERROR:-OFF}" >"$root/build/$preset.configure.log" 2>&1) ||
     { cat "$root/build/$preset.configure.log"; fail "cmake could not configure build/$preset"; }
   step "building build/$preset with $jobs jobs (the first time takes some minutes)"
   cmake --build "$root/build/$preset" -j "$jobs" ${1:+--target "$@"}

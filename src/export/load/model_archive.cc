@@ -12,12 +12,12 @@ namespace {
 constexpr std::uint64_t kMostPickle = std::uint64_t{1} << 26, kMostSource = std::uint64_t{1} << 26;
 constexpr char kReplacement = '~';  // the last letter of a hidden record's name
 
-[[noreturn]] void fail(const std::string& text) { throw nnef::FormatError(text); }
+[[noreturn]] void bad_archive(const std::string& text) { throw nnef::FormatError(text); }
 
 void check_bools(const void* bytes, std::size_t count) {
   const auto* begin = static_cast<const unsigned char*>(bytes);
   if (std::any_of(begin, begin + count, [](unsigned char byte) { return byte > 1; })) {
-    fail("holds a bool that is neither 0 nor 1");
+    bad_archive("holds a bool that is neither 0 nor 1");
   }
 }
 
@@ -25,7 +25,7 @@ void check_bools(const void* bytes, std::size_t count) {
 
 ModelArchive::ModelArchive(const std::filesystem::path& path) : zip_(path) {
   // As libtorch does: the folder of the first entry.
-  if (zip_.entries().empty()) fail("an empty zip file");
+  if (zip_.entries().empty()) bad_archive("an empty zip file");
   const std::string& first = zip_.entries().front().name;
   folder_ = first.substr(0, first.find('/')) + "/";
 }
@@ -36,7 +36,7 @@ const nnef::ZipEntry* ModelArchive::find(std::string_view record) const {
 
 std::string ModelArchive::read(std::string_view record, std::uint64_t most) const {
   const nnef::ZipEntry* entry = find(record);
-  if (!entry) fail("there is no record '" + std::string(record) + "'");
+  if (!entry) bad_archive("there is no record '" + std::string(record) + "'");
   return zip_.read(*entry, most);
 }
 
@@ -70,7 +70,7 @@ void ModelArchive::check_pickle(const std::string& name, std::map<std::string, N
       need.is_bool = need.is_bool || tensor.item == "Bool";
     }
   } catch (const nnef::FormatError& error) {
-    fail("record '" + name + ".pkl': " + error.what());
+    bad_archive("record '" + name + ".pkl': " + error.what());
   }
 }
 
@@ -78,10 +78,10 @@ void ModelArchive::check_tensors(const std::map<std::string, Need>& needs) const
   for (const auto& [name, need] : needs) {
     if (need.bytes == 0) continue;  // libtorch does not read it
     const nnef::ZipEntry* entry = find(name);
-    if (!entry) fail("there is no record '" + name + "', which a tensor is in");
+    if (!entry) bad_archive("there is no record '" + name + "', which a tensor is in");
     if (entry->size < need.bytes) {
-      fail("record '" + name + "' has " + std::to_string(entry->size) + " bytes, a tensor in it needs " +
-           std::to_string(need.bytes));
+      bad_archive("record '" + name + "' has " + std::to_string(entry->size) + " bytes, a tensor in it needs " +
+                  std::to_string(need.bytes));
     }
     try {
       zip_.stream(*entry, [&](const void* bytes, std::size_t count) {
@@ -89,7 +89,7 @@ void ModelArchive::check_tensors(const std::map<std::string, Need>& needs) const
       });
     } catch (const nnef::FormatError& error) {
       const std::string text = error.what();
-      fail(text.starts_with("entry") ? text : "record '" + name + "' " + text);
+      bad_archive(text.starts_with("entry") ? text : "record '" + name + "' " + text);
     }
   }
 }
@@ -110,7 +110,7 @@ void ModelArchive::check_sources() {
         check_source_depth(source);
         all += source;
       } catch (const nnef::FormatError& error) {
-        fail("source '" + entry.name + "': " + error.what());
+        bad_archive("source '" + entry.name + "': " + error.what());
       }
     }
   }

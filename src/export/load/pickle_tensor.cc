@@ -37,36 +37,37 @@ constexpr std::array<std::pair<std::string_view, std::int64_t>, 18> kItems = {{
     {"QUInt4x2", 1},
     {"QUInt2x4", 1},
 }};
-[[noreturn]] void fail(const std::string& text) { throw nnef::FormatError(text); }
+[[noreturn]] void bad_tensor(const std::string& text) { throw nnef::FormatError(text); }
 
 std::vector<std::int64_t> integers(const PickleValues& values, std::uint32_t value) {
   std::vector<std::int64_t> numbers;
   for (std::uint32_t item : value_of_kind(values, value, Kind::kTuple, "sizes").items) {
     numbers.push_back(value_of_kind(values, item, Kind::kInt, "a size").number);
   }
-  if (numbers.size() > kMostRank) fail("a tensor has more than 64 axes");
+  if (numbers.size() > kMostRank) bad_tensor("a tensor has more than 64 axes");
   return numbers;
 }
 
 void check_scales(const PickleValues& values, const std::vector<PickledTensor>& before, const PickledTensor& tensor,
                   std::uint32_t parameters) {
   const std::vector<std::uint32_t>& given = value_of_kind(values, parameters, Kind::kTuple, "scales").items;
-  if (given.empty()) fail("the pickle has a quantised tensor without its scales");
+  if (given.empty()) bad_tensor("the pickle has a quantised tensor without its scales");
   const std::string_view scheme = value_of_kind(values, given[0], Kind::kGlobal, "a scheme").text;
   const bool per_axis = scheme.find("channel") != std::string_view::npos;
-  if (given.size() != (per_axis ? 4u : 3u)) fail("the pickle has a quantised tensor without its scales");
+  if (given.size() != (per_axis ? 4u : 3u)) bad_tensor("the pickle has a quantised tensor without its scales");
   if (!per_axis) {
     value_of_kind(values, given[1], Kind::kFloat, "a scale");
     value_of_kind(values, given[2], Kind::kInt, "a zero point");
     return;
   }
   const std::int64_t axis = value_of_kind(values, given[3], Kind::kInt, "an axis").number;
-  if (axis < 0 || static_cast<std::size_t>(axis) >= tensor.sizes.size()) fail("a quantised tensor lacks its axis");
+  if (axis < 0 || static_cast<std::size_t>(axis) >= tensor.sizes.size())
+    bad_tensor("a quantised tensor lacks its axis");
   for (std::size_t i = 1; i <= 2; ++i) {
     const PickleValue& each = value_of_kind(values, given[i], Kind::kTensor, "scales");
     const PickledTensor& scales = before[static_cast<std::size_t>(each.number)];
     if (scales.sizes != std::vector<std::int64_t>{tensor.sizes[static_cast<std::size_t>(axis)]}) {
-      fail("a quantised tensor has another number of scales than its axis has items");
+      bad_tensor("a quantised tensor has another number of scales than its axis has items");
     }
   }
 }
@@ -74,7 +75,7 @@ void check_scales(const PickleValues& values, const std::vector<PickledTensor>& 
 // All that offset, sizes and strides describe is in the storage.
 void check_extent(const PickledTensor& tensor) {
   const auto wrong = [&](const std::string& how) {
-    fail("a tensor of the record '" + std::string(tensor.key) + "' " + how);
+    bad_tensor("a tensor of the record '" + std::string(tensor.key) + "' " + how);
   };
   if (tensor.sizes.size() != tensor.strides.size()) wrong("has another number of strides than of sizes");
   if (tensor.offset < 0) wrong("begins at a negative place");
@@ -100,7 +101,7 @@ void check_extent(const PickledTensor& tensor) {
 PickledTensor pickled_tensor(const PickleValues& values, const std::vector<PickledTensor>& before,
                              const std::vector<std::uint32_t>& given, bool quantised) {
   const std::size_t hooks = quantised ? 6 : 5;
-  if (given.size() < hooks + 1 || given.size() > hooks + 2) fail("the pickle has a tensor with other arguments");
+  if (given.size() < hooks + 1 || given.size() > hooks + 2) bad_tensor("the pickle has a tensor with other arguments");
   const std::vector<std::uint32_t>& storage = value_of_kind(values, given[0], Kind::kStorage, "a storage").items;
   std::string_view type = values[storage[0]].text;
   type = type.substr(6, type.size() - 6 - 7);  // between "torch\n" and "Storage"
@@ -111,7 +112,8 @@ PickledTensor pickled_tensor(const PickleValues& values, const std::vector<Pickl
                        integers(values, given[2]),
                        integers(values, given[3])};
   value_of_kind(values, given[hooks - 1], Kind::kBool, "whether a tensor has gradients");
-  if (type.starts_with('Q') != quantised) fail("the pickle has a quantised tensor in a plain storage, or a plain one");
+  if (type.starts_with('Q') != quantised)
+    bad_tensor("the pickle has a quantised tensor in a plain storage, or a plain one");
   if (quantised) check_scales(values, before, tensor, given[4]);
   check_extent(tensor);
   return tensor;

@@ -15,11 +15,11 @@ constexpr std::array<std::string_view, 14> kEffects = {
     "save", "load",      "from_file", "manual_seed",     "seed",          "set_grad_enabled", "cuda",
     "fork", "awaitable", "wait",      "set_num_threads", "get_file_path", "warn_once",        "RaiseException"};
 
-bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; }
+bool is_word_letter(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; }
 
 std::string_view word_at(std::string_view text, std::size_t at) {
   std::size_t end = at;
-  while (end < text.size() && is_word(text[end])) ++end;
+  while (end < text.size() && is_word_letter(text[end])) ++end;
   return text.substr(at, end - at);
 }
 
@@ -44,7 +44,7 @@ void check_state_code(std::string_view source) {
   if (source.find("def __setstate__(") == std::string_view::npos) return;
   for (std::size_t at = source.find('.'); at != std::string_view::npos; at = source.find('.', at + 1)) {
     std::size_t begin = at;
-    while (begin > 0 && is_word(source[begin - 1])) --begin;
+    while (begin > 0 && is_word_letter(source[begin - 1])) --begin;
     if (begin > 0 && source[begin - 1] == '.') continue;
     const std::string_view first = source.substr(begin, at - begin), second = word_at(source, at + 1);
     if (first == "torch") check_name("aten", second);

@@ -11,9 +11,9 @@
 namespace torch2nnef {
 namespace {
 
-constexpr std::int64_t kMostItems = std::int64_t{1} << 21;  // of weights, and of values
+constexpr std::int64_t kMostItemsTried = std::int64_t{1} << 21;  // of weights, and of values
 
-std::int64_t items_of(const nnef::Shape& shape, const nnef::Bindings& sizes) {
+std::int64_t item_count(const nnef::Shape& shape, const nnef::Bindings& sizes) {
   std::int64_t items = 1;
   for (const nnef::Dim& dim : shape) items *= dim.evaluate(sizes);
   return items;
@@ -25,10 +25,10 @@ bool is_cheap(const Tape& tape) {
     if (is_quantised(info.type)) return false;
     // Halves are so coarse that other values come to lie on the edges of bins and steps.
     if (info.kind == TapeValueInfo::Kind::kInput && info.type == ScalarType::kFloat16) return false;
-    const std::int64_t items = items_of(info.shape, tape.worlds.front());
+    const std::int64_t items = item_count(info.shape, tape.worlds.front());
     (info.kind == TapeValueInfo::Kind::kConstant ? weights : values) += items;
   }
-  return weights <= kMostItems && values <= kMostItems;
+  return weights <= kMostItemsTried && values <= kMostItemsTried;
 }
 
 // --- integers ---

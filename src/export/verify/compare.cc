@@ -158,8 +158,7 @@ ToleranceBounds tolerance_bounds(const Tolerance& tolerance, DType dtype) {
 
 namespace {
 
-// Root mean square of the finite values.
-double spread(const Items& items) {
+double root_mean_square(const Items& items) {
   double sum = 0;
   std::int64_t count = 0;
   for (std::int64_t i = 0; i < items.count(); ++i) {
@@ -172,6 +171,8 @@ double spread(const Items& items) {
 }
 
 }  // namespace
+
+double root_mean_square(const nnef::TensorData& tensor) { return root_mean_square(Items(tensor)); }
 
 Tolerance in_half(const Tolerance& tolerance) { return {tolerance.half, tolerance.half}; }
 
@@ -209,7 +210,7 @@ Comparison compare_tensors(const nnef::TensorData& expected, const nnef::TensorD
   }
   const bool floats = nnef::is_float(expected.dtype());
   ToleranceBounds bounds = tolerance_bounds(tolerance, expected.dtype());
-  if (floats) bounds.absolute *= std::max(least_size, spread(wanted));
+  if (floats) bounds.absolute *= std::max(least_size, root_mean_square(wanted));
   std::int64_t worst_at = -1;
   double worst = -1;
   for (std::int64_t i = 0; i < wanted.count(); ++i) {

@@ -20,6 +20,9 @@ namespace torch2nnef {
 // The numbers of a level for a dtype; zeros for integers and bools, which must be equal.
 ToleranceBounds tolerance_bounds(const Tolerance& tolerance, nnef::DType dtype);
 
+// Of the finite values; 0 where there is none.
+double root_mean_square(const nnef::TensorData& tensor);
+
 struct Comparison {
   bool agrees = true;
   double max_abs = 0;               // largest |actual - expected| over the finite values

@@ -2,30 +2,22 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <optional>
 
-#include "export/verify/float_cast.h"
+#include "export/verify/distance.h"
 
 namespace torch2nnef {
 namespace {
 
 using nnef::DType;
 
-constexpr double kRoundings = 32;  // of values of the largest size, that one value may carry
-constexpr double kAlike = 16;      // ratio of squared distances between two results that are rounded alike
+constexpr double kRoundings = 32;     // of values of the largest size, that one value may carry
+constexpr double kAlikeSquares = 16;  // ratio of squared distances between two results that are rounded alike
 
 const nnef::TensorData* find(const std::vector<nnef::NamedTensor>& tensors, const std::string& name) {
   const auto found =
       std::find_if(tensors.begin(), tensors.end(), [&](const nnef::NamedTensor& one) { return one.name == name; });
   return found == tensors.end() ? nullptr : found->data.get();
-}
-
-std::vector<double> doubles_of(const nnef::TensorData& tensor) {
-  const std::vector<std::byte> bytes = bytes_of(*cast_float(tensor, DType::kF64));
-  std::vector<double> items(bytes.size() / sizeof(double));
-  std::memcpy(items.data(), bytes.data(), bytes.size());
-  return items;
 }
 
 // The largest magnitude of any value on the way, at the first sizes: rounding errors are of its size.
@@ -49,33 +41,13 @@ double unit_of(const Tolerance& own, const Tolerance& asked, const CheckSubject&
   return std::any_of(values.begin(), values.end(), is_single) ? std::ldexp(1, -24) : std::ldexp(1, -53);
 }
 
-struct Distance {
-  double largest = 0, squares = 0;
-};
-
-// Nothing where one is finite and the other is not.
-std::optional<Distance> distance(const std::vector<double>& a, const std::vector<double>& b) {
-  Distance result;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    if (a[i] == b[i] || (std::isnan(a[i]) && std::isnan(b[i]))) continue;
-    const double difference = std::fabs(a[i] - b[i]);
-    if (!std::isfinite(difference)) return std::nullopt;
-    result.largest = std::max(result.largest, difference);
-    result.squares += difference * difference;
-  }
-  return result;
-}
-
 // The size of the output at the sample's sizes, at most 1; 0 at those. What is left of an output at the smallest sizes
 // may be rounding alone: the normalisation of one item is 0.
 double size_at_sample(const CheckSubject& subject, const Recording::Run& run, const std::string& name) {
   const Recording::Run& sample = subject.recording.runs.front();
   const nnef::TensorData* output = run.sizes == sample.sizes ? nullptr : find(sample.outputs, name);
   if (output == nullptr || !nnef::is_float(output->dtype())) return 0;
-  double squares = 0;
-  const std::vector<double> items = doubles_of(*output);
-  for (double item : items) squares += std::isfinite(item) ? item * item : 0;
-  return items.empty() ? 0 : std::min(1.0, std::sqrt(squares / static_cast<double>(items.size())));
+  return std::min(1.0, root_mean_square(*output));
 }
 
 class Rounded {
@@ -97,21 +69,14 @@ class Rounded {
     const std::optional<Distance> theirs = distance(wanted, truth), ours = distance(got, truth);
     if (!theirs || !ours) return false;
     const auto [smaller, larger] = std::minmax(theirs->squares, ours->squares);
-    if (larger <= kAlike * smaller) return true;
+    if (larger <= kAlikeSquares * smaller) return true;
     // The archive is right where the whole of it is computed exactly.
-    const double size =
-        std::sqrt(sum_of_squares(wanted) / static_cast<double>(std::max<std::size_t>(wanted.size(), 1)));
+    const double size = root_mean_square(expected);
     const double tiny = kRoundings * std::ldexp(1, -53) * magnitude_;
     return theirs->largest <= own.wide.absolute * size + tiny && ours->largest <= floor;
   }
 
  private:
-  static double sum_of_squares(const std::vector<double>& items) {
-    double sum = 0;
-    for (double item : items) sum += std::isfinite(item) ? item * item : 0;
-    return sum;
-  }
-
   // The output of the archive in f64; null where that cannot be evaluated.
   const nnef::TensorData* exactly(const std::string& name) {
     if (!was_evaluated_) {

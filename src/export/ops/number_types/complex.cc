@@ -139,7 +139,7 @@ void lower_exp(Call& call) {
   call.result_parts({b.binary("mul", size, b.unary("cos", x.im)), b.binary("mul", size, b.unary("sin", x.im))});
 }
 
-constexpr std::string_view kMoves =
+constexpr std::string_view kMovedByParts =
     "aten::view aten::reshape aten::_unsafe_view aten::_reshape_alias aten::view_as aten::reshape_as aten::flatten "
     "aten::unflatten aten::ravel aten::view_copy aten::squeeze aten::squeeze_copy aten::unsqueeze aten::unsqueeze_copy "
     "aten::atleast_1d aten::atleast_2d aten::atleast_3d aten::transpose aten::swapaxes aten::swapdims "
@@ -154,10 +154,10 @@ constexpr std::string_view kMoves =
     "aten::tril aten::triu aten::pad aten::constant_pad_nd aten::zeros aten::new_zeros aten::zeros_like aten::full "
     "aten::new_full aten::full_like aten::where aten::masked_fill aten::copy";
 
-constexpr std::string_view kSums =
+constexpr std::string_view kSummedByParts =
     "aten::add aten::sub aten::subtract aten::rsub aten::neg aten::negative aten::sum aten::mean aten::cumsum";
 
-constexpr std::string_view kProducts =
+constexpr std::string_view kBilinear =
     "aten::mul aten::multiply aten::matmul aten::mm aten::bmm aten::mv aten::outer aten::dot aten::inner aten::einsum "
     "aten::tensordot aten::kron";
 
@@ -190,9 +190,9 @@ void register_complex(Registry& registry) {
   add("aten::square", lower_square);
   add("aten::pow", lower_pow);
   add("aten::exp", lower_exp);
-  add(kMoves, lower_by_parts);
-  add(kSums, lower_by_parts);
-  add(kProducts, lower_bilinear);
+  add(kMovedByParts, lower_by_parts);
+  add(kSummedByParts, lower_by_parts);
+  add(kBilinear, lower_bilinear);
 }
 
 }  // namespace torch2nnef

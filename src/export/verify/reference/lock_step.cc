@@ -48,12 +48,6 @@ Divergence::Operand operand_of(const std::string& name, const at::Tensor& tensor
   return operand;
 }
 
-double root_mean_square(const at::Tensor& tensor) {
-  at::Tensor wide = tensor.to(at::kDouble);
-  wide = wide.masked_select(wide.isfinite());
-  return wide.numel() == 0 ? 0 : std::sqrt((wide * wide).mean().item<double>());
-}
-
 // The first place, in row-major order, where two tensors of one shape and dtype are further apart than they may be.
 void find_first(const at::Tensor& expected, const at::Tensor& actual, Tolerance tolerance, double least_size,
                 Divergence& divergence) {
@@ -62,7 +56,8 @@ void find_first(const at::Tensor& expected, const at::Tensor& actual, Tolerance 
   if (at::isFloatingType(expected.scalar_type())) {
     const ToleranceBounds bounds = tolerance_bounds(tolerance, to_nnef(from_torch(expected.scalar_type())).value());
     at::Tensor e = expected.to(at::kDouble), a = actual.to(at::kDouble);
-    at::Tensor bound = e.abs() * bounds.relative + bounds.absolute * std::max(least_size, root_mean_square(expected));
+    at::Tensor bound =
+        e.abs() * bounds.relative + bounds.absolute * std::max(least_size, root_mean_square(*make_constant(expected)));
     at::Tensor same = e.eq(a).logical_or(e.isnan().logical_and(a.isnan()));
     outside = same.logical_not().logical_and(((a - e).abs() <= bound).logical_not());
   } else {
@@ -206,7 +201,7 @@ class Stepper {
     error.operation = maker < 0 ? "" : subject_.archive.operations[static_cast<std::size_t>(maker)].op;
     error.dtype = nnef::to_string(info.dtype);
     error.shape = expected.sizes().vec();
-    error.magnitude = root_mean_square(expected);
+    error.magnitude = root_mean_square(*make_constant(expected));
     error.own_abs = own.max_abs;
     error.own_rel = own.max_rel;
     error.own_agrees = own.agrees;
