@@ -8,7 +8,8 @@ namespace torch2nnef {
 
 constexpr double kLargestBFloat16 = 3.3895313892515355e38;
 
-// To the nearest, ties to even. Infinities and NaNs stay, and so do magnitudes of 2^110 and more.
+// To the nearest, ties to even. Infinities and NaNs stay, and so do magnitudes of 2^110 and more. Those below 2^-126
+// keep more bits than bfloat16 has.
 nnef::Value rounded_to_bfloat16(nnef::Builder& b, nnef::Value x);
 // The same for all magnitudes: the largest numbers of f32 become infinite.
 nnef::Value cast_to_bfloat16(nnef::Builder& b, nnef::Value x);

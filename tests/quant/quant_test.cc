@@ -90,7 +90,7 @@ TEST(Affine, ParametersAreChosenAsTorchDoes) {
 
 TEST(BFloat16, RoundsAsTorchDoes) {
   const at::Tensor x =
-      at::tensor({1.00390625, 1.01171875, 1.0, -1.0039062501, 3.0e-39, 65535.0, 0.0, 1e38}).to(at::kFloat);
+      at::tensor({1.00390625, 1.01171875, 1.0, -1.0039062501, 3.0e-38, 65535.0, 0.0, 1e38}).to(at::kFloat);
   const auto results = evaluated(x, [](Builder& b, Value value) { return std::vector{cast_to_bfloat16(b, value)}; });
   EXPECT_TRUE(is_equal(results[0], x.to(at::kBFloat16).to(at::kFloat)));
 }
