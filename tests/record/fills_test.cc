@@ -11,7 +11,7 @@ std::string loop(const std::string& out, const std::string& body, const std::str
 }
 
 void expect_fills(const std::string& out, const std::string& body, const std::string& range = "range(x.size(0))") {
-  expect_right(loop(out, body, range), {sample({5, 4})}, dynamic({axis(0, "T")}));
+  expect_right(loop(out, body, range), {sample({5, 4})}, dynamic({axis(0, "T")}, {{"T", 2, std::nullopt}}));
 }
 
 TEST(Fills, AWholeAxis) {
@@ -37,7 +37,7 @@ TEST(Fills, APartOfAnAxis) {
 
 TEST(Fills, PartsOfAnItem) {
   expect_fills("torch.zeros([x.size(0), 4])", "    out[i, 0] = h[0]\n    out[i, 1:3] = h[1:3] * 2.0\n");
-  expect_fills("torch.zeros([4, x.size(0)])", "    out[:, i] = h\n    out[2, i] = 7.0\n");
+  expect_fills("torch.zeros([4, x.size(0)])", "    out[:, i] = h\n    out[:, i].add_(7.0)\n");
   expect_fills("torch.zeros([2, x.size(0), 4])", "    out[0, i] = h\n");
 }
 
@@ -63,8 +63,9 @@ TEST(Fills, OtherViewsSeeThem) {
 }
 
 TEST(Fills, AreRefusedWhereRoundsReadWhatOthersWrite) {
-  for (const char* body : {"    out[i] = h + out[0]\n", "    out[0] = h\n", "    out[i] = h + out.sum(0)\n",
-                           "    out[2 * i] = h\n", "    out += h\n    out[i] = h\n"}) {
+  for (const char* body :
+       {"    out[i] = h + out[0]\n", "    out[0] = h\n", "    out[i] = h + out.sum(0)\n", "    out[2 * i] = h\n",
+        "    out[i] = h\n    out[0, i] = 7.0\n", "    out += h\n    out[i] = h\n"}) {
     expect_refused("T2N-R006", loop("torch.zeros([2 * x.size(0), 4])", body), {sample({5, 4})},
                    dynamic({axis(0, "T")}));
   }

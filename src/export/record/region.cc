@@ -141,7 +141,7 @@ class Cutter {
     Dim first = place.substitute({{round_.counter, Dim(0)}});
     Dim step = place.substitute({{round_.counter, Dim(1)}}) - first;
     bool moves_by_one = (step == Dim(1) || step == Dim(-1)) && place == first + step * Dim::symbol(round_.counter);
-    if (!moves_by_one) throw Unsupported("an index is " + place.to_string() + ", which does not move by one a round");
+    if (!moves_by_one) throw Unsupported("an index does not move by one item per round");
     if (first.constant().value_or(0) < 0) first += size;
     const Dim last = first + step * (round_.trips - 1);
     for (const nnef::Bindings& sizes : body_->worlds) {

@@ -10,7 +10,7 @@
 namespace torch2nnef {
 namespace {
 
-[[noreturn]] void usage(const std::string& text, const std::string& hint = "") {
+[[noreturn]] void refuse_file(const std::string& text, const std::string& hint = "") {
   throw ExportError(ExportError::Kind::kUsage, {Severity::kError, "T2N-M005", "", {}, text, hint});
 }
 
@@ -39,9 +39,9 @@ void check_shapes(const std::string& file, const Plan& plan, const Recording& re
     const std::vector<std::int64_t> sizes = plan.leaves[i].sizes().vec();
     if (sizes.size() == recorded.shape.size() && nnef::evaluate(recorded.shape, plan.sizes.axes.sample) == sizes)
       continue;
-    usage(file + ": the input " + recorded.label + " has the shape " + nnef::to_string(nnef::make_shape(sizes)) +
-              ", and the export takes " + nnef::to_string(recorded.shape),
-          "make the axis dynamic (--dynamic-axes)");
+    refuse_file(file + ": the input " + recorded.label + " has the shape " + nnef::to_string(nnef::make_shape(sizes)) +
+                    ", and the export takes " + nnef::to_string(recorded.shape),
+                "make the axis dynamic (--dynamic-axes)");
   }
 }
 

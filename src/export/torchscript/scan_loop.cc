@@ -93,7 +93,7 @@ class CounterScope {
 };
 
 // A tensor from outside that the rounds write to.
-struct Fill {
+struct FilledRoot {
   Slot slot;
   std::vector<at::Tensor> saved;  // its items before the round, by world
   CellPtr root;
@@ -151,7 +151,7 @@ class ScanLoop {
   ListWrites writes_;
   std::vector<std::size_t> states_;   // places of carried values that are states
   std::vector<TapeValue> values_;     // the last states, then the lists' items along a new first axis
-  std::vector<Fill> fills_;           // tensors from outside that it writes to
+  std::vector<FilledRoot> fills_;     // tensors from outside that it writes to
   std::vector<std::size_t> written_;  // those that the round did write to
 };
 
@@ -164,10 +164,10 @@ void ScanLoop::begin_fills() {
     const at::Tensor tensor = slot.sample().toTensor();
     const CellPtr cell = context_.cells.of(tensor);
     context_.cells.prepare_write(cell, tensor);
-    Fill fill;
+    FilledRoot fill;
     fill.root = context_.cells.root_of(cell);
     const bool is_known =
-        std::any_of(fills_.begin(), fills_.end(), [&](const Fill& one) { return one.root == fill.root; });
+        std::any_of(fills_.begin(), fills_.end(), [&](const FilledRoot& one) { return one.root == fill.root; });
     for (const c10::IValue& world : slot.worlds) fill.saved.push_back(world.toTensor().clone());
     fill.slot = std::move(slot);
     if (!is_known) fill.tensor.base = context_.cells.read_root(*fill.root, context_.here());
@@ -177,17 +177,17 @@ void ScanLoop::begin_fills() {
 
 void ScanLoop::end_fills(Round& round) {
   std::vector<FilledTensor> tensors;
-  for (Fill& fill : fills_) {
+  for (FilledRoot& fill : fills_) {
     for (std::size_t world = 0; world < fill.saved.size(); ++world) {
       fill.slot.worlds[world].toTensor().copy_(fill.saved[world]);
     }
     fill.saved.clear();
     fill.tensor.after = fill.root->value;
   }
-  std::erase_if(fills_, [](const Fill& fill) { return !fill.tensor.base; });
-  for (const Fill& fill : fills_) tensors.push_back(fill.tensor);
+  std::erase_if(fills_, [](const FilledRoot& fill) { return !fill.tensor.base; });
+  for (const FilledRoot& fill : fills_) tensors.push_back(fill.tensor);
   written_ = find_writes(context_.tape.tape(), round, tensors);
-  for (const Fill& fill : fills_) context_.cells.renew_root(*fill.root, fill.tensor.base);
+  for (const FilledRoot& fill : fills_) context_.cells.renew_root(*fill.root, fill.tensor.base);
 }
 
 // The tensors after all rounds: the items side by side, in the place of those that were there.
@@ -195,7 +195,7 @@ void ScanLoop::finish_fills(const ScanCall& scan, const Round& round) {
   for (std::size_t i = 0; i < written_.size(); ++i) {
     const RoundWrite& write = round.writes[i];
     TapeValue items = values_.at(values_.size() - written_.size() + i);
-    const Fill& fill = fills_[written_[i]];
+    const FilledRoot& fill = fills_[written_[i]];
     context_.cells.renew_root(*fill.root, operators_.filled_lists().filled(items, write, scan.targets[i], round.trips));
   }
 }
@@ -279,7 +279,7 @@ Round ScanLoop::record_round() {
     begin(round);
     {
       RoundScope inside(context_);
-      for (Fill& fill : fills_) {
+      for (FilledRoot& fill : fills_) {
         if (fill.tensor.base) fill.tensor.before = context_.cells.make_unknown(*fill.root);
       }
       interpreter_.run_inner(node_, body_, frame_);

@@ -36,7 +36,7 @@ std::optional<Ordered> ordered_by(const Tape& tape, const std::string& output) {
   return std::nullopt;
 }
 
-std::vector<std::int64_t> places_of(const nnef::TensorData& tensor) {
+std::vector<std::int64_t> places_in(const nnef::TensorData& tensor) {
   const std::vector<std::byte> bytes = bytes_of(tensor);
   std::vector<std::int64_t> places(bytes.size() / sizeof(std::int64_t));
   std::memcpy(places.data(), bytes.data(), places.size() * sizeof(std::int64_t));
@@ -44,9 +44,10 @@ std::vector<std::int64_t> places_of(const nnef::TensorData& tensor) {
 }
 
 // Each item as its bytes: equal ones are the same, but for zeros of both signs and NaNs.
-class Items {
+class OrderedItems {
  public:
-  explicit Items(const nnef::TensorData& tensor) : size_(nnef::item_size(tensor.dtype())), bytes_(bytes_of(tensor)) {
+  explicit OrderedItems(const nnef::TensorData& tensor)
+      : size_(nnef::item_size(tensor.dtype())), bytes_(bytes_of(tensor)) {
     if (!nnef::is_float(tensor.dtype())) return;
     const std::vector<std::byte> wide = bytes_of(*cast_float(tensor, DType::kF64));
     numbers_.resize(wide.size() / sizeof(double));
@@ -65,7 +66,7 @@ class Items {
   std::vector<double> numbers_;
 };
 
-nnef::TensorDataPtr value_of(const CheckSubject& subject, const Recording::Run& run, TapeValue value) {
+nnef::TensorDataPtr items_that_were_ordered(const CheckSubject& subject, const Recording::Run& run, TapeValue value) {
   const auto& standing = subject.lineage.standing.at(static_cast<std::size_t>(value.id));
   const TapeValueInfo& info = subject.recording.tape.info(value);
   const std::string name = info.kind == TapeValueInfo::Kind::kInput ? info.label
@@ -87,8 +88,8 @@ nnef::TensorDataPtr value_of(const CheckSubject& subject, const Recording::Run& 
 }
 
 // The tensors as [before][along][after] the axis.
-bool same_items(const Items& items, const std::vector<std::int64_t>& shape, std::size_t axis,
-                const std::vector<std::int64_t>& wanted, const std::vector<std::int64_t>& got) {
+bool name_same_items(const OrderedItems& items, const std::vector<std::int64_t>& shape, std::size_t axis,
+                     const std::vector<std::int64_t>& wanted, const std::vector<std::int64_t>& got) {
   std::size_t after = 1;
   for (std::size_t i = axis + 1; i < shape.size(); ++i) after *= static_cast<std::size_t>(shape[i]);
   const auto along = static_cast<std::size_t>(shape[axis]);
@@ -116,13 +117,13 @@ bool is_tied_order(const CheckSubject& subject, const Recording::Run& run, const
   if (expected.dtype() != DType::kI64 || actual.dtype() != DType::kI64 || expected.shape() != actual.shape())
     return false;
   const auto ordered = ordered_by(subject.recording.tape, output);
-  const nnef::TensorDataPtr items = ordered ? value_of(subject, run, ordered->items) : nullptr;
+  const nnef::TensorDataPtr items = ordered ? items_that_were_ordered(subject, run, ordered->items) : nullptr;
   if (!items) return false;
   const auto rank = static_cast<std::int64_t>(items->shape().size());
   const std::int64_t axis = ordered->axis < 0 ? ordered->axis + rank : ordered->axis;
   if (axis < 0 || axis >= rank) return false;
-  return same_items(Items(*items), items->shape(), static_cast<std::size_t>(axis), places_of(expected),
-                    places_of(actual));
+  return name_same_items(OrderedItems(*items), items->shape(), static_cast<std::size_t>(axis), places_in(expected),
+                         places_in(actual));
 }
 
 }  // namespace torch2nnef
