@@ -117,7 +117,7 @@ std::shared_ptr<jit::Graph> definition_of(const jit::Node* call) {
 void check_definition(const c10::FunctionSchema& schema, const Slots& inputs) {
   const auto ratio = schema.argumentIndexWithName("sampling_ratio");
   if (!ratio || inputs.at(static_cast<std::size_t>(*ratio)).sample().toInt() > 0) return;
-  throw Unsupported(schema.name() + " without a sampling_ratio takes more samples of larger boxes, as the values say",
+  throw Unsupported("without a sampling_ratio, the number of samples depends on the values of the boxes",
                     "give it a sampling_ratio above 0, such as 2");
 }
 
