@@ -21,6 +21,15 @@ namespace fs = std::filesystem;
 using Line = CommandLine;
 using Text = const std::string&;
 
+// The first file is the sample.
+void add_inputs_file(Line& line, fs::path file) {
+  if (line.options.inputs_file.empty()) {
+    line.options.inputs_file = std::move(file);
+  } else {
+    line.options.other_inputs_files.push_back(std::move(file));
+  }
+}
+
 // A flag. `value` is how the help calls its value: "" takes none, "[=HOW]" may be left out.
 struct Flag {
   const char* name;
@@ -61,9 +70,9 @@ const std::vector<Group>& groups() {
       {"dry-run", 0, "", false, [](Line& line, Text) { line.options.dry_run = true; },
        "do everything but leave no output"}}},
     {"Sample inputs", {
-      {"inputs", 0, "FILE", false,
-       [](Line& line, Text v) { line.options.inputs_file = file_to_read(v, {".npz", ".pt"}); },
-       "arguments of forward: an .npz by name or position, or a .pt"},
+      {"inputs", 0, "FILE", true, [](Line& line, Text v) { add_inputs_file(line, file_to_read(v, {".npz", ".pt"})); },
+       "arguments of forward: an .npz by name or position, or a .pt;\nmore of them, of other sizes or values, are checked "
+       "with the\noutputs that they hold (output_0, ...)"},
       {"input", 0, "NAME:DTYPE:DIMS[=FILL]", true,
        [](Line& line, Text v) { line.options.inputs.push_back(input_spec(v)); },
        "one tensor, as in x:f32:1,3,224,224; FILL is zeros, ones,\nrandint(LOW,HIGH) or FILE.npy "
@@ -83,7 +92,15 @@ const std::vector<Group>& groups() {
        "attributes that the model modifies: io exports each as an\ninput and an output; refuse (default) is an error"},
       {"max-iterations", 0, "N", false,
        [](Line& line, Text v) { line.options.max_iterations = integer_in(v, 1, 100000); },
-       "maximum iterations of a loop whose exit depends on data"}}},
+       "maximum iterations of a loop whose exit depends on data"},
+      {"max-operations", 0, "N", false,
+       [](Line& line, Text v) { line.options.max_operations = integer_in(v, 1, 1000000000); },
+       "operators that may be executed to record the model\n(default: 250000)"},
+      {"complex-outputs", 0, "HOW", false,
+       [](Line& line, Text v) { line.options.complex_pairs = complex_outputs(v); },
+       "complex outputs: pairs exports each as a real tensor with\na last axis of 2; refuse (default) is an error"},
+      {"keep-nan", 0, "", false, [](Line& line, Text) { line.options.keep_nan = true; },
+       "write operations in forms that keep NaN and infinities,\nwhich tract loses else"}}},
     {"Dynamic axes", {
       {"dynamic-axes", 0, "NAME:AXIS=EXPR", true,
        [](Line& line, Text v) { line.options.dynamic_axes.push_back(dynamic_axis(v)); },
@@ -96,6 +113,9 @@ const std::vector<Group>& groups() {
        "check the result against PyTorch: tract, reference\n(built in, needs no tract) or none (default: both,\ntract if it is found)"},
       {"tract", 0, "PATH", false, [](Line& line, Text v) { line.options.tract = file_to_read(v, {}); },
        "the tract command (default: $TRACT, PATH, tools/get-tract's)"},
+      {"timeout", 0, "SECONDS", false,
+       [](Line& line, Text v) { line.options.check_timeout_seconds = static_cast<double>(integer_in(v, 1, 86400)); },
+       "how long tract may take at each size (default: 300)"},
       {"tolerance", 0, "LEVEL", false, [](Line& line, Text v) { line.options.tolerance = tolerance_level(v); },
        "a number (default: 1e-4) or exact, close, approximate, very, super, ultra"},
       {"debug-bundle", 0, "PLACE", false, [](Line& line, Text v) { line.options.debug_bundle = file_to_write(v, {}); },
@@ -303,11 +323,13 @@ void check_together(const CommandLine& line, const std::set<std::string>& given)
     return;
   }
   if (line.options.check == Check::kNone) {
-    for (const char* flag : {"tract", "tolerance", "debug-bundle"}) {
+    for (const char* flag : {"tract", "timeout", "tolerance", "debug-bundle"}) {
       refuse(flag, "with --check=none", "nothing is checked");
     }
   }
-  if (line.options.check == Check::kReference) refuse("tract", "with --check=reference", "tract is not run");
+  if (line.options.check == Check::kReference) {
+    for (const char* flag : {"tract", "timeout"}) refuse(flag, "with --check=reference", "tract is not run");
+  }
   if (!line.options.inputs_file.empty()) refuse("input", "with --inputs", "the file gives all of them");
   if (line.verbose) refuse("quiet", "with --verbose", "they say the opposite");
 }

@@ -206,6 +206,10 @@ bool state_handling(std::string_view text) {
   return one_of<bool>(text, "way to handle state", {{"io", true}, {"refuse", false}});
 }
 
+bool complex_outputs(std::string_view text) {
+  return one_of<bool>(text, "way to handle complex outputs", {{"pairs", true}, {"refuse", false}});
+}
+
 Tolerance tolerance_level(std::string_view text) {
   if (const auto tolerance = tolerance_from_string(text)) return *tolerance;
   return one_of<Tolerance>(text, "tolerance",

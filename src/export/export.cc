@@ -17,13 +17,16 @@
 #include "export/lower/lowering.h"
 #include "export/lower/standard.h"
 #include "export/report/model_tree.h"
+#include "export/simplify/keep_nan.h"
 #include "export/simplify/nan_losses.h"
 #include "export/simplify/simplify.h"
 #include "export/sizes/boundary_sizes.h"
 #include "export/tape/tape_text.h"
+#include "export/torchscript/given_runs.h"
 #include "export/torchscript/record_at.h"
 #include "export/torchscript/second_values.h"
 #include "export/verify/check.h"
+#include "export/verify/compare.h"
 #include "nnef/builder/builder.h"
 #include "nnef/dialect/target_rules.h"
 #include "nnef/io.h"
@@ -88,10 +91,10 @@ void describe_graph(const nnef::Graph& graph, ExportReport& report) {
 }
 
 // The operators of the model that tract computes with operations that lose a NaN.
-void note_lost_nan(const Tape& tape, const Lineage& lineage, const nnef::Graph& graph, const nnef::Dialect& dialect,
+void note_lost_nan(const Tape& tape, const Lineage& lineage, const std::set<nnef::Value>& lost,
                    Diagnostics& diagnostics) {
   std::set<std::string> operators;
-  for (nnef::Value value : results_that_lose_nan(graph, dialect)) {
+  for (nnef::Value value : lost) {
     const std::int32_t call = lineage.call_of.at(static_cast<std::size_t>(value.id));
     if (call >= 0) operators.insert(tape.calls.at(static_cast<std::size_t>(call)).op);
   }
@@ -99,6 +102,16 @@ void note_lost_nan(const Tape& tape, const Lineage& lineage, const nnef::Graph& 
   std::string names;
   for (const std::string& name : operators) names += (names.empty() ? "" : ", ") + name;
   diagnostics.note("T2N-L007", "tract does not keep NaN and infinities in " + names);
+}
+
+// --keep-nan; what it adds to the graph belongs to the call whose result it is for.
+std::set<nnef::Value> keep_nan_where_possible(nnef::Graph& graph, const nnef::Dialect& dialect, Lineage& lineage) {
+  KeptNan kept = keep_nan(graph, dialect);
+  lineage.call_of.resize(graph.values.size() - kept.added_for.size(), -1);
+  for (nnef::Value result : kept.added_for) {
+    lineage.call_of.push_back(lineage.call_of.at(static_cast<std::size_t>(result.id)));
+  }
+  return std::move(kept.lost);
 }
 
 // What made the archive and for what sizes it holds; nothing about where or when.
@@ -175,6 +188,42 @@ void run_at_boundaries(const Model& model, const Tables& tables, const ExportOpt
   record_at(model, tables, options, boundary_sizes(graph, bounds, runs.front().sizes, known), recording);
 }
 
+// A sample cannot show what a trace holds fixed: further inputs, with the outputs that the user's model gave, do.
+void add_given_runs(const Model& model, const Tables& tables, const ExportOptions& options, const LearntBounds& bounds,
+                    Recording& recording) {
+  if (options.check == Check::kNone) return;
+  for (GivenRun& given : runs_on_given_inputs(model, tables, options, recording)) {
+    const std::string file = given.file.filename().string();
+    if (!bounds.ranges.empty() && !bounds.allow(given.run.sizes)) {
+      std::string needs;
+      for (const std::string& text : bounds.texts) needs += (needs.empty() ? "" : ", ") + text;
+      throw ExportError(ExportError::Kind::kNotExportable,
+                        {Severity::kError,
+                         "T2N-C011",
+                         "",
+                         {},
+                         "the inputs of " + file + " are of sizes that the archive is not for: it needs " + needs,
+                         ""});
+    }
+    for (const nnef::NamedTensor& wanted : given.expected) {
+      const auto computed = std::find_if(given.run.outputs.begin(), given.run.outputs.end(),
+                                         [&](const nnef::NamedTensor& one) { return one.name == wanted.name; });
+      const Comparison comparison = compare_tensors(*wanted.data, *computed->data, options.tolerance, 0);
+      if (comparison.agrees) continue;
+      throw ExportError(
+          ExportError::Kind::kCheckFailed,
+          {Severity::kError,
+           "T2N-C011",
+           "",
+           {},
+           "the model file gives other values than " + wanted.name + " of " + file + ": " + comparison.detail,
+           "a trace may hold a size or a value of its sample: script the function that uses it, or make "
+           "the axis static"});
+    }
+    recording.runs.push_back(std::move(given.run));
+  }
+}
+
 nnef::WriteOptions write_options(const ExportOptions& options) {
   nnef::WriteOptions write;
   write.compression = options.compression;
@@ -227,7 +276,7 @@ void export_model(const Model& model, const Tables& tables, const std::filesyste
   lower.naming = options.naming;
   lower.comments = options.comments;
   lower.call_numbers = khronos;
-  const Lineage lineage = lower_tape(recording.tape, graph, dialect, tables, lower, report.diagnostics);
+  Lineage lineage = lower_tape(recording.tape, graph, dialect, tables, lower, report.diagnostics);
   if (report.diagnostics.has_errors())
     keep_tree(recording, {&graph, &lineage}, report.diagnostics.list(), options, report);
   stop_on_errors(report.diagnostics, options);
@@ -243,7 +292,9 @@ void export_model(const Model& model, const Tables& tables, const std::filesyste
     to_standard(recording.tape, options.comments, graph, report.diagnostics);
     stop_on_errors(report.diagnostics, options);
   } else {
-    note_lost_nan(recording.tape, lineage, graph, dialect, report.diagnostics);
+    const std::set<nnef::Value> lost =
+        options.keep_nan ? keep_nan_where_possible(graph, dialect, lineage) : results_that_lose_nan(graph, dialect);
+    note_lost_nan(recording.tape, lineage, lost, report.diagnostics);
     nnef::set_registries(graph, dialect);
     set_properties(recording, options, graph);
     set_assertions(recording.tape, options, graph);
@@ -257,6 +308,7 @@ void export_model(const Model& model, const Tables& tables, const std::filesyste
     steps.begin("record");
     run_at_boundaries(model, tables, options, graph, bounds, recording);
   }
+  if (!khronos) add_given_runs(model, tables, options, bounds, recording);
 
   steps.begin("write");
   PendingArchive pending(output, options.dry_run);

@@ -72,6 +72,7 @@ struct ExportReport;  // outcome.h
 struct ExportOptions {
   // Sample inputs: a file (.npz or .pt), or specifications; both may be empty when the archive carries its own.
   std::filesystem::path inputs_file;
+  std::vector<std::filesystem::path> other_inputs_files;  // checked as well, with the outputs that they hold
   std::vector<InputSpec> inputs;
   std::vector<std::string> extra_arguments;            // --arg: arguments of forward that are not tensors, in order
   std::vector<std::string> input_names, output_names;  // names in the archive
@@ -81,7 +82,10 @@ struct ExportOptions {
   // model's forward calls it with.
   std::string module_path, method = "forward";
   bool state_io = false;  // attributes that the method changes become inputs and outputs; else they are refused
-  std::int64_t max_iterations = 0;  // of a loop that ends when the data says so; 0: such a loop is refused
+  std::int64_t max_iterations = 0;       // of a loop that ends when the data says so; 0: such a loop is refused
+  std::int64_t max_operations = 250000;  // that are executed to record the model; more: it is refused
+  bool complex_pairs = false;  // complex outputs become real ones with a last axis of 2; else they are refused
+  bool keep_nan = false;       // write operations of tract so that they keep NaN and infinities, where that is possible
 
   std::vector<DynamicAxis> dynamic_axes;
   std::vector<Symbol> symbols;  // bounds

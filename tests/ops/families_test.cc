@@ -96,6 +96,40 @@ void add_writes(Lines& lines) {
   }
 }
 
+// Numbers that follow from a size, as numbers and, where they are whole, as sizes.
+void add_sizes(Lines& lines) {
+  const std::vector<std::string> whole = {"n * 3 - 2",
+                                          "n // 2 + 1",
+                                          "n % 4 + 1",
+                                          "n >> 1",
+                                          "(n << 2) - n",
+                                          "(n & 6) + 1",
+                                          "n | 5",
+                                          "n ^ 3",
+                                          "6 ^ n",
+                                          "(n & -4) + 1",
+                                          "abs(n - 7) + 1",
+                                          "max(n - 4, 1)",
+                                          "min(n, 8)",
+                                          "(n + 7) // 8 * 8",
+                                          "int(n / 2) + 1",
+                                          "int(round(n / 2)) + 1",
+                                          "int(round(n / 4)) + 1",
+                                          "int(round(n / 3)) + 1",
+                                          "int(n ** 2)",
+                                          "aten::gcd(n, 6)",
+                                          "aten::gcd(8, n)"};
+  const std::vector<std::string> fractions = {
+      "n ** -0.5", "n ** 0.5",      "n ** 2",       "n ** -1",          "2 ** n",       "n / 3",        "round(n / 2)",
+      "1.5 ** n",  "aten::sqrt(n)", "aten::log(n)", "round(n / 7) / 2", "abs(3.5 - n)", "(n - 1) ** 3", "n ** n"};
+  const std::string sizes = " | x:f32/f64[2,6] | x:1=S at:S=5 at:S=8 at:S=9 at:S=13";
+  for (const std::string& number : whole) {
+    lines.push_back("n = x.size(1); x * (" + number + ")" + sizes);
+    lines.push_back("n = x.size(1); aten::zeros([2, " + number + "]) + x.sum()" + sizes);
+  }
+  for (const std::string& number : fractions) lines.push_back("n = x.size(1); x * (" + number + ")" + sizes);
+}
+
 bool torch_computes(const OpCase& one, std::size_t variant) {
   try {
     OpModule module(one, variant);
@@ -131,7 +165,7 @@ TEST_P(Family, IsRightInTract) {
   EXPECT_GT(computed, static_cast<int>(lines.size()));  // most lines have several dtypes
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Family, testing::Values(add_places, add_masks, add_writes),
+INSTANTIATE_TEST_SUITE_P(All, Family, testing::Values(add_places, add_masks, add_writes, add_sizes),
                          [](const auto& one) { return fmt::format("family_{}", one.index); });
 
 }  // namespace

@@ -1,6 +1,8 @@
 // Numbers: their origin is carried from sizes and from data through arithmetic and small tensors.
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "hand_recording.h"
 
 namespace torch2nnef {
@@ -81,6 +83,34 @@ TEST(Numbers, ReadFromDataArePassedOnAsTensors) {
   EXPECT_EQ(hand.calls().back(), "aten::mul.Scalar");
   EXPECT_EQ(*hand.tape.calls.back().find("other")->value(), number.note.scalar);
   EXPECT_FALSE(hand.diagnostics.has_errors());
+}
+
+TEST(Numbers, FromDataAreNotSizes) {
+  using Arguments = std::function<Slots(HandRecording&, const Slot& tensor, const Slot& number)>;
+  const std::vector<std::pair<std::string, Arguments>> calls = {
+      {"aten::narrow",
+       [](auto& hand, auto& tensor, auto& number) {
+         return Slots{tensor, hand.same(0), hand.same(0), number};
+       }},
+      {"aten::slice.Tensor",
+       [](auto& hand, auto& tensor, auto& number) {
+         return Slots{tensor, hand.same(0), hand.same(0), number, hand.same(1)};
+       }},
+      {"aten::roll", [](auto& hand, auto& tensor, auto& number) {
+         Slot shifts = hand.same(c10::List<std::int64_t>({1}));
+         hand.recorder.context().notes.set(shifts.sample(), {number.note});
+         return Slots{tensor, shifts, hand.same(c10::List<std::int64_t>({0}))};
+       }}};
+  for (const auto& [op, arguments] : calls) {
+    HandRecording hand;
+    const Slot x = hand.recorder.input("x", {at::ones({})}, {});
+    const Slot number = hand.call1("aten::Int", "Tensor", {x});
+    const Slot y = hand.recorder.input("y", {at::ones({3})}, nnef::make_shape({3}));
+    const auto dot = op.find('.');
+    hand.call(op.substr(0, dot), dot == std::string::npos ? "" : op.substr(dot + 1), arguments(hand, y, number));
+    ASSERT_TRUE(hand.diagnostics.has_errors()) << op;
+    EXPECT_EQ(hand.diagnostics.list()[0].code, "T2N-R007") << op;
+  }
 }
 
 TEST(Contents, SizesPassThroughSmallTensors) {

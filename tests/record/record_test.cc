@@ -8,82 +8,10 @@
 #include <fstream>
 #include <sstream>
 
-#include "export/export.h"
+#include "scripted.h"
 
 namespace torch2nnef {
 namespace {
-
-namespace fs = std::filesystem;
-
-class Scratch {
- public:
-  Scratch() {
-    std::string pattern = (fs::temp_directory_path() / "record_test.XXXXXX").string();
-    path_ = mkdtemp(pattern.data());
-  }
-  ~Scratch() { fs::remove_all(path_); }
-  fs::path operator/(const char* name) const { return path_ / name; }
-
- private:
-  fs::path path_;
-};
-
-at::Tensor sample(at::IntArrayRef sizes) {
-  at::Tensor items = at::arange(c10::multiply_integers(sizes), at::kFloat);
-  return at::sin(items * 1.7).reshape(sizes);
-}
-
-struct Outcome {
-  ExportReport report;
-  std::string code, text;  // of the first error; "" when it was exported and agrees
-  bool left_output = false;
-};
-
-Outcome run(torch::jit::Module& module, const std::vector<c10::IValue>& inputs, ExportOptions options) {
-  Scratch scratch;
-  Outcome outcome;
-  options.check = Check::kTract;
-  fs::path output = scratch / "model.nnef.tgz";
-  try {
-    outcome.report = export_model_to_nnef(module, inputs, output, options);
-    EXPECT_TRUE(fs::exists(output));
-    EXPECT_TRUE(outcome.report.check.agrees());
-  } catch (const ExportError& error) {
-    outcome.code = error.diagnostics().at(0).code;
-    for (const Diagnostic& one : error.diagnostics()) outcome.text += one.code + ": " + one.text + "\n";
-    outcome.left_output = fs::exists(output);
-  }
-  EXPECT_FALSE(outcome.left_output);
-  return outcome;
-}
-
-torch::jit::Module script(const std::string& body) {
-  torch::jit::Module module("Fn");
-  module.define(body);
-  return module;
-}
-
-// Exported, and right in tract at every recorded size.
-void expect_right(const std::string& body, const std::vector<c10::IValue>& inputs, const ExportOptions& options = {}) {
-  torch::jit::Module module = script(body);
-  Outcome outcome = run(module, inputs, options);
-  EXPECT_EQ(outcome.code, "") << outcome.text << body;
-}
-
-void expect_refused(const std::string& code, const std::string& body, const std::vector<c10::IValue>& inputs,
-                    const ExportOptions& options = {}) {
-  torch::jit::Module module = script(body);
-  Outcome outcome = run(module, inputs, options);
-  EXPECT_EQ(outcome.code, code) << outcome.text << body;
-}
-
-ExportOptions dynamic(std::vector<DynamicAxis> axes, std::vector<Symbol> symbols = {}) {
-  ExportOptions options;
-  options.dynamic_axes = std::move(axes);
-  options.symbols = std::move(symbols);
-  return options;
-}
-DynamicAxis axis(int place, const char* symbol) { return {"x", place, nnef::Dim::parse(symbol)}; }
 
 // --- writes ---
 
@@ -171,7 +99,7 @@ TEST(Code, OfSubmodulesAndCustomClassesIsLookedAt) {
   const c10::IValue object(counter);
   module.register_attribute("counter", object.type(), object);
   module.define("def forward(self, x):\n  return x + self.counter.next()\n");
-  EXPECT_FALSE(run(module, {sample({3, 4})}, {}).code.empty());
+  EXPECT_EQ(run(module, {sample({3, 4})}, {}).code, "T2N-R016");
   EXPECT_EQ(counter->count, 0);
 }
 

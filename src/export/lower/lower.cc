@@ -246,7 +246,7 @@ class Lowerer {
       if (representation_of(dtype).form != Representation::Form::kPlain) {
         std::string type(to_string(dtype));
         problem("T2N-L003", "", {}, "output " + name + " is " + type + ", which the format cannot hold",
-                is_complex(dtype)                ? "return torch.view_as_real() of it"
+                is_complex(dtype) ? "return torch.view_as_real() of it, or export with --complex-outputs pairs"
                 : dtype == ScalarType::kBFloat16 ? "return float() of it"
                                                  : "return dequantize() or int_repr() of it");
         continue;

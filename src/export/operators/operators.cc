@@ -78,6 +78,7 @@ constexpr OperatorRow raises = fact(kRaises);
 constexpr OperatorRow name_only = fact(kNameOnly);
 constexpr OperatorRow harmless = fact(kHarmless);
 constexpr OperatorRow refused = fact(kRefused);
+constexpr OperatorRow orders = fact(kOrders);
 
 constexpr OperatorRow named(std::string_view name, OperatorRow row) {
   row.name = name;

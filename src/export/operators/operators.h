@@ -52,11 +52,20 @@ enum class NumberOp : std::uint8_t {
   kRemainder,
   kMin,
   kMax,
+  kPower,
+  kShiftLeft,
+  kShiftRight,
+  kCommonDivisor,
+  kAnd,  // of integers bit by bit, as the next two
+  kOr,
+  kXor,
   // of one
   kNeg,
+  kAbs,
   kFloor,
   kCeil,
   kTrunc,
+  kRound,  // to the nearest integer, halves to the even one
   kSame,
   // the others are not a formula of one or two numbers
   kEqual,
@@ -65,9 +74,6 @@ enum class NumberOp : std::uint8_t {
   kLessEqual,
   kGreater,
   kGreaterEqual,
-  kAnd,
-  kOr,
-  kXor,
   kNot,
   kRangeLength,  // of Python's range
   kRangeItem,
@@ -158,6 +164,7 @@ enum Fact : std::uint64_t {
   kHarmless = 1 << 25,   // may be executed, though its schema does not show that
   kRefused = 1 << 26,    // is never executed: it reaches beyond its arguments
   kOverloads = 1 << 27,  // set by the table: some overload has a row of its own
+  kOrders = 1 << 28,     // gives places of items along an axis, of equal ones in an order that is left open
 };
 
 struct OperatorRow {

@@ -48,10 +48,9 @@ TapeArgument CallArguments::number(const c10::IValue& value, const Note& note, c
       if (value.isBool()) break;  // a condition on sizes that holds in all worlds: a constraint
       if (note.ratio.denominator == 1) return {note.ratio.numerator};
       if (takes_tensor) return {numbers_.value(value, note)};
-      context_.refuse(
-          "T2N-R008",
-          "an argument of " + op + " is " + to_string(note.ratio) + ", which an expression of sizes cannot say",
-          "make that axis static", op);
+      context_.refuse("T2N-R008",
+                      "an argument of " + op + " is " + to_string(note.ratio) + ", which is not an expression of sizes",
+                      "make that axis static", op);
       break;
     case Note::Kind::kData:
       if (takes_tensor && note.scalar) return {note.scalar};
@@ -65,7 +64,8 @@ TapeArgument CallArguments::number(const c10::IValue& value, const Note& note, c
       break;
     case Note::Kind::kUnexplained:
       context_.refuse("T2N-R008",
-                      "an argument of " + op + " depends on a dynamic size in a way that is not understood" +
+                      "an argument of " + op +
+                          " depends on a dynamic size, and no expression of sizes for it was found" +
                           (note.text.empty() ? "" : " (" + note.text + ")"),
                       "make that axis static", op);
       break;

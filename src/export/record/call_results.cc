@@ -168,7 +168,8 @@ void CallResults::check_constants(const c10::FunctionSchema& schema, const Flat&
       if (!world.defined() || world.is_same(result.front())) continue;
       if (!same_items(world, result.front())) {
         context_.refuse("T2N-R008",
-                        "the result of " + schema.name() + " depends on a dynamic size in a way that is not understood",
+                        "the result of " + schema.name() +
+                            " depends on a dynamic size, and no expression of sizes for it was found",
                         "make that axis static", schema.name());
         return;
       }

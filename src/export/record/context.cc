@@ -50,17 +50,16 @@ void RecordContext::constrain(const Note& condition, bool must_hold, const char*
     for (const auto& [name, size] : sizes)
       example += (example.empty() ? "" : ", ") + name + " = " + std::to_string(size);
     std::string bounds = bounds_of(condition.symbols, condition.test, worlds().front());
-    refuse("T2N-R006", std::string(what) + " holds only where " + condition.text + ", which " + example + " is not",
-           "give bounds within which that is so (--symbol " + (bounds.empty() ? "NAME=MIN..MAX" : bounds) +
+    refuse("T2N-R006", std::string(what) + " requires " + condition.text + ", but the bounds allow " + example,
+           "give bounds within which that holds (--symbol " + (bounds.empty() ? "NAME=MIN..MAX" : bounds) +
                "), or make the axis static");
     return;
   }
 }
 
 void RecordContext::no_scan(const std::string& reason) const {
-  throw WorldFailed(
-      "the number of rounds of this loop depends on a dynamic size, and the loop is no tract_core_scan: " + reason,
-      here(), "T2N-R006");
+  throw WorldFailed("this loop runs a size-dependent number of times and cannot become a scan: " + reason, here(),
+                    "T2N-R006");
 }
 
 }  // namespace torch2nnef

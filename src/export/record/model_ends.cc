@@ -56,7 +56,7 @@ void flatten(const Slot& slot, const ContainerNotes& notes, std::vector<Slot>& f
       flatten(item, notes, flat, nones);
     }
   } else {
-    throw Unsupported("the result holds a " + value.tagKind() + ", which is no tensor");
+    throw Unsupported("the result holds a " + value.tagKind() + ", which is not a tensor");
   }
 }
 
@@ -89,6 +89,15 @@ Slots flattened_result(const Slot& result, const ContainerNotes& notes, int& non
   Slots flat;
   flatten(result, notes, flat, nones);
   return flat;
+}
+
+void make_pairs(OperatorRecorder& recorder, Slots& results) {
+  for (Slot& result : results) {
+    if (!result.sample().isTensor() || !result.sample().toTensor().is_complex()) continue;
+    for (const char* op : {"aten::resolve_conj", "aten::view_as_real"}) {
+      result = recorder.call(find_callee(op, ""), {result}).at(0);
+    }
+  }
 }
 
 void add_outputs(OperatorRecorder& recorder, Recording& recording, const std::vector<std::string>& names,

@@ -17,6 +17,9 @@ std::vector<at::Tensor> add_input(OperatorRecorder& recorder, Recording& recordi
 // The tensors and numbers in a result, depth first, with their notes; a None is left out and counted.
 Slots flattened_result(const Slot& result, const ContainerNotes& notes, int& nones);
 
+// Complex tensors among the results become real ones, the two parts along a last axis (--complex-outputs pairs).
+void make_pairs(OperatorRecorder& recorder, Slots& results);
+
 // Declares outputs of the Tape and keeps their values in recording.runs.
 void add_outputs(OperatorRecorder& recorder, Recording& recording, const std::vector<std::string>& names,
                  const Slots& results);

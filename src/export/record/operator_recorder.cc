@@ -96,7 +96,7 @@ void OperatorRecorder::output(const std::string& name, const Slot& slot) {
   }
   if (slot.note.kind == Note::Kind::kUnexplained || (slot.note.kind == Note::Kind::kData && !slot.note.scalar) ||
       (value.isBool() && slot.note.kind == Note::Kind::kSizes)) {
-    throw Unsupported("forward returns a number that depends on its inputs in a way that is not followed (" +
+    throw Unsupported("forward returns a number that depends on its inputs in a way that cannot be exported (" +
                       slot.note.text + ")");
   }
   context_.tape.tape().outputs.emplace_back(name, values_.value(value, slot.note));

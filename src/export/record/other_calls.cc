@@ -55,6 +55,7 @@ void resize(RecordContext& context, const std::string& op, const Slot& target, c
   const CellPtr cell = context.cells.of(tensor);
   const nnef::Shape shape = context.cells.of(source.sample().toTensor())->shape;
   if (cell->shape == shape) return;
+  if (!cell->owner.empty()) context.cells.prepare_constant_write(cell, tensor);  // throws AttributeWritten
   if (cell->base || !cell->owner.empty()) {
     throw Unsupported(op + " gives the tensor of its argument out= another size", "give it one of the right size");
   }

@@ -98,11 +98,12 @@ class GridSearch {
                          "the bounds of --symbol leave too few sizes to execute the model at",
                          "widen them, or make the axis static"});
     }
-    const std::string hint = first_->bounds().empty()
-                                 ? "where a size of the sample stands as a number, take it from the input's shape; or "
-                                   "make that axis static, or bound it with --symbol to sizes that the model takes"
-                                 : "give bounds within which it goes the same way (--symbol " + first_->bounds() +
-                                       "), or make the axis static";
+    const std::string hint =
+        first_->bounds().empty()
+            ? "a size may be hard-coded in the model: read it from the input's shape instead; or make "
+              "the axis static, or restrict it with --symbol"
+            : "give bounds within which it goes the same way (--symbol " + first_->bounds() +
+                  "), or make the axis static";
     throw ExportError(ExportError::Kind::kNotExportable, {Severity::kError, first_->code(), "", first_->where(),
                                                           std::string(first_->what()) + " (at " + sizes_ + ")", hint});
   }

@@ -55,8 +55,14 @@ class Cutter {
     for (TapeCall& call : before_) tape_.calls.push_back(std::move(call));
     for (std::size_t i = 0; i < round_.next.size(); ++i) output("next_" + std::to_string(i), round_.next[i]);
     for (std::size_t i = 0; i < round_.items.size(); ++i) output("item_" + std::to_string(i), round_.items[i]);
-    if (scanned_.empty()) throw Unsupported("no tensor is indexed by the number of the round");
     ScanCall result;
+    for (std::size_t i = 0; i < round_.writes.size(); ++i) {
+      const RoundWrite& write = round_.writes[i];
+      const Scanned target = moving(write.base, write.axis, write.place);
+      result.targets.push_back({target.first, target.step});
+      output("item_" + std::to_string(round_.items.size() + i), write.item);
+    }
+    if (scanned_.empty()) throw Unsupported("no tensor is read at the number of the round");
     body_->inputs = scanned_inputs_;
     body_->inputs.insert(body_->inputs.end(), states_.begin(), states_.end());
     body_->inputs.insert(body_->inputs.end(), full_inputs_.begin(), full_inputs_.end());
@@ -105,7 +111,7 @@ class Cutter {
       return add_value(std::move(info));
     }
     if (!is_constant && static_cast<std::size_t>(value.id) >= round_.first_value && outside_.count(value) == 0) {
-      throw Unsupported("a value is used that only the recording of this loop made");
+      throw Unsupported("the loop body's values are used after the loop; use the loop's results instead");
     }
     full_.push_back(value);
     whole_.insert(value);
@@ -135,7 +141,7 @@ class Cutter {
     Dim first = place.substitute({{round_.counter, Dim(0)}});
     Dim step = place.substitute({{round_.counter, Dim(1)}}) - first;
     bool moves_by_one = (step == Dim(1) || step == Dim(-1)) && place == first + step * Dim::symbol(round_.counter);
-    if (!moves_by_one) throw Unsupported("an index is " + place.to_string() + ", which does not move by one a round");
+    if (!moves_by_one) throw Unsupported("an index does not move by one item per round");
     if (first.constant().value_or(0) < 0) first += size;
     const Dim last = first + step * (round_.trips - 1);
     for (const nnef::Bindings& sizes : body_->worlds) {

@@ -183,7 +183,9 @@ std::string failure_title(const ExportError& error, const std::string& model) {
     case ExportError::Kind::kUsage:
       return model + " was not exported: the command line does not fit it";
     case ExportError::Kind::kCheckFailed:
-      return model + ": the exported archive's outputs differ from PyTorch's";
+      return error.diagnostics().front().code == "T2N-C011"
+                 ? model + " was not exported: it gives other outputs than a file of --inputs"
+                 : model + ": the exported archive's outputs differ from PyTorch's";
     case ExportError::Kind::kInternal:
       break;
   }

@@ -36,6 +36,8 @@ bool computes_in_floats(const Graph& graph, const Operation& operation) {
   return !read.empty() && nnef::is_float(graph.info(read.front()).dtype);
 }
 
+}  // namespace
+
 bool loses_nan(const Graph& graph, const Operation& operation, const nnef::Version& release) {
   if (nnef::quirks_of(operation.op, QuirkKind::kNan, release).empty() &&
       nnef::quirks_of(operation.op, QuirkKind::kInfinity, release).empty()) {
@@ -45,6 +47,8 @@ bool loses_nan(const Graph& graph, const Operation& operation, const nnef::Versi
   if (operation.op != "mul") return true;
   return is_zero(graph, *operand(operation, 0)) || is_zero(graph, *operand(operation, 1));
 }
+
+namespace {
 
 bool calls(const Operation& operation, const std::string& fragment) {
   return std::any_of(operation.arguments.begin(), operation.arguments.end(), [&](const nnef::NamedArgument& named) {

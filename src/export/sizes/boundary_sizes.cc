@@ -89,19 +89,8 @@ class Chooser {
     return total;
   }
 
-  // Engines do not compute on empty tensors alike, so that such sizes show nothing.
-  bool has_empty_value(const Bindings& sizes) const {
-    return std::any_of(graph_.operations.begin(), graph_.operations.end(), [&](const nnef::Operation& operation) {
-      return std::any_of(operation.results.begin(), operation.results.end(), [&](nnef::Value result) {
-        const nnef::Shape& shape = graph_.info(result).shape;
-        return std::any_of(shape.begin(), shape.end(), [&](const Dim& size) { return size.evaluate(sizes) == 0; });
-      });
-    });
-  }
-
   void add(const Bindings& sizes) {
     if (chosen_.size() >= kMost || !bounds_.allow(sizes) || items(sizes) > most_items_) return;
-    if (has_empty_value(sizes)) return;
     if (known_.insert(sizes).second) chosen_.push_back(sizes);
   }
 

@@ -211,7 +211,7 @@ class Explainer {
       list += (list.empty() ? "" : ", ") + std::to_string(seen(world));
     }
     throw Unsupported("axis " + std::to_string(axis_) + " of the result of " + op_ + " has the sizes " + list +
-                          " at the recorded sizes of the dynamic axes, and no expression of them says so",
+                          " at the recorded sizes of the dynamic axes, and no expression of those for it was found",
                       "make an axis static");
   }
 

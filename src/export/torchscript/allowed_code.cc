@@ -95,7 +95,7 @@ class CodeWalk {
     const auto type = node->input(0)->type()->cast<c10::FunctionType>();
     const jit::Function* function = type ? type->function() : nullptr;
     if (!function || !function->isGraphFunction())
-      return forbid(node, "a function without code", "is not executed: it has no code in the archive");
+      return forbid(node, "a function without code", "an export does not execute it: it has no code in the archive");
     reach(*function, place_);
   }
 
@@ -106,12 +106,12 @@ class CodeWalk {
       const jit::Function* method = object->findMethod(name);
       if (!method || !method->isGraphFunction()) {
         return forbid(node, object->name()->qualifiedName() + "." + name,
-                      "is never executed: it is a method of a class that is not written in TorchScript");
+                      "an export never executes it: it is a method of a class that is not written in TorchScript");
       }
       return reach(*method, {path_of(node->input(0)), normalized_class(object->name()->qualifiedName())});
     }
     if (!type->cast<c10::InterfaceType>())
-      return forbid(node, type->str() + "." + name, "is not executed: it is not a method of a module");
+      return forbid(node, type->str() + "." + name, "an export does not execute it: it is not a method of a module");
     for (const auto& [class_name, object] : types_) {
       const jit::Function* method = object->isSubtypeOf(*type) ? object->findMethod(name) : nullptr;
       if (method && method->isGraphFunction()) {
@@ -122,7 +122,8 @@ class CodeWalk {
 
   void visit_operator(const jit::Node* node) {
     const c10::FunctionSchema* schema = node->maybeSchema();
-    if (!schema) return forbid(node, node->kind().toQualString(), "is not executed: the statement is not known");
+    if (!schema)
+      return forbid(node, node->kind().toQualString(), "an export does not execute it: the statement is not known");
     const Permission permission = permission_of(*schema);
     if (is_allowed(permission)) return;
     TapeCall call;
@@ -130,8 +131,8 @@ class CodeWalk {
     call.overload = schema->overload_name();
     if (permission == Permission::kUnknown && !tables_.find(call).empty()) return;
     forbid(node, call.full_name(),
-           permission == Permission::kRefused ? "is never executed: it reaches beyond its arguments"
-                                              : "is not executed: it is not known to be a pure function");
+           permission == Permission::kRefused ? "an export never executes it: it reaches beyond its arguments"
+                                              : "an export does not execute it: it is not known to be a pure function");
   }
 
   void forbid(const jit::Node* node, const std::string& op, const std::string& reason) {
@@ -175,7 +176,7 @@ void refuse_forbidden_calls(const jit::Module& root, const std::string& method, 
   if (!found) return;
   std::vector<Diagnostic> errors;
   for (ForbiddenCall& call : forbidden_calls(root, found->function(), tables)) {
-    errors.push_back({Severity::kError, "T2N-R016", call.op, std::move(call.where), call.op + " " + call.reason,
+    errors.push_back({Severity::kError, "T2N-R016", call.op, std::move(call.where), std::move(call.reason),
                       "export the part of the model that does without it"});
   }
   if (!errors.empty()) throw ExportError(ExportError::Kind::kNotExportable, std::move(errors));

@@ -14,7 +14,7 @@ namespace torch2nnef {
 // A call that a recording does not execute.
 struct ForbiddenCall {
   std::string op;      // "aten::save", or the name of a custom class's method
-  std::string reason;  // a sentence after the name
+  std::string reason;  // a sentence, without the name
   Location where;
 };
 

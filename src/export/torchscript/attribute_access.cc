@@ -64,6 +64,7 @@ void AttributeAccess::get(const torch::jit::Node* node, Frame& frame) {
     return frame.set(node->output(), changed->second);
   }
   own(result.sample(), label, "attribute " + label);
+  read_.insert(label);
   frame.set(node->output(), std::move(result));
 }
 
@@ -76,12 +77,15 @@ void AttributeAccess::set(const torch::jit::Node* node, Frame& frame) {
   const std::string* path = path_of(object.sample());
   if (path) {
     std::string label = path->empty() ? name : *path + "." + name;
-    if (follows_state_) {
+    if (context_.round_began_at) context_.no_scan("it writes the attribute " + label);
+    // One that is written first is new in every call.
+    if (follows_state_ || read_.count(label) == 0) {
       current_[label] = std::move(value);
       return;
     }
-    throw Unsupported("the model writes its own attribute " + label + ", so its results depend on earlier calls",
-                      "export it as an input and an output (--state=io)");
+    throw Unsupported(
+        "the model writes its own attribute " + label + " after it read it, so its results depend on earlier calls",
+        "export it as an input and an output (--state=io)");
   }
   for (std::size_t world = 0; world < context_.world_count(); ++world) {
     object.worlds[world].toObject()->setAttr(name, value.worlds[world]);

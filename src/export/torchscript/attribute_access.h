@@ -1,7 +1,8 @@
-// Attributes of the model: read from the archive, or from what the recording holds of them while state is followed.
+// Attributes of the model: read from the archive, or from what the recording holds of them.
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <unordered_map>
 
@@ -27,7 +28,7 @@ class AttributeAccess {
 
   // The path of a module of the model; null for any other object.
   const std::string* path_of(const c10::IValue& object) const;
-  // With state followed: what attributes are, where that is not what the archive says.
+  // What attributes are, where that is not what the archive says.
   Attributes& current() { return current_; }
 
  private:
@@ -35,6 +36,7 @@ class AttributeAccess {
   bool follows_state_;
   std::unordered_map<const void*, std::string> paths_;  // of module objects
   Attributes current_;
+  std::set<std::string> read_;                                     // attributes that the archive gave
   std::unordered_map<const void*, std::string> shared_;            // tensors of current_ by those of the archive
   std::unordered_map<const void*, std::string> owned_containers_;  // lists and dicts of attributes
 };

@@ -43,7 +43,8 @@ bool ControlFlow::decide(const Slot& condition, const jit::Node* node, const cha
   }
   if (is_of_sizes) context_.constrain(holds, !other_side_raises(node, taken), what);
   if (note.kind == Note::Kind::kUnexplained) {
-    context_.refuse("T2N-R006", std::string(what) + " depends on a dynamic size in a way that is not understood",
+    context_.refuse("T2N-R006",
+                    std::string(what) + " depends on a dynamic size, and no expression of sizes for it was found",
                     "make that axis static");
   }
   if (note.kind == Note::Kind::kData) {
@@ -80,9 +81,9 @@ void ControlFlow::check_count(const Slot& trips, std::int64_t count) {
 }
 
 void ControlFlow::run_loop(const jit::Node* node, Frame& frame) {
-  const std::optional<Location> outer = std::exchange(interpreter_.loop(), context_.here());
+  const std::optional<Location> outer = std::exchange(interpreter_.count().loop(), context_.here());
   run_rounds(node, frame);
-  interpreter_.loop() = outer;
+  interpreter_.count().loop() = outer;
 }
 
 void ControlFlow::run_rounds(const jit::Node* node, Frame& frame) {
@@ -102,7 +103,7 @@ void ControlFlow::run_rounds(const jit::Node* node, Frame& frame) {
       return data_flow_.run_loop(node, frame, trips, condition, carried, round);
     }
     if (!decide(condition, node, "whether this loop goes on")) break;
-    interpreter_.count_operations(1);
+    interpreter_.count().add(context_, 1);
     begin_round(context_, body, frame, round, carried);
     interpreter_.run_inner(node, body, frame);
     condition = frame.get(body->outputs().at(0));

@@ -30,7 +30,7 @@ bool same_facts(const Slot& before, const Slot& after) {
 
 // Whether a loop over a range whose length the data gives has a round of that number.
 Slot more_rounds(OperatorRecorder& operators, const Slot& trips, std::int64_t round) {
-  if (!trips.note.scalar) throw Unsupported("the number of rounds of a loop cannot be said in tensors");
+  if (!trips.note.scalar) throw Unsupported("the number of rounds of a loop cannot be computed by tensor operators");
   Slot result;
   for (const c10::IValue& world : trips.worlds) result.worlds.emplace_back(world.toInt() > round);
   TapeValueInfo info;
@@ -130,7 +130,7 @@ void DataFlow::run_loop(const jit::Node* node, Frame& frame, const Slot& trips, 
     if (is_counted && round >= count) break;
     if (!is_counted) loop.may_end(more_rounds(operators_, trips, round));
     if (condition.note.kind == Note::Kind::kData) {
-      if (!condition.note.scalar) stop("its condition cannot be said in tensors");
+      if (!condition.note.scalar) stop("its condition cannot be computed by tensor operators");
       loop.may_end(condition);
     } else if (!control_.decide(condition, node, "whether this loop goes on")) {
       break;

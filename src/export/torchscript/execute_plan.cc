@@ -75,6 +75,19 @@ void say_what_claims_nothing(const Tables& tables, const Recorder& recorder, Dia
   }
 }
 
+bool is_tensor_attribute(const torch::jit::Module& module, const std::string& path) {
+  try {
+    return attribute_at(module, path).isTensor();
+  } catch (const std::out_of_range&) {
+    return false;  // a place in a list
+  }
+}
+
+void hand_over(const Diagnostics& found, Recording& attempt, Diagnostics& diagnostics, Recording& recording) {
+  for (const Diagnostic& one : found.list()) diagnostics.add(one);
+  recording = std::move(attempt);
+}
+
 std::vector<std::pair<std::string, std::string>> modules_of(const torch::jit::Module& root) {
   std::vector<std::pair<std::string, std::string>> modules;
   for (const auto& module : root.named_modules()) {
@@ -131,19 +144,54 @@ Slots TorchScriptFrontEnd::results_of(const Slot& result, const SizePlan& sizes,
                                      " None and left out");
   }
   if (flat.empty() && plan_.state.tensors.empty()) {
-    throw Unsupported(options_.method + " returns no tensor, so there is nothing to export");
+    throw Unsupported(options_.method + " does not return a tensor, so nothing can be exported");
   }
+  if (options_.complex_pairs) make_pairs(recorder.operators(), flat);
   names = output_names(options_, sizes.axes.symbols, flat.size());
   add_state_outputs(plan_, recorder, names, flat);
   return flat;
 }
 
+void TorchScriptFrontEnd::add_unset(Recorder& recorder) const {
+  for (const std::string& path : unset_) {
+    const at::Tensor archived = attribute_at(model_.module, path).toTensor();
+    Slot& slot = recorder.attributes()[path];
+    for (std::size_t world = 0; world < recorder.operators().context().world_count(); ++world) {
+      slot.worlds.emplace_back(archived.clone());
+    }
+    recorder.operators().context().cells.add_unset(slot.sample().toTensor(), path);
+  }
+}
+
+// A model may write to a tensor of its own before it reads it (out=self.room): then that is one of the recording.
 void TorchScriptFrontEnd::execute(const SizePlan& sizes, const std::vector<nnef::Bindings>& worlds,
                                   Diagnostics& diagnostics, Recording& recording) {
+  for (;;) {
+    Diagnostics found;
+    Recording attempt;
+    try {
+      record(sizes, worlds, found, attempt);
+    } catch (const AttributeWritten& written) {
+      if (options_.state_io) throw;
+      if (is_tensor_attribute(model_.module, written.path()) && unset_.insert(written.path()).second) continue;
+      throw Unsupported(
+          "the model writes to its own attribute " + written.path() + ", so its results depend on earlier calls",
+          "export it as an input and an output (--state=io)");
+    } catch (...) {
+      hand_over(found, attempt, diagnostics, recording);
+      throw;
+    }
+    return hand_over(found, attempt, diagnostics, recording);
+  }
+}
+
+void TorchScriptFrontEnd::record(const SizePlan& sizes, const std::vector<nnef::Bindings>& worlds,
+                                 Diagnostics& diagnostics, Recording& recording) {
   begin(sizes, worlds, recording);
   RecorderOptions options;
   options.tables = plan_.tables;
   options.max_iterations = options_.max_iterations;
+  options.max_operations = options_.max_operations;
   options.follows_state = options_.state_io;
   const bool first_is_sample = worlds.front() == sizes.axes.sample || worlds.size() == 1;
   Recorder recorder(recording.tape, diagnostics, model_.module, first_is_sample, options);
@@ -152,6 +200,7 @@ void TorchScriptFrontEnd::execute(const SizePlan& sizes, const std::vector<nnef:
   if (options_.model_tree) context.folded = &recording.folded;
   Slots arguments = add_inputs(sizes, recorder, recording);
   add_state_inputs(recorder, recording);
+  add_unset(recorder);
   Slot result = recorder.run(model_.module.get_method(options_.method).function(), std::move(arguments));
   std::vector<std::string> names;
   const Slots results = results_of(result, sizes, recorder, diagnostics, names);

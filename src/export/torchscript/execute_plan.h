@@ -1,6 +1,7 @@
 // The TorchScript front end: executes the plan of an export at given sizes. Internal to record().
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,10 @@ class TorchScriptFrontEnd : public FrontEnd {
                Recording& recording) override;
 
  private:
+  void record(const SizePlan& sizes, const std::vector<nnef::Bindings>& worlds, Diagnostics& diagnostics,
+              Recording& recording);
+  // The attributes of unset_, each a tensor of which nothing is known before it is written.
+  void add_unset(Recorder& recorder) const;
   void begin(const SizePlan& sizes, const std::vector<nnef::Bindings>& worlds, Recording& recording) const;
   Slots add_inputs(const SizePlan& sizes, Recorder& recorder, Recording& recording) const;
   void add_state_inputs(Recorder& recorder, Recording& recording) const;
@@ -29,6 +34,7 @@ class TorchScriptFrontEnd : public FrontEnd {
   const Model::Impl& model_;
   const ExportOptions& options_;
   const Plan& plan_;
+  std::set<std::string> unset_;  // attributes that the model was seen to write to
 };
 
 }  // namespace torch2nnef

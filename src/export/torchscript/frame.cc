@@ -52,7 +52,7 @@ const Location& CallStack::here() {
 Callee callee_of(const torch::jit::Node* node) {
   const c10::FunctionSchema* schema = node->maybeSchema();
   if (!schema) {
-    throw Unsupported("the statement " + std::string(node->kind().toQualString()) + " is not followed");
+    throw Unsupported("the statement " + std::string(node->kind().toQualString()) + " cannot be exported");
   }
   return {*schema, node->getOperation()};
 }

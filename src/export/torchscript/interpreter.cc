@@ -1,6 +1,7 @@
 #include "export/torchscript/interpreter.h"
 
 #include "export/record/failures.h"
+#include "export/torchscript/own_operators.h"
 #include "export/torchscript/source_location.h"
 
 namespace torch2nnef {
@@ -49,7 +50,22 @@ std::vector<const void*> tensors_of(const Slot& slot) {
 
 Slot Interpreter::run_function(const jit::Function& function, Slots arguments, std::string path,
                                std::string class_name) {
-  auto graph = jit::toGraphFunction(function).graph();
+  return run_graph(jit::toGraphFunction(function).graph(), std::move(arguments), std::move(path),
+                   std::move(class_name));
+}
+
+bool Interpreter::run_definition(const jit::Node* node, Frame& frame) {
+  auto [found, is_new] = definitions_.try_emplace(node);
+  if (is_new) found->second = definition_of(node);
+  if (!found->second) return false;
+  Slots inputs = frame.inputs_of(node);
+  check_definition(node->schema(), inputs);
+  frame.set(node->output(), run_graph(found->second, std::move(inputs), frame.module_path, frame.module_class));
+  return true;
+}
+
+Slot Interpreter::run_graph(const std::shared_ptr<jit::Graph>& graph, Slots arguments, std::string path,
+                            std::string class_name) {
   if (analysed_.insert(graph.get()).second) find_last_uses(graph->block(), last_uses_);
   Frame frame;
   frame.module_path = std::move(path);
@@ -89,24 +105,13 @@ void Interpreter::drop(const jit::Value* value, Frame& frame) {
 void Interpreter::run_node(const torch::jit::Node* node, Frame& frame) {
   try {
     if (run_structure(node, frame)) return;
-    count_operations(1);
-    if (containers_.run(node, frame)) return;
+    count_.add(context_, 1);
+    if (containers_.run(node, frame) || run_definition(node, frame)) return;
     frame.set_results(node, operators_.call(callee_of(node), frame.inputs_of(node)));
   } catch (const Unsupported& error) {
     context_.refuse("T2N-R009", error.what(), error.hint(), node->kind().toQualString());
     throw RecordingStopped(error.what());
   }
-}
-
-void Interpreter::count_operations(std::int64_t more) {
-  if (more <= kMostOperations - operations_done_) {
-    operations_done_ += more;
-    return;
-  }
-  const std::string text =
-      (loop_ ? "this loop" : "the model") + (" executes more than " + std::to_string(kMostOperations)) + " operators";
-  context_.diagnostics.error("T2N-R017", text, loop_ ? *loop_ : context_.here(), "make sure that it ends, and sooner");
-  throw RecordingStopped(text);
 }
 
 bool Interpreter::run_structure(const torch::jit::Node* node, Frame& frame) {
@@ -142,7 +147,7 @@ bool Interpreter::run_structure(const torch::jit::Node* node, Frame& frame) {
       return true;
     case c10::prim::fork:
     case c10::prim::Enter:
-      throw Unsupported("the model uses " + std::string(node->kind().toUnqualString()) + ", which is not followed",
+      throw Unsupported("the model uses " + std::string(node->kind().toUnqualString()) + ", which cannot be exported",
                         "remove it, or trace the model instead");
     default:
       break;
@@ -180,7 +185,7 @@ void Interpreter::run_method(const torch::jit::Node* node, Frame& frame) {
   Slots arguments = frame.inputs_of(node);
   const c10::IValue object = arguments.at(0).sample();
   if (!object.isObject()) {
-    throw Unsupported("a method of a " + object.tagKind() + " is called, which is not followed");
+    throw Unsupported("a method of a " + object.tagKind() + " is called, which cannot be exported");
   }
   auto type = object.toObjectRef().type();
   const std::string& name = node->s(c10::attr::name);

@@ -17,34 +17,33 @@
 #include "export/torchscript/control_flow.h"
 #include "export/torchscript/frame.h"
 #include "export/torchscript/module_call.h"
+#include "export/torchscript/operation_count.h"
 
 namespace torch2nnef {
 
 class Interpreter {
  public:
-  static constexpr std::int64_t kMostOperations = 250000;  // that a recording executes
-
   Interpreter(OperatorRecorder& operators, CallStack& stack, AttributeAccess& attributes, ModuleCalls& modules,
-              std::int64_t max_iterations)
+              OperationCount& count, std::int64_t max_iterations)
       : operators_(operators),
         context_(operators.context()),
         stack_(stack),
         attributes_(attributes),
         modules_(modules),
+        count_(count),
         containers_(context_, attributes),
         control_flow_(*this, operators, max_iterations) {}
 
   // Executes a function, or a method with self; `path` and `class_name` are its module's.
   Slot run_function(const torch::jit::Function& function, Slots arguments, std::string path, std::string class_name);
-  // Counts what is executed, and ends the recording where that is more than it may be.
-  void count_operations(std::int64_t more);
-  std::int64_t operations() const { return operations_done_; }
-  // The innermost loop that is executed, which is named when it does not end.
-  std::optional<Location>& loop() { return loop_; }
+  OperationCount& count() { return count_; }
   // Executes a block of `owner` in the frame of its graph.
   void run_inner(const torch::jit::Node* owner, const torch::jit::Block* block, Frame& frame);
 
  private:
+  Slot run_graph(const std::shared_ptr<torch::jit::Graph>& graph, Slots arguments, std::string path,
+                 std::string class_name);
+  bool run_definition(const torch::jit::Node* node, Frame& frame);  // see own_operators.h; false: it has none
   void run_block(const torch::jit::Block* block, Frame& frame);
   void run_node(const torch::jit::Node* node, Frame& frame);
   bool run_structure(const torch::jit::Node* node, Frame& frame);  // nodes of known meaning; false: another operator
@@ -58,13 +57,13 @@ class Interpreter {
   CallStack& stack_;
   AttributeAccess& attributes_;
   ModuleCalls& modules_;
+  OperationCount& count_;
   Containers containers_;
   ControlFlow control_flow_;
   std::unordered_map<const torch::jit::Node*, std::vector<const torch::jit::Value*>> last_uses_;
   std::unordered_map<const torch::jit::Node*, c10::IValue> constants_;  // of prim::Constant nodes
+  std::unordered_map<const torch::jit::Node*, std::shared_ptr<torch::jit::Graph>> definitions_;  // null: has none
   std::set<const torch::jit::Graph*> analysed_;
-  std::int64_t operations_done_ = 0;
-  std::optional<Location> loop_;
 };
 
 }  // namespace torch2nnef

@@ -16,6 +16,18 @@ bool is_only_joined(const jit::Value* list) {
   });
 }
 
+// The tensor that a view is of, as far as the code shows.
+const jit::Value* base_of(const jit::Value* view) {
+  for (;;) {
+    const c10::FunctionSchema* schema = view->node()->maybeSchema();
+    const bool is_view = schema && !schema->arguments().empty() && schema->arguments()[0].alias_info() &&
+                         !view->node()->inputs().empty() &&
+                         view->node()->input(0)->type()->isSubtypeOf(*c10::TensorType::get());
+    if (!is_view) return view;
+    view = view->node()->input(0);
+  }
+}
+
 }  // namespace
 
 bool ListWrites::are_only_joined() const { return std::all_of(appended_.begin(), appended_.end(), is_only_joined); }
@@ -32,6 +44,7 @@ void ListWrites::visit(const jit::Block* block) {
       if (!alias || !alias->isWrite()) continue;
       if (is_tensor) {
         writes_tensors_ = true;
+        write_tensor(node, target);
       } else {
         write(node, target);
       }
@@ -65,6 +78,14 @@ bool ListWrites::is_within(const jit::Node* node) const {
     block = owner ? owner->owningBlock() : nullptr;
   }
   return false;
+}
+
+void ListWrites::write_tensor(const jit::Node* node, const jit::Value* target) {
+  if (node->owningGraph() != body_->owningGraph()) return;
+  const jit::Value* base = base_of(target);
+  if (!is_within(base->node()) && std::find(filled_.begin(), filled_.end(), base) == filled_.end()) {
+    filled_.push_back(base);
+  }
 }
 
 void ListWrites::write(const jit::Node* node, const jit::Value* target) {

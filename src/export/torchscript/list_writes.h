@@ -1,4 +1,4 @@
-// What the rounds of a loop do to lists and dicts, read off the code.
+// What the rounds of a loop write to, read off the code.
 #pragma once
 
 #include <set>
@@ -16,6 +16,8 @@ class ListWrites {
   const std::string& reason() const { return reason_; }  // "" when a region can do it
   const std::vector<const torch::jit::Value*>& appended() const { return appended_; }
   bool writes_tensors() const { return writes_tensors_; }
+  // Tensors from outside that the loop's own code writes to, each once: through views, too.
+  const std::vector<const torch::jit::Value*>& filled() const { return filled_; }
   // Whether all lists that it appends to are made beside the loop, filled and joined, and their items are not used.
   bool are_only_joined() const;
 
@@ -24,10 +26,11 @@ class ListWrites {
   void visit_called(const torch::jit::Node* node);
   bool is_within(const torch::jit::Node* node) const;
   void write(const torch::jit::Node* node, const torch::jit::Value* target);
+  void write_tensor(const torch::jit::Node* node, const torch::jit::Value* target);
 
   const torch::jit::Block* body_;
   std::set<const torch::jit::Graph*> visited_;
-  std::vector<const torch::jit::Value*> appended_;
+  std::vector<const torch::jit::Value*> appended_, filled_;
   bool writes_tensors_ = false;
   std::string reason_;
 };

@@ -55,6 +55,7 @@ Model::Impl model_part(const Model::Impl& whole, const ExportOptions& options) {
   Diagnostics diagnostics;
   RecorderOptions recorder_options;
   recorder_options.follows_state = true;
+  recorder_options.max_operations = options.max_operations;
   Recorder recorder(tape, diagnostics, whole.module, true, recorder_options);
   recorder.watch(options.module_path, options.method);
   std::vector<Slot> slots;

@@ -175,13 +175,16 @@ void ModuleCalls::add_attributes(Claimed& call) {
 Slot ModuleCalls::execute(const Claimed& call, const Slots& arguments) {
   WrittenTensors written(call.graph->block(), arguments, call.attributes);
   Slot result;
-  jit::Code code(call.graph, call.op);
+  const CountedCode code(*call.graph);
   for (std::size_t world = 0; world < context_.world_count(); ++world) {
     jit::Stack stack;
     for (const Slot& argument : arguments) stack.push_back(copied(argument.worlds[world]));
     const jit::Stack copies = stack;
     try {
-      jit::InterpreterState(code).run(stack);
+      const std::int64_t executed = code.run(stack, count_.left());
+      if (world == 0) count_.add(context_, executed);
+    } catch (const CountedCode::TooManyOperations&) {
+      count_.stop(context_);
     } catch (const std::exception& error) {
       if (world > 0 || !context_.first_is_sample) {
         throw WorldFailed(call.what + " fails: " + message_of(error), context_.here(), "T2N-R002");

@@ -11,6 +11,7 @@
 #include "export/record/operator_recorder.h"
 #include "export/torchscript/attribute_access.h"
 #include "export/torchscript/frame.h"
+#include "export/torchscript/operation_count.h"
 
 namespace torch2nnef {
 
@@ -21,8 +22,8 @@ struct Reached {
 
 class ModuleCalls {
  public:
-  ModuleCalls(OperatorRecorder& operators, AttributeAccess& attributes, const Tables& tables)
-      : operators_(operators), context_(operators.context()), attributes_(attributes), tables_(tables) {}
+  ModuleCalls(OperatorRecorder& operators, AttributeAccess& attributes, OperationCount& count, const Tables& tables)
+      : operators_(operators), context_(operators.context()), attributes_(attributes), count_(count), tables_(tables) {}
 
   // A method of a module is called; `arguments` are with self. Throws Reached for the module that is watched.
   void enter(const std::string& path, const std::string& class_name, const std::string& method, const Slots& arguments);
@@ -45,6 +46,7 @@ class ModuleCalls {
   OperatorRecorder& operators_;
   RecordContext& context_;
   AttributeAccess& attributes_;
+  OperationCount& count_;
   const Tables& tables_;
   std::set<std::string> claimed_, called_classes_;
   std::optional<std::pair<std::string, std::string>> watched_;

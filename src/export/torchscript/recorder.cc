@@ -7,12 +7,12 @@ namespace torch2nnef {
 Recorder::Recorder(Tape& tape, Diagnostics& diagnostics, const torch::jit::Module& root, bool first_is_sample,
                    RecorderOptions options)
     : operators_(
-          tape, diagnostics, [this]() -> const Location& { return stack_.here(); }, first_is_sample,
-          options.follows_state),
+          tape, diagnostics, [this]() -> const Location& { return stack_.here(); }, first_is_sample, true),
       root_(root),
       attributes_(operators_.context(), root, options.follows_state),
-      modules_(operators_, attributes_, *options.tables),
-      interpreter_(operators_, stack_, attributes_, modules_, options.max_iterations) {}
+      count_(options.max_operations),
+      modules_(operators_, attributes_, count_, *options.tables),
+      interpreter_(operators_, stack_, attributes_, modules_, count_, options.max_iterations) {}
 
 Slot Recorder::run(const torch::jit::Function& method, Slots arguments) {
   Slot self{std::vector<c10::IValue>(operators_.context().world_count(), root_._ivalue()), {}};

@@ -20,7 +20,8 @@ namespace torch2nnef {
 struct RecorderOptions {
   const Tables* tables = &builtin_tables();  // lowerings of whole modules
   std::int64_t max_iterations = 0;           // of loops that end when the data says so
-  bool follows_state = false;                // attributes may change: see Recorder::attributes()
+  std::int64_t max_operations = 250000;      // see ExportOptions
+  bool follows_state = false;                // attributes may be read and then changed: see Recorder::attributes()
 };
 
 class Recorder {
@@ -33,8 +34,8 @@ class Recorder {
   Slot run(const torch::jit::Function& method, Slots arguments);
   // Inputs and outputs of the Tape, and options of the recording.
   OperatorRecorder& operators() { return operators_; }
-  // With follows_state: what attributes are, where that is not what the archive says; what the method sets is added. An
-  // attribute whose contents are written in place must be here before, else AttributeWritten is thrown.
+  // What attributes are, where that is not what the archive says; what the method sets is added. An attribute whose
+  // contents are written in place must be here before, else AttributeWritten is thrown.
   Attributes& attributes() { return attributes_.current(); }
   // run() throws Reached when the module at that path is called with that method.
   void watch(std::string path, std::string method) { modules_.watch(std::move(path), std::move(method)); }
@@ -47,6 +48,7 @@ class Recorder {
   OperatorRecorder operators_;
   torch::jit::Module root_;
   AttributeAccess attributes_;
+  OperationCount count_;
   ModuleCalls modules_;
   Interpreter interpreter_;
 };

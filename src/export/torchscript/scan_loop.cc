@@ -9,6 +9,7 @@
 #include "export/record/numbers/size_math.h"
 #include "export/record/region.h"
 #include "export/record/regions/regions.h"
+#include "export/record/round_writes.h"
 #include "export/record/torch_types.h"
 #include "export/torchscript/interpreter.h"
 #include "export/torchscript/list_writes.h"
@@ -91,6 +92,14 @@ class CounterScope {
   Tape& tape_;
 };
 
+// A tensor from outside that the rounds write to.
+struct FilledRoot {
+  Slot slot;
+  std::vector<at::Tensor> saved;  // its items before the round, by world
+  CellPtr root;
+  FilledTensor tensor;  // without a base: the root is another one's
+};
+
 // The execution of one loop.
 class ScanLoop {
  public:
@@ -111,9 +120,9 @@ class ScanLoop {
   }
   void run() {
     check();
-    const std::int64_t before = interpreter_.operations();
+    const std::int64_t before = interpreter_.count().done();
     write_call();
-    count_rounds(interpreter_.operations() - before);
+    count_rounds(interpreter_.count().done() - before);
     hand_on(execute());
   }
 
@@ -121,6 +130,9 @@ class ScanLoop {
   bool changes(std::size_t i) const { return body_->outputs().at(i + 1) != body_->inputs().at(i + 1); }
   void check();
   Round record_round();
+  void begin_fills();
+  void end_fills(Round& round);
+  void finish_fills(const ScanCall& scan, const Round& round);
   void begin(Round& round);
   void end(Round& round);
   void write_call();
@@ -137,22 +149,68 @@ class ScanLoop {
   const Slot& trips_;
   const Slots& carried_;
   ListWrites writes_;
-  std::vector<std::size_t> states_;  // places of carried values that are states
-  std::vector<TapeValue> values_;    // the last states, then the lists' items along a new first axis
+  std::vector<std::size_t> states_;   // places of carried values that are states
+  std::vector<TapeValue> values_;     // the last states, then the lists' items along a new first axis
+  std::vector<FilledRoot> fills_;     // tensors from outside that it writes to
+  std::vector<std::size_t> written_;  // those that the round did write to
 };
+
+// The root is unknown while the round is recorded, and what is written in it is taken back: all rounds are executed in
+// the end.
+void ScanLoop::begin_fills() {
+  for (const jit::Value* value : writes_.filled()) {
+    Slot slot = frame_.get(value);
+    if (!slot.sample().isTensor() || !slot.sample().toTensor().defined()) continue;
+    const at::Tensor tensor = slot.sample().toTensor();
+    const CellPtr cell = context_.cells.of(tensor);
+    context_.cells.prepare_write(cell, tensor);
+    FilledRoot fill;
+    fill.root = context_.cells.root_of(cell);
+    const bool is_known =
+        std::any_of(fills_.begin(), fills_.end(), [&](const FilledRoot& one) { return one.root == fill.root; });
+    for (const c10::IValue& world : slot.worlds) fill.saved.push_back(world.toTensor().clone());
+    fill.slot = std::move(slot);
+    if (!is_known) fill.tensor.base = context_.cells.read_root(*fill.root, context_.here());
+    fills_.push_back(std::move(fill));
+  }
+}
+
+void ScanLoop::end_fills(Round& round) {
+  std::vector<FilledTensor> tensors;
+  for (FilledRoot& fill : fills_) {
+    for (std::size_t world = 0; world < fill.saved.size(); ++world) {
+      fill.slot.worlds[world].toTensor().copy_(fill.saved[world]);
+    }
+    fill.saved.clear();
+    fill.tensor.after = fill.root->value;
+  }
+  std::erase_if(fills_, [](const FilledRoot& fill) { return !fill.tensor.base; });
+  for (const FilledRoot& fill : fills_) tensors.push_back(fill.tensor);
+  written_ = find_writes(context_.tape.tape(), round, tensors);
+  for (const FilledRoot& fill : fills_) context_.cells.renew_root(*fill.root, fill.tensor.base);
+}
+
+// The tensors after all rounds: the items side by side, in the place of those that were there.
+void ScanLoop::finish_fills(const ScanCall& scan, const Round& round) {
+  for (std::size_t i = 0; i < written_.size(); ++i) {
+    const RoundWrite& write = round.writes[i];
+    TapeValue items = values_.at(values_.size() - written_.size() + i);
+    const FilledRoot& fill = fills_[written_[i]];
+    context_.cells.renew_root(*fill.root, operators_.filled_lists().filled(items, write, scan.targets[i], round.trips));
+  }
+}
 
 // The rounds that are executed without being recorded.
 void ScanLoop::count_rounds(std::int64_t operations) {
   std::int64_t rounds = 0;
   for (const c10::IValue& world : trips_.worlds) rounds = std::max(rounds, world.toInt());
-  const std::int64_t each = std::max<std::int64_t>(operations, 1), most = Interpreter::kMostOperations;
-  interpreter_.count_operations(rounds <= most / each ? rounds * each : most + 1);
+  interpreter_.count().add_rounds(context_, rounds, std::max<std::int64_t>(operations, 1));
 }
 
 void ScanLoop::check() {
   if (context_.round_began_at) context_.no_scan("it is inside another one");
   if (trips_.note.kind != Note::Kind::kSizes || trips_.note.ratio.denominator != 1) {
-    context_.no_scan("no expression of sizes gives that number");
+    context_.no_scan("no expression of sizes for that number was found");
   }
   if (!is_true(node_->input(1)) || !is_true(body_->outputs().at(0))) context_.no_scan("it has a condition as well");
   for (const c10::IValue& world : trips_.worlds) {
@@ -212,6 +270,7 @@ Round ScanLoop::record_round() {
   Round round;
   round.counter = kCounter;
   round.trips = trips_.note.ratio.numerator;
+  begin_fills();
   round.first_call = context_.tape.tape().calls.size();
   round.first_value = context_.tape.tape().values.size();
   {
@@ -220,9 +279,13 @@ Round ScanLoop::record_round() {
     begin(round);
     {
       RoundScope inside(context_);
+      for (FilledRoot& fill : fills_) {
+        if (fill.tensor.base) fill.tensor.before = context_.cells.make_unknown(*fill.root);
+      }
       interpreter_.run_inner(node_, body_, frame_);
     }
     end(round);
+    end_fills(round);
   }
   context_.cells.forget_since(round.first_value);
   return round;
@@ -230,12 +293,17 @@ Round ScanLoop::record_round() {
 
 void ScanLoop::write_call() {
   ScanCall scan;
+  Round round;
   std::vector<TapeValueInfo> infos;
   try {
-    Round round = record_round();
+    round = record_round();
     for (TapeValue next : round.next) infos.push_back(context_.tape.info(next));
     for (TapeValue item : round.items) {
       infos.push_back(context_.tape.info(item));
+      infos.back().shape.insert(infos.back().shape.begin(), round.trips);
+    }
+    for (const RoundWrite& write : round.writes) {
+      infos.push_back(context_.tape.info(write.item));
       infos.back().shape.insert(infos.back().shape.begin(), round.trips);
     }
     scan = cut_scan(context_.tape.tape(), round);
@@ -254,6 +322,7 @@ void ScanLoop::write_call() {
   TapeWriter(*scan.body).mark_wanted();
   values_ = context_.tape.call("t2n::scan", "", std::move(scan.arguments), std::move(infos), context_.here());
   context_.tape.tape().calls.back().regions.push_back(scan.body);
+  finish_fills(scan, round);
 }
 
 // Executes the loop as it is in every world; the values that it hands on, [output]. Lists are filled.

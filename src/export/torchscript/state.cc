@@ -52,6 +52,7 @@ class Executor {
     Diagnostics diagnostics;
     RecorderOptions recorder_options;
     recorder_options.follows_state = true;
+    recorder_options.max_operations = options_.max_operations;
     Recorder recorder(tape, diagnostics, model_.module, true, recorder_options);
     for (const std::string& path : followed_) {
       recorder.attributes()[path] = {{attribute_at(model_.module, path).deepcopy()}, {}};

@@ -247,13 +247,15 @@ std::optional<Failure> judge(const Engine& engine, const CheckSubject& subject, 
       report.check.outputs.push_back(
           {"tract " + engine.version, output.name, run.sizes, 0, 0, false, "was not computed"});
     }
+    const bool is_slow = result.exit_status == -1;
     return Failure{&run,
                    {{Severity::kError,
                      "T2N-C002",
                      "",
                      {},
                      "tract does not run the archive" + text_of(subject, run) + ": " + result.message,
-                     std::string("this is a bug in torch2nnef; ") + kMakeBundle}},
+                     is_slow ? "allow more time with --timeout SECONDS, or check without tract (--check=reference)"
+                             : std::string("this is a bug in torch2nnef; ") + kMakeBundle}},
                    result.log};
   }
   std::vector<CheckReport::Output> outputs = judge_outputs(subject, run, result.outputs, options.tolerance);

@@ -19,6 +19,8 @@ using nnef::DType;
 
 namespace {
 
+constexpr double kNearZero = 1e-3;  // of the root mean square; relative errors of such values say nothing
+
 constexpr std::array<std::pair<std::string_view, Tolerance>, 6> kLevels = {{
     {"exact", Tolerance::kExact},
     {"close", Tolerance::kClose},
@@ -210,7 +212,8 @@ Comparison compare_tensors(const nnef::TensorData& expected, const nnef::TensorD
   }
   const bool floats = nnef::is_float(expected.dtype());
   ToleranceBounds bounds = tolerance_bounds(tolerance, expected.dtype());
-  if (floats) bounds.absolute *= std::max(least_size, root_mean_square(wanted));
+  const double size = root_mean_square(wanted), near_zero = kNearZero * size;
+  if (floats) bounds.absolute *= std::max(least_size, size);
   std::int64_t worst_at = -1;
   double worst = -1;
   for (std::int64_t i = 0; i < wanted.count(); ++i) {
@@ -219,7 +222,7 @@ Comparison compare_tensors(const nnef::TensorData& expected, const nnef::TensorD
     const double difference = std::fabs(a - e);
     if (std::isfinite(difference)) {
       result.max_abs = std::max(result.max_abs, difference);
-      if (e != 0) result.max_rel = std::max(result.max_rel, difference / std::fabs(e));
+      if (std::fabs(e) > near_zero) result.max_rel = std::max(result.max_rel, difference / std::fabs(e));
     }
     // Integers that are too large for a double may differ although their difference as doubles is 0.
     const std::optional<double> over = floats ? excess(e, a, bounds) : std::optional(difference);

@@ -26,7 +26,7 @@ double root_mean_square(const nnef::TensorData& tensor);
 struct Comparison {
   bool agrees = true;
   double max_abs = 0;               // largest |actual - expected| over the finite values
-  double max_rel = 0;               // largest |actual - expected| / |expected|, where expected is not zero
+  double max_rel = 0;               // largest |actual - expected| / |expected|, of values that are not near zero
   std::vector<std::int64_t> where;  // index of the value that is furthest outside of its bound; empty when none is
   std::int64_t outside = 0;         // values outside of their bound
   std::string detail;               // what differs, one sentence; "" when nothing does

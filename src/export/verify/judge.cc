@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "export/verify/distance.h"
+#include "export/verify/tied_order.h"
 
 namespace torch2nnef {
 namespace {
@@ -110,7 +111,14 @@ std::vector<CheckReport::Output> judge_outputs(const CheckSubject& subject, cons
     if (output.agrees) continue;
     const nnef::TensorData* expected = find(run.outputs, output.name);
     const nnef::TensorData* actual = find(computed, output.name);
-    if (actual == nullptr || !nnef::is_float(expected->dtype())) continue;
+    if (actual == nullptr) continue;
+    if (is_tied_order(subject, run, output.name, *expected, *actual)) {
+      output.agrees = true;
+      output.max_abs = output.max_rel = 0;  // of places that says nothing
+      output.detail.clear();
+      continue;
+    }
+    if (!nnef::is_float(expected->dtype())) continue;
     const auto found = coarser.find(output.name);
     const Tolerance& own = found == coarser.end() ? tolerance : found->second;
     if (!compare_tensors(*expected, *actual, own, 1).agrees) continue;

@@ -6,11 +6,19 @@
 #include <string>
 #include <string_view>
 
+#include "nnef/infer/infer_call.h"
+
 namespace nnef {
 namespace {
 
-constexpr std::array<std::string_view, 7> kWindows = {
-    "conv", "box", "max_pool", "avg_pool", "rms_pool", "max_pool_with_index", "argmax_pool"};
+// Operations that engines execute on tensors without items, beside those that compute item by item.
+constexpr std::array<std::string_view, 11> kTakesNothing = {"external", "variable",        "slice",  "concat",
+                                                            "squeeze",  "unsqueeze",       "select", "transpose",
+                                                            "reshape",  "tract_core_cast", "pad"};
+
+bool takes_nothing(const std::string& op) {
+  return is_elementwise(op) || std::find(kTakesNothing.begin(), kTakesNothing.end(), op) != kTakesNothing.end();
+}
 
 std::vector<Dim> dims_of(const Operation& operation, std::string_view name) {
   std::vector<Dim> dims;
@@ -34,14 +42,14 @@ class Collector {
  public:
   void collect(const Graph& graph) {
     for (const Operation& operation : graph.operations) {
-      const bool is_window = std::find(kWindows.begin(), kWindows.end(), operation.op) != kWindows.end();
-      for (Value result : operation.results) {
-        for (const Dim& size : graph.info(result).shape) add(size, is_window ? 1 : 0);
+      const bool needs_items = !takes_nothing(operation.op);
+      for (Value result : operation.results) add_all(graph.info(result).shape, needs_items ? 1 : 0);
+      for (const NamedArgument& named : operation.arguments) {
+        if (needs_items) add_operand(graph, named.argument);
       }
       const Shape* operand = shape_of_operand(graph, operation);
       if (operand == nullptr) continue;
       if (operation.op == "slice") add_slice(operation, *operand);
-      if (operation.op.ends_with("_reduce") || operation.op == "moments") add_reduction(operation, *operand);
     }
     for (const Fragment& fragment : graph.fragments) collect(fragment.body);
   }
@@ -64,8 +72,14 @@ class Collector {
     }
   }
 
-  void add_reduction(const Operation& operation, const Shape& operand) {
-    for (const Dim& axis : dims_of(operation, "axes")) add(operand.at(static_cast<std::size_t>(axis.value())), 1);
+  void add_all(const Shape& shape, std::int64_t least) {
+    for (const Dim& size : shape) add(size, least);
+  }
+
+  void add_operand(const Graph& graph, const Argument& argument) {
+    if (argument.value() != nullptr) add_all(graph.info(*argument.value()).shape, 1);
+    if (argument.array() == nullptr) return;
+    for (const Argument& item : argument.array()->items) add_operand(graph, item);
   }
 
   std::vector<SizeCondition> conditions_;

@@ -14,8 +14,9 @@ struct SizeCondition {
   std::int64_t least = 0;
 };
 
-// Of the operations in their order, each once: no length is negative, a slice stays within its axis, a window has a
-// place and a reduction an item (the engine stops at a sum over none). Numbers are left out.
+// Of the operations in their order, each once: no length is negative, a slice stays within its axis, and nothing is
+// empty but for operations that only move items or compute item by item (the engine stops at a sum over none). Numbers
+// are left out.
 std::vector<SizeCondition> conditions_of(const Graph& graph);
 
 }  // namespace nnef

@@ -12,7 +12,9 @@ void split_along(Call& call, int axis) {
   Dim begin = 0;
   for (std::size_t i = 0; i < call.result_count(); ++i) {
     const Shape& shape = call.result_shape(i);
-    Dim end = begin + shape.at(static_cast<std::size_t>(axis));
+    const bool is_last = i + 1 == call.result_count();
+    Dim end = is_last ? call.shape("self").at(static_cast<std::size_t>(axis))
+                      : begin + shape.at(static_cast<std::size_t>(axis));
     if (call.wanted(i)) {
       bool is_nothing = is_empty(shape);
       call.result(i, is_nothing ? zeros(call, call.result_dtype(i), shape) : b.slice(x, axis, begin, end));
@@ -23,8 +25,10 @@ void split_along(Call& call, int axis) {
 
 void lower_split(Call& call) { split_along(call, call.axis("dim", call.rank("self"))); }
 
-// Cuts at positions that are not in order give parts that overlap or leave gaps.
+// A number of sections cuts the axis from end to end. Cuts at positions that are not in order give parts that overlap
+// or leave gaps.
 void split_at_positions(Call& call, int axis) {
+  if (call.tape_call().find("sections")) return split_along(call, axis);
   Dim total = 0;
   for (std::size_t i = 0; i < call.result_count(); ++i)
     total += call.result_shape(i).at(static_cast<std::size_t>(axis));

@@ -54,6 +54,10 @@ CellPtr Cells::add_root(const at::Tensor& tensor, nnef::Shape shape, bool live, 
   return cell;
 }
 
+void Cells::add_unset(const at::Tensor& tensor, const std::string& path) {
+  add_root(tensor, nnef::make_shape(tensor.sizes().vec()), true, {})->unset = path;
+}
+
 CellPtr Cells::add_view(const at::Tensor& tensor, nnef::Shape shape, const at::Tensor& base_tensor, ViewStep step,
                         TapeValue value) {
   CellPtr base = of(base_tensor);
@@ -88,8 +92,13 @@ TapeValue Cells::read_live(Cell& cell, const Location& where) {
     cell.seen = root(cell).generation;
   }
   if (!cell.base) {
+    if (!cell.unset.empty()) {
+      throw Unsupported("the attribute " + cell.unset +
+                            " is read before the model writes to all of it, so the results depend on earlier calls",
+                        "export it as an input and an output (--state=io)");
+    }
     if (!cell.value) {
-      throw Unsupported("a tensor is used that stands for one round of a loop over a dynamic axis",
+      throw Unsupported("a tensor of a single round of a loop over a dynamic axis is used after the loop",
                         "use what the loop returns: its last states, or the whole list by torch.stack or torch.cat");
     }
     return cell.value;
@@ -113,10 +122,10 @@ TapeValue Cells::derive(Cell& cell, TapeValue base, const Location& where) {
 void Cells::check_writable(Cell& cell) {
   for (Cell* at = &cell; at; at = at->base.get()) {
     if (!at->not_writable.empty())
-      throw Unsupported("a write into a tensor that cannot be followed: " + at->not_writable,
+      throw Unsupported("a write into a tensor that cannot be exported: " + at->not_writable,
                         "write into a copy (.clone()), or build the result with torch.stack or torch.cat");
     if (at->base && !is_invertible(at->step)) {
-      throw Unsupported("a write through a view made by " + at->step.op + " cannot be followed",
+      throw Unsupported("a write through a view made by " + at->step.op + " cannot be exported",
                         "write into a copy (.clone()) instead");
     }
     if (!at->base && !at->owner.empty()) {
@@ -161,9 +170,28 @@ void Cells::write(const CellPtr& cell, TapeValue value, const Location& where) {
   for (auto& [written, new_value] : chain) {
     written->value = new_value;
     written->seen = top.generation;
+    written->unset.clear();
     written->has_contents = false;
     written->range.reset();
   }
+}
+
+CellPtr Cells::root_of(CellPtr cell) {
+  while (cell->base) cell = cell->base;
+  return cell;
+}
+
+void Cells::renew_root(Cell& root, TapeValue value) {
+  root.value = value;
+  root.seen = ++root.generation;
+  root.has_contents = false;
+  root.range.reset();
+}
+
+TapeValue Cells::make_unknown(Cell& root) {
+  renew_root(root, tape_.unknown(facts_of(root)));
+  root.made_at = ++made_;
+  return root.value;
 }
 
 void Cells::forget_since(std::size_t first_value) {

@@ -57,6 +57,7 @@ struct Cell {
   std::string label;         // attribute path
   std::string owner;         // "attribute conv.weight": belongs to the archive, must not be written
   std::string not_writable;  // why a write to it cannot be followed, "" when it can
+  std::string unset;         // an attribute that the model writes before it reads it: its path, until it is written
 };
 using CellPtr = std::shared_ptr<Cell>;
 
@@ -65,7 +66,7 @@ TapeValueInfo facts_of(const Cell& cell);
 // A shape as an argument: int[].
 TapeArgument dims_argument(const nnef::Shape& shape);
 
-// The model writes into an attribute that is not followed yet.
+// The model writes into an attribute. Whoever drives the recording begins it again with another tensor in its place.
 class AttributeWritten : public std::runtime_error {
  public:
   explicit AttributeWritten(std::string path)
@@ -100,8 +101,10 @@ class Cells {
 
   // The tensor's present value on the Tape.
   TapeValue read(const CellPtr& cell, const at::Tensor& tensor, const Location& where);
+  // A root of which nothing is known before it is written: `path` is the attribute whose place it takes.
+  void add_unset(const at::Tensor& tensor, const std::string& path);
   // Before something recorded is written into a tensor: its root stops being a constant. Throws Unsupported when the
-  // write could not be followed.
+  // write could not be recorded.
   void prepare_write(const CellPtr& cell, const at::Tensor& tensor);
   void write(const CellPtr& cell, TapeValue value, const Location& where);
   // Before, and after, constants are written into a constant.
@@ -109,6 +112,12 @@ class Cells {
   void constant_written(const CellPtr& cell) { ++root(*cell).generation; }
   // How many cells were made so far: what is older than a moment has a number up to that.
   std::size_t made() const { return made_; }
+  static CellPtr root_of(CellPtr cell);
+  TapeValue read_root(Cell& root, const Location& where) { return read_live(root, where); }
+  // Gives a root another value, and its views with it.
+  void renew_root(Cell& root, TapeValue value);
+  // The same, with a value that nothing on the Tape makes; it is as new as a tensor that is made now.
+  TapeValue make_unknown(Cell& root);
   // Values of the Tape from that one on are taken away from it: views are derived again when they are read.
   void forget_since(std::size_t first_value);
   // To be called when a tensor may have gone: a view that nobody holds lets go of its base.

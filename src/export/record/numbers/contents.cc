@@ -112,6 +112,7 @@ std::optional<Items> Contents::elementwise_items(const c10::FunctionSchema& sche
   const bool reversed = row.number == NumberOp::kSubFrom;
   auto op = reversed ? NumberOp::kSub : number_op(name);
   if (!op) return std::nullopt;
+  if (schema.argumentIndexWithName("decimals")) return std::nullopt;
   if (takes_one_number(*op)) return elementwise(*op, *items, *items, count);
   std::optional<Items> other = inputs.size() > 1 ? contents_of(context_, inputs[1]) : std::nullopt;
   if (!other) return std::nullopt;

@@ -97,8 +97,14 @@ TapeValue NumberValues::arithmetic(const std::string& op, const std::vector<Tape
   }
   const bool takes_two = row.number != NumberOp::kNone && row.number != NumberOp::kNot && !takes_one_number(row.number);
   if (row.as_tensors.empty() || values.size() != (takes_two ? 2U : 1U)) return {};
+  const bool is_logic = row.number == NumberOp::kAnd || row.number == NumberOp::kOr || row.number == NumberOp::kXor;
+  if (is_logic && info.type != ScalarType::kBool) return {};  // of integers it is another operator
   const std::string name(row.as_tensors);
   if (!takes_two) return context_.tape.call1(name, "", {{"self", {values[0]}}}, info, context_.here());
+  if (row.number == NumberOp::kPower) {
+    return context_.tape.call1(name, "Tensor_Tensor", {{"self", {values[0]}}, {"exponent", {values[1]}}}, info,
+                               context_.here());
+  }
   const char* overload = find_schema(name, "Tensor") ? "Tensor" : "";
   return context_.tape.call1(name, overload, {{"self", {values[0]}}, {"other", {values[1]}}}, info, context_.here());
 }

@@ -164,7 +164,7 @@ std::optional<Slots> Numbers::make_tensor(const Callee& callee, const Slots& inp
     sizes = sizes && ratio;
   }
   if (!known)
-    throw Unsupported("a tensor is made of a number that depends on the inputs in a way that is not followed");
+    throw Unsupported("a tensor is made of a number that depends on the inputs in a way that cannot be exported");
   Slots results = execute(context_, callee, inputs);
   const at::Tensor& tensor = results.at(0).sample().toTensor();
   if (sizes) {

@@ -42,6 +42,84 @@ std::optional<Ratio> floor_divided(const Ratio& a, const Ratio& b) {
   return Ratio{floor_div(a.numerator * nnef::Dim(b.denominator), b.numerator * nnef::Dim(a.denominator)), 1};
 }
 
+// To a small power that is a number.
+std::optional<Ratio> power(const Ratio& base, const Ratio& exponent) {
+  constexpr std::int64_t kLargestPower = 8;
+  const std::int64_t times = exponent.denominator == 1 ? exponent.numerator.constant().value_or(-1) : -1;
+  if (times < 0 || times > kLargestPower) return std::nullopt;
+  Ratio result{nnef::Dim(1), 1};
+  for (std::int64_t i = 0; i < times; ++i) {
+    result = {result.numerator * base.numerator, result.denominator * base.denominator};
+    if (result.denominator > kLargestDenominator) return std::nullopt;
+  }
+  return reduced(result);
+}
+
+// Halves go to the even neighbour. Above an even number the nearest integer of a half, rounded up, is odd: one too
+// many.
+nnef::Dim rounded(const Ratio& ratio) {
+  const nnef::Dim twice = ratio.numerator * nnef::Dim(2) + nnef::Dim(ratio.denominator);
+  const std::int64_t d = ratio.denominator;
+  const nnef::Dim nearest = floor_div(twice, nnef::Dim(2 * d));
+  if (d % 2 != 0) return nearest;
+  return nearest - floor_div(twice + nnef::Dim(2 * d), nnef::Dim(4 * d)) +
+         floor_div(twice + nnef::Dim(2 * d - 1), nnef::Dim(4 * d));
+}
+
+std::optional<Ratio> shifted(const Ratio& a, const Ratio& b, bool is_left) {
+  const std::int64_t places = b.denominator == 1 ? b.numerator.constant().value_or(-1) : -1;
+  if (a.denominator != 1 || places < 0 || places > 30) return std::nullopt;
+  const nnef::Dim factor(std::int64_t{1} << places);
+  return Ratio{is_left ? a.numerator * factor : floor_div(a.numerator, factor), 1};
+}
+
+// size & mask: the sum of the bits that are set in the mask. Of a negative mask, the bits that it clears.
+nnef::Dim common_bits(const nnef::Dim& size, std::int64_t mask) {
+  if (mask < 0) return size - common_bits(size, ~mask);
+  nnef::Dim sum;
+  for (std::int64_t bit = 1; bit != 0 && bit <= mask; bit *= 2) {
+    if ((mask & bit) != 0) sum += nnef::Dim(bit) * remainder(floor_div(size, nnef::Dim(bit)), nnef::Dim(2));
+  }
+  return sum;
+}
+
+// Bit by bit, with a number of not too many bits.
+std::optional<Ratio> bitwise(NumberOp op, const Ratio& a, const Ratio& b) {
+  constexpr std::int64_t kLargestMask = 1 << 16;
+  if (a.denominator != 1 || b.denominator != 1) return std::nullopt;
+  const auto left = a.numerator.constant(), right = b.numerator.constant();
+  const auto mask = right ? right : left;
+  if (!mask || *mask >= kLargestMask || *mask < -kLargestMask) return std::nullopt;
+  const nnef::Dim& size = right ? a.numerator : b.numerator;
+  const nnef::Dim common = common_bits(size, *mask);
+  if (op == NumberOp::kAnd) return Ratio{common, 1};
+  const nnef::Dim all = size + nnef::Dim(*mask) - common;
+  return Ratio{op == NumberOp::kOr ? all : all - common, 1};
+}
+
+std::int64_t numbers_without_common_divisor(std::int64_t with) {
+  std::int64_t count = 0;
+  for (std::int64_t i = 1; i <= with; ++i) count += std::gcd(i, with) == 1 ? 1 : 0;
+  return count;
+}
+
+// gcd(size, n) is the sum over the divisors d of n of phi(d), where d divides the size too.
+std::optional<Ratio> common_divisor(const Ratio& a, const Ratio& b) {
+  constexpr std::int64_t kLargest = 256;
+  if (a.denominator != 1 || b.denominator != 1) return std::nullopt;
+  const auto left = a.numerator.constant(), right = b.numerator.constant();
+  const std::int64_t number = std::abs(right ? *right : left.value_or(0));
+  if (number == 0 || number > kLargest) return std::nullopt;
+  const nnef::Dim& size = right ? a.numerator : b.numerator;
+  nnef::Dim sum;
+  for (std::int64_t d = 1; d <= number; ++d) {
+    if (number % d != 0) continue;
+    const nnef::Dim divides = floor_div(size, nnef::Dim(d)) - floor_div(size - nnef::Dim(1), nnef::Dim(d));
+    sum += nnef::Dim(numbers_without_common_divisor(d)) * divides;
+  }
+  return Ratio{sum, 1};
+}
+
 }  // namespace
 
 std::optional<NumberOp> number_op(std::string_view op) {
@@ -74,8 +152,23 @@ std::optional<Ratio> apply(NumberOp op, const Ratio& a, const Ratio& b) {
     case NumberOp::kRemainder:
       if (common != 1 || b.numerator == nnef::Dim(0)) return std::nullopt;
       return Ratio{remainder(a.numerator, b.numerator), 1};
+    case NumberOp::kPower:
+      return power(a, b);
+    case NumberOp::kShiftLeft:
+    case NumberOp::kShiftRight:
+      return shifted(a, b, op == NumberOp::kShiftLeft);
+    case NumberOp::kCommonDivisor:
+      return common_divisor(a, b);
+    case NumberOp::kAnd:
+    case NumberOp::kOr:
+    case NumberOp::kXor:
+      return bitwise(op, a, b);
     case NumberOp::kNeg:
       return Ratio{-a.numerator, a.denominator};
+    case NumberOp::kAbs:
+      return nnef::is_never_negative(a.numerator) ? a : reduced({max(a.numerator, -a.numerator), a.denominator});
+    case NumberOp::kRound:
+      return Ratio{rounded(a), 1};
     case NumberOp::kMin:
       return reduced({min(left, right), common});
     case NumberOp::kMax:

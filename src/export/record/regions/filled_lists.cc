@@ -27,6 +27,46 @@ TapeValueInfo FilledLists::move_first_axis(TapeValue& value, std::int64_t to) {
   return moved;
 }
 
+TapeValue FilledLists::filled(TapeValue stacked, const RoundWrite& write, const ScanCall::Target& target,
+                              const nnef::Dim& trips) {
+  const auto call = [&](const char* op, std::vector<std::pair<std::string, TapeArgument>> arguments,
+                        TapeValueInfo info) {
+    return context_.tape.call1(op, "", std::move(arguments), std::move(info), context_.here());
+  };
+  TapeValueInfo info = context_.tape.info(stacked);
+  const auto axis = static_cast<std::ptrdiff_t>(write.axis);
+  if (write.keeps_axis) {
+    info.shape.erase(info.shape.begin() + 1 + axis);
+    stacked = call("aten::reshape", {{"self", {stacked}}, {"shape", dims_argument(info.shape)}}, info);
+  }
+  info = move_first_axis(stacked, write.axis);
+  const TapeArgument along{nnef::Dim(write.axis)};
+  if (target.step < 0) stacked = call("aten::flip", {{"self", {stacked}}, {"dims", {TapeList{along}}}}, info);
+  const nnef::Dim begin = target.step < 0 ? target.first - trips + 1 : target.first;
+  TapeValueInfo base;  // of what is written to
+  base.type = context_.tape.info(write.base).type;
+  base.shape = context_.tape.info(write.base).shape;
+  if (begin != nnef::Dim(0) || trips != base.shape.at(static_cast<std::size_t>(axis))) {
+    stacked = call("aten::slice_scatter",
+                   {{"self", {write.base}},
+                    {"src", {stacked}},
+                    {"dim", along},
+                    {"start", {begin}},
+                    {"end", {begin + trips}},
+                    {"step", {nnef::Dim(1)}}},
+                   base);
+  }
+  for (auto outer = write.outer.rbegin(); outer != write.outer.rend(); ++outer) {
+    std::vector<std::pair<std::string, TapeArgument>> arguments = outer->arguments;
+    for (auto& [name, argument] : arguments) {
+      if (name == "src") argument = {stacked};
+      if (name == "self") base.shape = context_.tape.info(*argument.value()).shape;
+    }
+    stacked = call(outer->op.c_str(), std::move(arguments), base);
+  }
+  return stacked;
+}
+
 std::optional<Slots> FilledLists::call(const Callee& callee, const Slots& inputs) {
   const ShapeRule rule = row_of(callee.schema.name()).shape;
   const bool is_stack = rule == ShapeRule::kStack;

@@ -6,6 +6,7 @@
 
 #include "export/record/callee.h"
 #include "export/record/context.h"
+#include "export/record/region.h"
 
 namespace torch2nnef {
 
@@ -17,6 +18,8 @@ class FilledLists {
   void add(const c10::IValue& list, TapeValue stacked);
   // torch.stack and torch.cat of such a list; nullopt for any other call.
   std::optional<Slots> call(const Callee& callee, const Slots& inputs);
+  // A tensor after all rounds wrote to it; `stacked` is what they wrote, along a new first axis.
+  TapeValue filled(TapeValue stacked, const RoundWrite& write, const ScanCall::Target& target, const nnef::Dim& trips);
 
  private:
   struct Filled {

@@ -70,7 +70,7 @@ Slot Merge::numbers(const Slot& condition, const Slot& yes, const Slot& no) {
   for (const Slot* side : {&yes, &no}) {
     bool is_known = side->note.kind == Note::Kind::kNone || side->note.scalar ||
                     (side->note.kind == Note::Kind::kSizes && !side->sample().isBool());
-    if (!is_known) throw Unsupported("a number of one side cannot be followed (" + side->note.text + ")");
+    if (!is_known) throw Unsupported("one branch produces a number that cannot be exported (" + side->note.text + ")");
   }
   Slot result{chosen(condition, yes, no), {}};
   TapeValueInfo info;
