@@ -17,7 +17,7 @@ constexpr const char* kDecompose = "call ep.run_decompositions({}) before saving
 
 class NodeWalk {
  public:
-  explicit NodeWalk(const Tables& tables) : tables_(tables) {}
+  NodeWalk(const Tables& tables, bool is_decomposed) : tables_(tables), is_decomposed_(is_decomposed) {}
 
   void graph(const ProgramGraph& graph) {
     for (const ProgramNode& node : graph.nodes) {
@@ -68,7 +68,7 @@ class NodeWalk {
       return forbid(node, op.full(),
                     "is an operator that libtorch " + std::to_string(TORCH_VERSION_MAJOR) + "." +
                         std::to_string(TORCH_VERSION_MINOR) + " does not have",
-                    op.name.starts_with("aten::")
+                    op.name.starts_with("aten::") && !is_decomposed_
                         ? "call ep.run_decompositions() before saving, or write the model without it"
                         : "write the model without it, or give a plugin that registers it");
     }
@@ -95,6 +95,7 @@ class NodeWalk {
   }
 
   const Tables& tables_;
+  bool is_decomposed_;
   std::map<std::string, std::size_t> places_;
   std::vector<Diagnostic> found_;
 };
@@ -102,7 +103,7 @@ class NodeWalk {
 }  // namespace
 
 void refuse_forbidden_nodes(const Program& program, const Tables& tables) {
-  NodeWalk walk(tables);
+  NodeWalk walk(tables, program.is_decomposed);
   walk.graph(program.graph);
   std::vector<Diagnostic> errors = walk.take();
   if (!errors.empty()) throw ExportError(ExportError::Kind::kNotExportable, std::move(errors));

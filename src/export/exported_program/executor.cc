@@ -181,6 +181,17 @@ Slots ProgramExecutor::dispatch(const ProgramNode& node, const Frame& frame) {
 
 void ProgramExecutor::bind_results(const ProgramNode& node, const Slots& results, Frame& frame) {
   if (node.outputs.empty()) return;
+  // torch 2.6 writes the results of a graph as one list.
+  const bool is_list = node.outputs.size() == 1 && node.outputs[0].kind == Kind::kList;
+  if (is_list && higher_order_of(node.target)) {
+    const std::vector<ProgramArgument>& items = node.outputs[0].items;
+    if (items.size() != results.size()) {
+      throw Unsupported(node.target + " has " + std::to_string(results.size()) + " results here, and " +
+                        std::to_string(items.size()) + " in the file");
+    }
+    for (std::size_t i = 0; i < items.size(); ++i) bind(items[i], results[i], frame);
+    return;
+  }
   if (results.size() != node.outputs.size()) {
     throw Unsupported(node.target + " has " + std::to_string(results.size()) + " results here, and " +
                       std::to_string(node.outputs.size()) + " in the file");

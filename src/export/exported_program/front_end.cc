@@ -20,8 +20,11 @@ std::vector<std::vector<std::int64_t>> sizes_in(const SizePlan& sizes, const nne
 }
 
 // An int of the user's: what it is depends on the caller.
-Slot number_input(OperatorRecorder& recorder, const std::vector<at::Tensor>& versions) {
-  return recorder.call(find_callee("aten::item", ""), {{{versions.begin(), versions.end()}, {}}}).at(0);
+Slot number_input(OperatorRecorder& recorder, const std::string& name, const std::vector<at::Tensor>& versions) {
+  std::vector<c10::IValue> numbers;
+  for (const at::Tensor& version : versions) numbers.emplace_back(version.item<std::int64_t>());
+  return recorder.numbers().read_item({{versions.begin(), versions.end()}, {}}, std::move(numbers),
+                                      "the number " + name + " that forward is given");
 }
 
 }  // namespace
@@ -138,7 +141,7 @@ Slots ProgramFrontEnd::add_inputs(const SizePlan& sizes, OperatorRecorder& recor
     } else if (input.kind == ProgramInput::Kind::kUser) {
       const DynamicInput& facts = sizes.inputs[next];
       const auto versions = add_input(recorder, recording, facts.name, plan_.leaves[next++], facts.shape);
-      slots.push_back(input.is_number ? number_input(recorder, versions)
+      slots.push_back(input.is_number ? number_input(recorder, facts.name, versions)
                                       : Slot{{versions.begin(), versions.end()}, {}});
     } else {
       slots.push_back({});

@@ -226,11 +226,16 @@ ProgramSizes::Bounds ProgramSizes::bounds_of(const std::string& symbol, const nn
   std::vector<bool> allowed(static_cast<std::size_t>(start + kNear - first + 1), true);
   for (const Guard& guard : guards_) {
     const std::set<std::string> of = symbols_of(guard.condition);
-    if (guard.is_inequality || of.count(symbol) == 0) continue;
+    if (of.count(symbol) == 0) continue;
     const auto holds_at = [&](std::int64_t size) {
       values[symbol] = size;
       return holds(guard.condition, values);
     };
+    if (guard.is_inequality) {  // a size that is not 1 is at least 2
+      const bool is_about_one = of.size() == 1 && start > 1 && !holds_at(1) && holds_at(2) && holds_at(3);
+      if (is_about_one) bounds.minimum = std::max<std::int64_t>(bounds.minimum, 2);
+      continue;
+    }
     for (std::size_t i = 0; i < allowed.size(); ++i) {
       if (allowed[i]) allowed[i] = holds_at(first + static_cast<std::int64_t>(i));
     }

@@ -186,22 +186,31 @@ Slot OperatorCalls::numbers(const std::string& name, const Slots& operands) {
     return (kind == TypeKind::IntType && value.isInt()) || (kind == TypeKind::FloatType && value.isDouble()) ||
            (kind == TypeKind::BoolType && value.isBool());
   };
+  if (name == "aten::pow" && operands.size() == 2) {
+    if (const auto power = whole_power(operands[0], operands[1])) return *power;
+  }
   std::shared_ptr<torch::jit::Operator> found;
   for (const auto& candidate : torch::jit::getAllOperatorsFor(c10::Symbol::fromQualString(name))) {
     const c10::FunctionSchema& schema = candidate->schema();
     bool is_right = schema.arguments().size() == operands.size() && schema.returns().size() == 1;
-    bool all_integers = true;
     for (std::size_t i = 0; is_right && i < operands.size(); ++i) {
       is_right = fits(operands[i].sample(), schema.arguments()[i].type()->kind());
-      all_integers = all_integers && operands[i].sample().isInt();
     }
-    if (!is_right) continue;
-    // Of integers, Python's power is an integer.
-    const bool is_better = !found || (all_integers && schema.returns()[0].type()->kind() == TypeKind::IntType);
-    if (is_better) found = candidate;
+    if (is_right && !found) found = candidate;
   }
   if (!found) throw Unsupported(name + " of these numbers is not known");
   return recorder_.call({found->schema(), found->getOperation()}, operands).at(0);
+}
+
+// An integer to a small power as a product, which follows from sizes.
+std::optional<Slot> OperatorCalls::whole_power(const Slot& base, const Slot& exponent) {
+  constexpr std::int64_t kLargest = 8;
+  if (!base.sample().isInt() || !exponent.sample().isInt() || exponent.note) return std::nullopt;
+  const std::int64_t times = exponent.sample().toInt();
+  if (times < 1 || times > kLargest) return std::nullopt;
+  Slot product = base;
+  for (std::int64_t i = 1; i < times; ++i) product = numbers("aten::mul", {product, base});
+  return product;
 }
 
 }  // namespace torch2nnef

@@ -1,6 +1,7 @@
 // Calls of operators by name, with arguments by name.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,6 +35,7 @@ class OperatorCalls {
  private:
   Slot converted(Slot slot, const c10::Argument& formal, const std::string& op);
   Slot number_as_tensor(const Slot& number);
+  std::optional<Slot> whole_power(const Slot& base, const Slot& exponent);
 
   OperatorRecorder& recorder_;
   RecordContext& context_;

@@ -119,6 +119,37 @@ Slots batch_norm_without_buffers(OperatorCalls& calls, const Given& given) {
                      {"eps", given["eps"]}});
 }
 
+// The output by the statistics of the batch, and the buffers as they are after it.
+Slots batch_norm_of_batch(OperatorCalls& calls, const Given& given) {
+  NamedSlots arguments;
+  for (const char* name : {"input", "momentum", "eps"}) arguments.emplace_back(name, given[name]);
+  for (const char* name : {"weight", "bias"}) arguments.emplace_back(name, given.get(name, {}));
+  arguments.emplace_back("training", calls.constant(true));
+  Slots results = calls.call("aten::native_batch_norm", "", arguments);
+  c10::List<std::int64_t> axes({0});
+  for (std::int64_t axis = 2; axis < given["input"].sample().toTensor().dim(); ++axis) axes.push_back(axis);
+  const Slot dim = calls.constant(axes);
+  const Slot mean = calls.call1("aten::mean", "dim", {{"self", given["input"]}, {"dim", dim}});
+  const Slot variance = calls.call1("aten::var", "dim", {{"self", given["input"]}, {"dim", dim}});
+  const auto moved = [&](const char* buffer, const Slot& by) {
+    const Slot& before = given[buffer];
+    const Slot step = calls.call1("aten::sub", "Tensor", {{"self", by}, {"other", before}});
+    const Slot part = calls.call1("aten::mul", "Tensor", {{"self", step}, {"other", given["momentum"]}});
+    return calls.call1("aten::add", "Tensor", {{"self", before}, {"other", part}});
+  };
+  results.push_back(moved("running_mean", mean));
+  results.push_back(moved("running_var", variance));
+  return results;
+}
+
+// Its kernel for the CPU takes dense tensors only.
+Slots group_norm(OperatorCalls& calls, const Given& given) {
+  NamedSlots arguments{{"input", calls.call1("aten::contiguous", "", {{"self", given["input"]}})}};
+  for (const char* name : {"N", "C", "HxW", "group", "eps"}) arguments.emplace_back(name, given[name]);
+  for (const char* name : {"weight", "bias"}) arguments.emplace_back(name, given.get(name, {}));
+  return calls.call("aten::native_group_norm", "", arguments);
+}
+
 Slot to_dtype(OperatorCalls& calls, const Slot& tensor, at::ScalarType type) {
   const Slot dtype = calls.constant(static_cast<std::int64_t>(type));
   return calls.call1("aten::to", "dtype", {{"self", tensor}, {"dtype", dtype}});
@@ -237,6 +268,8 @@ const std::map<std::string, StandIn>& table() {
       {"aten::empty_permuted", empty_permuted},
       {"aten::_native_batch_norm_legit_no_training", batch_norm_of_buffers},
       {"aten::_native_batch_norm_legit.no_stats", batch_norm_without_buffers},
+      {"aten::_native_batch_norm_legit_functional", batch_norm_of_batch},
+      {"aten::native_group_norm", group_norm},
       {"aten::_int_mm", product_of_int8},
       {"transformers::grouped_mm_fallback", grouped_product},
       {"quantized_decomposed::quantize_per_tensor", quantise_tensor},
