@@ -249,9 +249,9 @@ CommandLine apply_arguments(const cxxopts::ParseResult& parsed, std::set<std::st
   return line;
 }
 
-// Where the archive goes when nobody says: MODEL without .pt, with .nnef.tgz.
+// Where the archive goes when nobody says: MODEL without .pt or .pt2, with .nnef.tgz.
 fs::path default_output(fs::path model) {
-  static const std::set<std::string> endings = {".pt", ".pth", ".ts", ".zip", ".torchscript", ".ptl"};
+  static const std::set<std::string> endings = {".pt", ".pt2", ".pth", ".ts", ".zip", ".torchscript", ".ptl"};
   if (endings.count(model.extension().string()) > 0) model.replace_extension();
   return model += ".nnef.tgz";
 }
@@ -274,7 +274,7 @@ void check_folder(const CommandLine& line) {
 }
 
 void check_output(const CommandLine& line, bool compressed) {
-  static const std::set<std::string> wrong = {".zip", ".gz", ".bz2", ".xz", ".pt", ".pth", ".onnx", ".txt", ".json"};
+  static const std::set<std::string> wrong = {".zip", ".gz", ".bz2", ".xz", ".pt", ".pt2", ".pth", ".onnx", ".txt", ".json"};
   const std::string text = line.output.string();
   const nnef::Container container = nnef::container_of(line.output);
   const bool is_folder = container == nnef::Container::kFolder;
@@ -342,7 +342,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   if (line.action == CommandLine::Action::kHelp) return line;
   check_together(line, given);
   if (line.action != CommandLine::Action::kExport) return line;
-  if (line.model.empty()) throw UsageError("a MODEL is needed: the TorchScript archive to export");
+  if (line.model.empty()) throw UsageError("a MODEL is needed: the exported program (.pt2) or TorchScript archive to export");
   std::error_code error;
   const fs::file_status status = fs::status(line.model, error);
   if (!fs::exists(status)) throw UsageError(missing(line.model.string(), status, error));
@@ -379,8 +379,9 @@ std::string help_of(const Flag& flag) {
 
 std::string help_text() {
   std::string text =
-      "Usage: torch2nnef MODEL.pt [FLAGS]\n\n"
-      "Turns a TorchScript archive into an NNEF archive for the tract engine, and checks it.\n";
+      "Usage: torch2nnef MODEL [FLAGS]\n\n"
+      "Turns a PyTorch model, an exported program (.pt2) or a TorchScript archive (.pt), into an NNEF archive\n"
+      "for the tract engine, and checks it.\n";
   for (const Group& group : groups()) {
     text += fmt::format("\n{}:\n", group.title);
     for (const Flag& flag : group.flags) text += help_of(flag);

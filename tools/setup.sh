@@ -10,7 +10,7 @@ set -euo pipefail
 say() { printf 'setup: %s\n' "$*" >&2; }
 fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
-packages=(g++ cmake ninja-build ccache libtorch-dev libopenblas0-pthread libarchive-dev libdeflate-dev zlib1g-dev libfmt-dev libcxxopts-dev libgtest-dev
+packages=(g++ cmake ninja-build ccache libtorch-dev libopenblas0-pthread libarchive-dev libdeflate-dev zlib1g-dev libfmt-dev libcxxopts-dev nlohmann-json3-dev libgtest-dev
           libbenchmark-dev pigz python3-jsonschema python3-pip python3-torch unzip pkg-config binutils mandoc zsh fish)
 case ${1:-} in
   -h|--help) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "export/export_model.h"
+#include "export/front_ends.h"
 #include "export/lower/lower.h"
 #include "export/lower/lowering.h"
 #include "export/lower/standard.h"
@@ -22,9 +23,6 @@
 #include "export/simplify/simplify.h"
 #include "export/sizes/boundary_sizes.h"
 #include "export/tape/tape_text.h"
-#include "export/torchscript/given_runs.h"
-#include "export/torchscript/record_at.h"
-#include "export/torchscript/second_values.h"
 #include "export/verify/check.h"
 #include "export/verify/compare.h"
 #include "nnef/builder/builder.h"
@@ -185,14 +183,14 @@ void run_at_boundaries(const Model& model, const Tables& tables, const ExportOpt
   runs.erase(std::remove_if(runs.begin() + 1, runs.end(), excluded), runs.end());
   std::vector<nnef::Bindings> known;
   for (const Recording::Run& run : runs) known.push_back(run.sizes);
-  record_at(model, tables, options, boundary_sizes(graph, bounds, runs.front().sizes, known), recording);
+  front_ends::record_at(model, tables, options, boundary_sizes(graph, bounds, runs.front().sizes, known), recording);
 }
 
 // A sample cannot show what a trace holds fixed: further inputs, with the outputs that the user's model gave, do.
 void add_given_runs(const Model& model, const Tables& tables, const ExportOptions& options, const LearntBounds& bounds,
                     Recording& recording) {
   if (options.check == Check::kNone) return;
-  for (GivenRun& given : runs_on_given_inputs(model, tables, options, recording)) {
+  for (GivenRun& given : front_ends::runs_on_given_inputs(model, tables, options, recording)) {
     const std::string file = given.file.filename().string();
     if (!bounds.ranges.empty() && !bounds.allow(given.run.sizes)) {
       std::string needs;
@@ -246,7 +244,7 @@ Recording record_and_describe(const Model& model, const Tables& tables, const Ex
                               ExportReport& report) {
   Recording refused;
   try {
-    Recording recording = record(model, tables, options, report.diagnostics, &refused);
+    Recording recording = front_ends::record(model, tables, options, report.diagnostics, &refused);
     report.inputs_from = recording.inputs_from;
     report.states = recording.states;
     describe_tape(recording.tape, report);
@@ -332,7 +330,7 @@ void export_model(const Model& model, const Tables& tables, const std::filesyste
   steps.begin("check");
   std::optional<Recording::Run> other_values;
   if (options.check != Check::kNone && !khronos) {
-    other_values = run_on_other_values(model, tables, options, recording);
+    other_values = front_ends::run_on_other_values(model, tables, options, recording);
   }
   const Recording::Run* second = other_values ? &*other_values : nullptr;
   check_archive(pending.path(), {recording, lineage, graph, archive, dialect, second}, options, report);

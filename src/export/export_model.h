@@ -8,7 +8,7 @@
 
 #include "export/export.h"
 #include "export/modules/user_tables.h"
-#include "export/torchscript/record.h"
+#include "export/load/model.h"
 #include "export/verify/private_folder.h"
 #include "nnef/io.h"
 

@@ -150,7 +150,18 @@ COMMANDS = {
     "asks": b"--list-ops\n--fragments\n/dev/null",
 }
 
-for kind, inputs in (("tensor", TENSORS), ("text", TEXTS), ("archive", ARCHIVES), ("zip", ZIPS), ("npz", ARRAYS), ("pickle", PICKLES), ("fragments", FRAGMENTS), ("command", COMMANDS)):
+PROGRAMS = {
+    "srepr": "Add(Mul(Integer(2), Symbol('s77', positive=True, integer=True)), FloorDiv(Symbol('s0', integer=True), Integer(2)))",
+    "guard": "(L['p'][1][0].size()[0] % 2) == 0 and torch.sym_max(1, L['x'].size()[1] // 2) <= 64 or not 2**3 != 8",
+    "float": "TruncToInt(FloatTrueDiv(ToFloat(Symbol('s0', integer=True)), Float('2.5', precision=53)))",
+}
+for name in ("linear", "branch", "trees", "scan"):
+    with zipfile.ZipFile(corpus.parent.parent / f"exported_program/{name}.pt2") as archive:
+        PROGRAMS[f"{name}.json"] = archive.read("model/models/model.json")
+with zipfile.ZipFile(corpus.parent.parent / "exported_program/legacy.pt2") as archive:
+    PROGRAMS["legacy.json"] = archive.read("serialized_exported_program.json")
+
+for kind, inputs in (("program", PROGRAMS), ("tensor", TENSORS), ("text", TEXTS), ("archive", ARCHIVES), ("zip", ZIPS), ("npz", ARRAYS), ("pickle", PICKLES), ("fragments", FRAGMENTS), ("command", COMMANDS)):
     for name, data in inputs.items():
         path = corpus / kind / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -105,11 +105,11 @@ std::optional<std::vector<c10::IValue>> read_traced_inputs(const std::shared_ptr
 
 }  // namespace
 
-Model Model::load(const std::filesystem::path& path) {
+FileKind kind_of_model(const std::filesystem::path& path) {
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) {
     fail(ExportError::Kind::kUsage, "T2N-M001", path.filename().string() + " is a folder",
-         "give a TorchScript archive");
+         "give a TorchScript archive or an exported program");
   }
   const std::filesystem::file_status status = std::filesystem::status(path, error);
   if (!std::filesystem::is_regular_file(status)) {
@@ -117,9 +117,13 @@ Model Model::load(const std::filesystem::path& path) {
     fail(ExportError::Kind::kUsage, "T2N-M001", path.string() + why, "");
   }
   FileKind kind = file_kind(path);
-  if (!kind.is_torchscript) {
+  if (!kind.is_torchscript && !kind.is_program) {
     fail(ExportError::Kind::kNotExportable, "T2N-M002", path.filename().string() + " is " + kind.what, kind.advice);
   }
+  return kind;
+}
+
+Model Model::load_torchscript(const std::filesystem::path& path) {
   const std::shared_ptr<const ModelArchive> archive = checked_archive(path);
   register_missing_operators();
   auto impl = std::make_shared<Impl>();

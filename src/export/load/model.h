@@ -18,12 +18,13 @@ struct IValue;
 
 namespace torch2nnef {
 
-// A loaded TorchScript module, in eval mode, with what the archive says of its inputs.
+// A loaded model with what its file says of its inputs: a TorchScript module, in eval mode, or an exported program.
 class Model {
  public:
   // Throws ExportError: a file that is missing or is something else (which the message says), or that this libtorch
-  // cannot read.
+  // cannot read. (Defined in front_ends.cc, which knows both kinds.)
   static Model load(const std::filesystem::path& path);
+  static Model load_torchscript(const std::filesystem::path& path);
   // `inputs` are the arguments of forward.
   static Model wrap(const torch::jit::Module& module, const std::vector<c10::IValue>& inputs);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,8 +12,12 @@
 
 namespace torch2nnef {
 
+struct LoadedProgram;  // exported_program/loaded_program.h
+
+// One of the two: a module of TorchScript, or an exported program.
 struct Model::Impl {
   std::filesystem::path path;  // empty for a module in memory
+  std::shared_ptr<const LoadedProgram> program;
   torch::jit::Module module;
   std::optional<std::vector<c10::IValue>> inputs;  // given with the module
   std::string inputs_from;                         // where those are from, "" for given with the module

@@ -273,4 +273,21 @@ Recording record_at_sizes(FrontEnd& front_end, const SizePlan& sizes, Diagnostic
   return record_dynamic(front_end, sizes, diagnostics, refused);
 }
 
+void execute_at(FrontEnd& front_end, SizePlan plan, const std::vector<Bindings>& sizes, Recording& recording) {
+  plan.axes.symbols.clear();
+  for (std::size_t i = 0; i < plan.inputs.size(); ++i) {
+    plan.inputs[i].shape = recording.tape.info(recording.tape.inputs.at(i)).shape;
+  }
+  for (const Bindings& one : sizes) {
+    Diagnostics problems;
+    Recording attempt;
+    try {
+      front_end.execute(plan, {one}, problems, attempt);
+      if (!problems.has_errors()) recording.runs.push_back(attempt.runs.front());
+    } catch (const std::exception&) {
+      continue;  // the model does not take these sizes
+    }
+  }
+}
+
 }  // namespace torch2nnef

@@ -30,4 +30,8 @@ class FrontEnd {
 // null.
 Recording record_at_sizes(FrontEnd& front_end, const SizePlan& sizes, Diagnostics& diagnostics, Recording* refused);
 
+// Executes the model at more sizes and adds inputs and results to the runs of its recording. Left out are sizes at
+// which the model itself fails.
+void execute_at(FrontEnd& front_end, SizePlan plan, const std::vector<nnef::Bindings>& sizes, Recording& recording);
+
 }  // namespace torch2nnef

@@ -3,10 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "export/record/failures.h"
 #include "export/record/numbers/size_math.h"
-#include "export/record/regions/rounds.h"
-#include "export/sizes/dynamic_axes.h"
+#include "export/record/regions/decisions.h"
 #include "export/torchscript/interpreter.h"
 #include "export/torchscript/scan_loop.h"
 
@@ -26,29 +24,10 @@ bool other_side_raises(const jit::Node* node, bool taken) {
 }  // namespace
 
 bool ControlFlow::decide(const Slot& condition, const jit::Node* node, const char* what) {
-  bool taken = condition.sample().toBool();
-  if (context_.round_began_at && depends_on_round(condition.note)) {
-    context_.no_scan(std::string(what) + " depends on the number of the round");
-  }
-  const Note& note = condition.note;
-  const bool is_of_sizes = note.kind == Note::Kind::kSizes;
-  const Note holds = !is_of_sizes || taken ? note : negated(note);
-  for (const c10::IValue& world : condition.worlds) {
-    if (world.toBool() != taken) {
-      throw WorldFailed(
-          std::string(what) + " depends on a dynamic size" + (note.text.empty() ? "" : " (" + note.text + ")"),
-          context_.here(), "T2N-R006",
-          is_of_sizes ? bounds_of(holds.symbols, holds.test, context_.worlds().front()) : "");
-    }
-  }
-  if (is_of_sizes) context_.constrain(holds, !other_side_raises(node, taken), what);
-  if (note.kind == Note::Kind::kUnexplained) {
-    context_.refuse("T2N-R006",
-                    std::string(what) + " depends on a dynamic size, and no expression of sizes for it was found",
-                    "make that axis static");
-  }
-  if (note.kind == Note::Kind::kData) {
-    if (other_side_raises(node, taken)) {
+  const bool other_raises = other_side_raises(node, condition.sample().toBool());
+  const bool taken = decide_by_sizes(context_, condition, !other_raises, what);
+  if (condition.note.kind == Note::Kind::kData) {
+    if (other_raises) {
       context_.diagnostics.warning(
           "T2N-R011", "a check of the inputs' values is not part of the export: its other side only raises",
           context_.here());

@@ -1,10 +1,8 @@
 // Loops that end when the data says so: the rounds are executed up to a bound, and the result is that of the round
 // after which the loop ends.
 
-#include <algorithm>
-
 #include "export/record/failures.h"
-#include "export/record/regions/merge.h"
+#include "export/record/regions/loop_exits.h"
 #include "export/record/regions/regions.h"
 #include "export/torchscript/control_flow.h"
 #include "export/torchscript/data_flow.h"
@@ -20,13 +18,6 @@ namespace jit = torch::jit;
 constexpr std::int64_t kTried = 64;
 // A loop over a range is unrolled up to that length when it may break off.
 constexpr std::int64_t kLongestRange = 1024;
-
-// Not for what is no tensor.
-bool same_facts(const Slot& before, const Slot& after) {
-  const c10::IValue &a = before.sample(), &b = after.sample();
-  if (!a.isTensor() || !b.isTensor() || !a.toTensor().defined() || !b.toTensor().defined()) return true;
-  return a.toTensor().sizes() == b.toTensor().sizes() && a.toTensor().scalar_type() == b.toTensor().scalar_type();
-}
 
 // Whether a loop over a range whose length the data gives has a round of that number.
 Slot more_rounds(OperatorRecorder& operators, const Slot& trips, std::int64_t round) {
@@ -54,49 +45,30 @@ class DataLoop {
         frame_(frame),
         carried_(std::move(carried)),
         what_("the loop at " + context_.place()),
-        merge_(context_, operators.numbers()),
-        runs_(context_.world_count(), true) {}
+        exits_(context_, operators.numbers()) {}
 
   // The loop may end before the next round: it goes on if `goes_on` holds, whose note has a scalar.
-  void may_end(Slot goes_on) {
-    for (std::size_t world = 0; world < runs_.size(); ++world) {
-      runs_[world] = runs_[world] && goes_on.worlds[world].toBool();
-    }
-    exits_.push_back({std::move(goes_on), carried_});
-  }
+  void may_end(Slot goes_on) { exits_.may_end(std::move(goes_on), carried_); }
   // The condition after it; nullopt when a tensor that is handed on changes its facts.
   std::optional<Slot> run_round(std::int64_t round) {
     begin_round(context_, body_, frame_, round, carried_);
     {
-      DataRegionScope region(context_, what_, runs_.front());
+      DataRegionScope region(context_, what_, exits_.sample_runs());
       interpreter_.run_inner(node_, body_, frame_);
     }
     for (std::size_t i = 0; i < carried_.size(); ++i) {
       Slot next = frame_.get(body_->outputs().at(i + 1));
-      if (!exits_.empty() && !same_facts(carried_[i], next)) return std::nullopt;
+      if (!exits_.empty() && !has_same_facts(carried_[i], next)) return std::nullopt;
       carried_[i] = std::move(next);
     }
     return frame_.get(body_->outputs().at(0));
   }
   // Whether a world would still go on.
-  bool any_runs() const { return std::find(runs_.begin(), runs_.end(), true) != runs_.end(); }
+  bool any_runs() const { return exits_.any_runs(); }
   // Puts together what the exits hand on. Throws Unsupported when two of them cannot be one value.
-  Slots results() {
-    for (auto exit = exits_.rbegin(); exit != exits_.rend(); ++exit) {
-      for (std::size_t i = 0; i < carried_.size(); ++i) {
-        carried_[i] = merge_.choose(exit->goes_on, carried_[i], exit->carried[i]);
-      }
-    }
-    return std::move(carried_);
-  }
+  Slots results() { return exits_.results(std::move(carried_)); }
 
  private:
-  // A round before which the loop may end.
-  struct Exit {
-    Slot goes_on;
-    Slots carried;
-  };
-
   Interpreter& interpreter_;
   RecordContext& context_;
   const jit::Node* node_;
@@ -104,9 +76,7 @@ class DataLoop {
   Frame& frame_;
   Slots carried_;
   std::string what_;
-  Merge merge_;
-  std::vector<Exit> exits_;
-  std::vector<bool> runs_;  // worlds that would still go on
+  LoopExits exits_;
 };
 
 }  // namespace

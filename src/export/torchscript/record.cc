@@ -72,21 +72,7 @@ void record_at(const Model& model, const Tables& tables, const ExportOptions& op
   const Model::Impl exported = options.module_path.empty() ? model.impl() : model_part(model.impl(), options);
   const Plan plan = make_plan(exported, tables, options);
   TorchScriptFrontEnd front_end(exported, options, plan);
-  SizePlan fixed = plan.sizes;
-  fixed.axes.symbols.clear();
-  for (std::size_t i = 0; i < fixed.inputs.size(); ++i) {
-    fixed.inputs[i].shape = recording.tape.info(recording.tape.inputs.at(i)).shape;
-  }
-  for (const nnef::Bindings& one : sizes) {
-    Diagnostics problems;
-    Recording attempt;
-    try {
-      front_end.execute(fixed, {one}, problems, attempt);
-      if (!problems.has_errors()) recording.runs.push_back(attempt.runs.front());
-    } catch (const std::exception&) {
-      continue;  // the model does not take these sizes
-    }
-  }
+  execute_at(front_end, plan.sizes, sizes, recording);
 }
 
 }  // namespace torch2nnef

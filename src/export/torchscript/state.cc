@@ -8,6 +8,7 @@
 #include "export/load/sample_inputs.h"
 #include "export/record/failures.h"
 #include "export/record/ivalues.h"
+#include "export/record/state_text.h"
 #include "export/record/torch_types.h"
 #include "export/torchscript/recorder.h"
 #include "nnef/builder/builder.h"
@@ -16,8 +17,6 @@ namespace torch2nnef {
 namespace {
 
 using Values = std::map<std::string, c10::IValue>;
-
-constexpr std::int64_t kMostItems = 1 << 16;  // of an initial value that is written into the properties
 
 [[noreturn]] void refuse(const std::string& text, const std::string& hint) {
   throw ExportError(ExportError::Kind::kNotExportable, {Severity::kError, "T2N-R015", "", {}, text, hint});
@@ -225,24 +224,7 @@ StatePlan find_state(const Model::Impl& model, const ExportOptions& options,
 }
 
 StateReport to_report(const StateTensor& state) {
-  const at::Tensor flat = state.initial.to(at::kDouble).reshape({-1}).contiguous();
-  std::ostringstream text;
-  text.precision(17);
-  const double* items = flat.data_ptr<double>();
-  const std::int64_t count = flat.numel();
-  const bool uniform = std::all_of(items, items + count, [&](double item) { return item == items[0]; });
-  if (count == 0 || (uniform && items[0] == 0)) {
-    text << "zeros";
-  } else if (uniform) {
-    text << "all " << items[0];
-  } else {
-    if (count > kMostItems) {
-      refuse("the initial value of the state " + state.attribute + " has " + std::to_string(count) + " different items",
-             "make it an argument of forward");
-    }
-    for (std::int64_t i = 0; i < count; ++i) text << (i ? "," : "") << items[i];
-  }
-  return {state.attribute, state.input, state.output, text.str()};
+  return {state.attribute, state.input, state.output, initial_value_text(state.attribute, state.initial)};
 }
 
 }  // namespace torch2nnef

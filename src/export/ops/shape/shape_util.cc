@@ -1,5 +1,6 @@
 #include "export/ops/shape/shape_util.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <numeric>
@@ -116,10 +117,31 @@ Value replace_range(Call& call, Value x, int axis, const Dim& begin, Value part)
   return parts.size() == 1 ? part : b.concat(parts, axis);
 }
 
+namespace {
+
+// Whether a reshape made x, with nothing but other moves of axes behind it.
+bool comes_from_reshape(const nnef::Graph& graph, Value x) {
+  for (auto made = graph.operations.rbegin(); made != graph.operations.rend(); ++made) {
+    if (std::find(made->results.begin(), made->results.end(), x) == made->results.end()) continue;
+    if (made->op == "reshape") return true;
+    if (made->op != "transpose" && made->op != "unsqueeze" && made->op != "squeeze") return false;
+    x = std::get<Value>(made->arguments.front().argument.is);
+  }
+  return false;
+}
+
+}  // namespace
+
 Value reversed(Call& call, Value x, int axis) {
   Builder& b = call.builder();
-  Dim size = b.shape(x)[static_cast<std::size_t>(axis)];
+  const nnef::Shape& shape = b.shape(x);
+  Dim size = shape[static_cast<std::size_t>(axis)];
   if (size == Dim(0) || size == Dim(1)) return x;
+  const bool is_symbolic = std::any_of(shape.begin(), shape.end(), [](const Dim& dim) { return !dim.is_constant(); });
+  // A slice would move before the reshape (T-STRIDED-DIAGONAL).
+  if (is_symbolic && comes_from_reshape(b.graph(), x)) {
+    return b.add("tract_core_gather", {x, affine_range(call, size, Dim(-1), size - 1)}, {{"axis", axis}});
+  }
   return b.slice(x, axis, 0, size, -1);
 }
 

@@ -1,0 +1,54 @@
+// The file of an exported program: a zip of records, mapped into memory. Two families: that of torch 2.6 and 2.7, and
+// the archives of 2.8 and later.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "nnef/archive/zip_reader.h"
+
+namespace torch2nnef {
+
+// A file in memory, read when it is looked at. What is written there stays in the process.
+class MappedFile {
+ public:
+  // Throws nnef::IoError.
+  explicit MappedFile(const std::filesystem::path& path);
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  char* begin() const { return begin_; }
+  std::size_t size() const { return size_; }
+
+ private:
+  char* begin_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+class ProgramFile {
+ public:
+  // Checks the directory, the sums of all records, the family and the byte order. Throws nnef::IoError, and
+  // nnef::FormatError with the record's name.
+  explicit ProgramFile(const std::filesystem::path& path);
+
+  // Of torch 2.6 and 2.7.
+  bool is_legacy() const { return is_legacy_; }
+  bool has(const std::string& record) const { return records_.count(record) > 0; }
+  // The bytes of a record, named without the archive's folder. Throws nnef::FormatError when there is none.
+  std::string_view record(const std::string& name) const;
+  // Names of records that begin so.
+  std::vector<std::string> names(const std::string& prefix) const;
+  // What keeps the bytes alive.
+  const std::shared_ptr<const MappedFile>& memory() const { return memory_; }
+
+ private:
+  std::shared_ptr<const MappedFile> memory_;
+  std::map<std::string, std::string_view> records_;
+  bool is_legacy_ = false;
+};
+
+}  // namespace torch2nnef

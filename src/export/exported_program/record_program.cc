@@ -1,0 +1,107 @@
+#include "export/exported_program/record_program.h"
+
+#include "export/exported_program/front_end.h"
+#include "export/load/compat_ops.h"
+#include "export/load/other_values.h"
+#include "export/record/memory_bound.h"
+#include "export/record/record_at_sizes.h"
+#include "export/record/torch_types.h"
+#include "nnef/io.h"
+
+namespace torch2nnef {
+namespace {
+
+ProgramPlan planned(const ProgramModel& model, const ExportOptions& options) {
+  ProgramPlan plan = make_program_plan(*model.loaded, model.path, options);
+  if (options.state_io) find_program_state(options, plan);
+  return plan;
+}
+
+// A program that fails on values that were drawn need not be wrong.
+ExportError of_drawn_samples(const ExportError& error) {
+  std::vector<Diagnostic> errors = error.diagnostics();
+  for (Diagnostic& one : errors) {
+    if (one.code == "T2N-R001") {
+      one.hint = "the values were drawn at random: give some that the program accepts (--inputs FILE)";
+    }
+  }
+  return {error.kind(), std::move(errors)};
+}
+
+Recording record_planned(const ProgramModel& model, const Tables& tables, const ExportOptions& options,
+                         Diagnostics& diagnostics, Recording* refused) {
+  c10::InferenceMode guard;
+  const MemoryBound bound;
+  at::manual_seed(options.seed);
+  refuse_forbidden_nodes(model.loaded->program, tables);
+  const ProgramPlan plan = planned(model, options);
+  ProgramFrontEnd front_end(options, plan);
+  try {
+    return record_at_sizes(front_end, plan.sizes, diagnostics, refused);
+  } catch (const ExportError& error) {
+    if (!plan.are_drawn) throw;
+    throw of_drawn_samples(error);
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<const LoadedProgram> load_program_or_explain(const std::filesystem::path& path) {
+  const std::string name = path.filename().string();
+  const auto fail = [&](const std::string& text, const std::string& hint) {
+    throw ExportError(ExportError::Kind::kNotExportable, {Severity::kError, "T2N-M002", "", {}, text, hint});
+  };
+  register_missing_operators();
+  try {
+    return load_program(path);
+  } catch (const Unsupported& error) {
+    fail(name + " cannot be read: " + error.what(), error.hint());
+  } catch (const nnef::FormatError& error) {
+    fail(name + " is damaged, or made to do harm: " + error.what(),
+         "copy or download it again; a file that torch.export.save wrote has none of this");
+  } catch (const nnef::IoError& error) {
+    fail(error.what(), "");
+  }
+  return nullptr;
+}
+
+// libtorch's own errors are about the program, wherever they come from.
+Recording record_program(const ProgramModel& model, const Tables& tables, const ExportOptions& options,
+                         Diagnostics& diagnostics, Recording* refused) {
+  try {
+    return record_planned(model, tables, options, diagnostics, refused);
+  } catch (const c10::Error& error) {
+    throw ExportError(ExportError::Kind::kNotExportable, {Severity::kError,
+                                                          "T2N-R001",
+                                                          "",
+                                                          {},
+                                                          "the program cannot be executed: " + message_of(error),
+                                                          "check that it runs in Python on these inputs"});
+  }
+}
+
+void record_program_at(const ProgramModel& model, const ExportOptions& options,
+                       const std::vector<nnef::Bindings>& sizes, Recording& recording) {
+  if (sizes.empty()) return;
+  c10::InferenceMode guard;
+  const MemoryBound bound;
+  at::manual_seed(options.seed);
+  const ProgramPlan plan = planned(model, options);
+  ProgramFrontEnd front_end(options, plan);
+  execute_at(front_end, plan.sizes, sizes, recording);
+}
+
+std::optional<Recording::Run> run_program_on_other_values(const ProgramModel& model, const ExportOptions& options,
+                                                          const Recording& recording) {
+  if (!is_worth_other_values(recording)) return std::nullopt;
+  c10::InferenceMode guard;
+  at::manual_seed(options.seed);
+  ProgramPlan plan = planned(model, options);
+  ExportOptions plain = options;
+  plain.check = Check::kNone;  // no fingerprints
+  plain.model_tree = false;
+  ProgramFrontEnd front_end(plain, plan);
+  return run_on_other_values(front_end, plan.sizes, plan.leaves, recording, options.seed);
+}
+
+}  // namespace torch2nnef

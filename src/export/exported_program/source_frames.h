@@ -1,0 +1,13 @@
+// Places in the user's Python, from what the file says of a node.
+#pragma once
+
+#include "export/exported_program/program.h"
+#include "export/tape/tape.h"
+
+namespace torch2nnef {
+
+// The frames outside of torch, innermost first, with the file's name alone; torch's own where there are no others. The
+// innermost module is the node's.
+Location location_of(const ProgramNode& node);
+
+}  // namespace torch2nnef
