@@ -49,6 +49,7 @@ TORCH = re.compile(r"(torch|ATen|c10|caffe2)/|export/torch_compat\.h")
 INCLUDES_ALLOWED = {
     ("export/lower/registry.cc", "export/ops/families.def"): "the list of what registers itself, not code",
     ("export/torchscript/", "export/lower/lowering.h"): "the registry says which modules an extractor claims",
+    ("export/exported_program/", "export/lower/lowering.h"): "the registry says which operators of the user's it lowers",
     ("export/lower/", "export/ops/number_types/promote.h"): "promotion is next to the other rules of number types",
     ("export/lower/", "export/ops/number_types/bfloat16.h"): "as above",
     ("export/lower/", "export/ops/number_types/quantised.h"): "as above",

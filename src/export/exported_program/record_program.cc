@@ -70,6 +70,9 @@ Recording record_program(const ProgramModel& model, const Tables& tables, const 
                          Diagnostics& diagnostics, Recording* refused) {
   try {
     return record_planned(model, tables, options, diagnostics, refused);
+  } catch (const Unsupported& error) {  // before the recording: an input or a weight that is not read
+    throw ExportError(ExportError::Kind::kNotExportable,
+                      {Severity::kError, "T2N-R009", "", {}, error.what(), error.hint()});
   } catch (const c10::Error& error) {
     throw ExportError(ExportError::Kind::kNotExportable, {Severity::kError,
                                                           "T2N-R001",
