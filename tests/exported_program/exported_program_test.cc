@@ -1,6 +1,8 @@
 // Exported programs: the reader of expressions, of files, and whole exports of the files beside this one.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <cmath>
 #include <filesystem>
 
 #include "export/export.h"
