@@ -14,7 +14,7 @@ namespace {
 
 using Op = Expression::Op;
 
-constexpr int kDeepest = 100;
+constexpr int kDeepestExpression = 100;
 constexpr std::size_t kLongest = 20000;  // chains of operators nest without brackets
 
 class Reader {
@@ -77,7 +77,7 @@ class Reader {
 
   struct Level {
     explicit Level(Reader& reader) : reader_(reader) {
-      if (++reader_.depth_ > kDeepest) reader_.fail("it is nested too deeply");
+      if (++reader_.depth_ > kDeepestExpression) reader_.fail("it is nested too deeply");
     }
     ~Level() { --reader_.depth_; }
     Level(const Level&) = delete;

@@ -14,15 +14,14 @@ using Kind = Json::Kind;
 
 constexpr std::size_t kDeepest = 200;
 
-[[noreturn]] void fail(const std::string& text) { throw nnef::FormatError(text); }
-
 const char* name_of(Kind kind) {
   constexpr const char* kNames[] = {"null", "a bool", "an integer", "a float", "a text", "a list", "an object"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
 void expect(const Json& value, Kind kind) {
-  if (value.kind != kind) fail(std::string("there is ") + name_of(value.kind) + " where " + name_of(kind) + " belongs");
+  if (value.kind != kind)
+    damaged(std::string("there is ") + name_of(value.kind) + " where " + name_of(kind) + " belongs");
 }
 
 // Builds the tree while nlohmann's parser walks the text.
@@ -167,7 +166,7 @@ const Json* Json::find(std::string_view key) const {
 const Json& Json::at(std::string_view key) const {
   expect(*this, Kind::kObject);
   if (const Json* value = find(key)) return *value;
-  fail("there is no '" + std::string(key) + "'");
+  damaged("there is no '" + std::string(key) + "'");
 }
 
 const std::string& Json::string() const {
@@ -214,9 +213,11 @@ Json parse_json(std::string_view text, std::string_view within, const std::vecto
   }
   Builder builder(within, skipped);
   if (!nlohmann::json::sax_parse(text.begin(), text.end(), &builder)) {
-    fail(builder.problem().empty() ? "it is not JSON" : builder.problem());
+    damaged(builder.problem().empty() ? "it is not JSON" : builder.problem());
   }
   return builder.take();
 }
+
+void damaged(const std::string& text) { throw nnef::FormatError(text); }
 
 }  // namespace torch2nnef

@@ -36,4 +36,7 @@ struct Json {
 // levels deep, or with an integer of more than 64 bits.
 Json parse_json(std::string_view text, std::string_view within = "", const std::vector<std::string_view>& skipped = {});
 
+// Throws nnef::FormatError: the file holds something else than the format says.
+[[noreturn]] void damaged(const std::string& text);
+
 }  // namespace torch2nnef

@@ -9,8 +9,6 @@ namespace {
 
 using Kind = ProgramArgument::Kind;
 
-[[noreturn]] void fail(const std::string& text) { throw nnef::FormatError(text); }
-
 // The one member of a union: its name and value. Older files have all members, but for one null.
 std::pair<std::string_view, const Json*> member_of(const Json& json) {
   json.object();
@@ -18,11 +16,11 @@ std::pair<std::string_view, const Json*> member_of(const Json& json) {
   std::string_view name;
   for (std::size_t i = 0; i < json.items.size(); ++i) {
     if (json.items[i].is_null()) continue;
-    if (found != nullptr) fail("a value is '" + std::string(name) + "' and '" + json.keys[i] + "' at once");
+    if (found != nullptr) damaged("a value is '" + std::string(name) + "' and '" + json.keys[i] + "' at once");
     found = &json.items[i];
     name = json.keys[i];
   }
-  if (found == nullptr) fail("a value is nothing");
+  if (found == nullptr) damaged("a value is nothing");
   return {name, found};
 }
 
@@ -69,7 +67,7 @@ ProgramArgument symbolic(const Json& json) {
   if (name == "as_int") return plain(Kind::kInt, value->number());
   if (name == "as_bool") return plain(Kind::kBool, value->boolean());
   if (name == "as_float") return real(*value);
-  if (name != "as_name") fail("a number of the kind '" + std::string(name) + "' is not known");
+  if (name != "as_name") damaged("a number of the kind '" + std::string(name) + "' is not known");
   ProgramArgument argument = text(Kind::kName, *value);
   return argument;
 }
@@ -86,7 +84,7 @@ ProgramArgument list(const Json& json, Read read) {
 ProgramArgument optional(const Json& json) {
   const auto [name, value] = member_of(json);
   if (name == "as_none") return {};
-  if (name != "as_tensor") fail("a tensor of the kind '" + std::string(name) + "' is not known");
+  if (name != "as_tensor") damaged("a tensor of the kind '" + std::string(name) + "' is not known");
   return named(*value, true);
 }
 
@@ -118,14 +116,14 @@ class NameCheck {
   void define(const ProgramArgument& argument) {
     for (const ProgramArgument& item : argument.items) define(item);
     if (argument.kind == Kind::kName && !known_.insert(argument.text).second) {
-      fail("the value '" + argument.text + "' is defined twice");
+      damaged("the value '" + argument.text + "' is defined twice");
     }
   }
   void use(const ProgramArgument& argument) {
     for (const ProgramArgument& item : argument.items) use(item);
     if (argument.kind == Kind::kGraph) NameCheck().graph(*argument.graph);
     if (argument.kind == Kind::kName && known_.count(argument.text) == 0) {
-      fail("the value '" + argument.text + "' is used before it is defined");
+      damaged("the value '" + argument.text + "' is used before it is defined");
     }
   }
 
@@ -161,13 +159,13 @@ ProgramArgument parse_argument(const Json& json) {
   if (name == "as_complex") return complex(*value);
   if (name == "as_graph") return graph_of(*value);
   if (name == "as_operator") return text(Kind::kOperator, *value);
-  fail("an argument of the kind '" + std::string(name) + "' is not read");
+  damaged("an argument of the kind '" + std::string(name) + "' is not read");
 }
 
 Expression parse_size(const Json& json) {
   const auto [name, value] = member_of(json);
   if (name == "as_int") return Expression::number(value->number());
-  if (name != "as_expr") fail("a size of the kind '" + std::string(name) + "' is not known");
+  if (name != "as_expr") damaged("a size of the kind '" + std::string(name) + "' is not known");
   return parse_srepr(value->at("expr_str").string());
 }
 

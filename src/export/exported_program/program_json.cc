@@ -12,15 +12,13 @@ namespace {
 constexpr std::int64_t kMajor = 8;
 constexpr std::int64_t kNoBound = std::int64_t{1} << 62;  // old files write numbers near the largest for "none"
 
-[[noreturn]] void fail(const std::string& text) { throw nnef::FormatError(text); }
-
 void check_version(const Json& json) {
   const Json& version = json.at("schema_version");
   const std::int64_t major = version.at("major").number();
   if (major == kMajor) return;
   const std::string text = std::to_string(major) + "." + std::to_string(version.at("minor").number());
-  fail(major < kMajor ? "schema " + text + ", which torch before 2.6 writes, is not read"
-                      : "schema " + text + " is newer than what is read (8)");
+  damaged(major < kMajor ? "schema " + text + ", which torch before 2.6 writes, is not read"
+                         : "schema " + text + " is newer than what is read (8)");
 }
 
 // A member of input_specs or output_specs: its tag and contents.
@@ -29,7 +27,7 @@ std::pair<std::string, const Json*> tagged(const Json& json, const char* what) {
   for (std::size_t i = 0; i < json.items.size(); ++i) {
     if (!json.items[i].is_null()) return {json.keys[i], &json.items[i]};
   }
-  fail(std::string("an ") + what + " spec is empty");
+  damaged(std::string("an ") + what + " spec is empty");
 }
 
 ProgramInput parse_input(const Json& json) {
@@ -51,7 +49,7 @@ ProgramInput parse_input(const Json& json) {
     return input;
   }
   const bool is_known = tag == "parameter" || tag == "buffer" || tag == "tensor_constant";
-  if (!is_known) fail("an input of the kind '" + tag + "' is not read");
+  if (!is_known) damaged("an input of the kind '" + tag + "' is not read");
   input.kind = tag == "parameter" ? ProgramInput::Kind::kParameter
                : tag == "buffer"  ? ProgramInput::Kind::kBuffer
                                   : ProgramInput::Kind::kConstant;
@@ -69,7 +67,7 @@ ProgramOutput parse_output(const Json& json) {
     return output;
   }
   const bool is_buffer = tag == "buffer_mutation";
-  if (!is_buffer && tag != "user_input_mutation") fail("an output of the kind '" + tag + "' is not read");
+  if (!is_buffer && tag != "user_input_mutation") damaged("an output of the kind '" + tag + "' is not read");
   output.kind = is_buffer ? ProgramOutput::Kind::kBufferMutation : ProgramOutput::Kind::kInputMutation;
   output.value.kind = ProgramArgument::Kind::kName;
   output.value.is_tensor = true;
@@ -89,17 +87,17 @@ void check_signature(const Program& program) {
       continue;
     }
     if (!is_here || given.text != input.name) {
-      fail("the signature's input '" + input.name + "' is not the graph's at that place");
+      damaged("the signature's input '" + input.name + "' is not the graph's at that place");
     }
     ++next;
   }
   if (next != program.graph.inputs.size()) {
-    fail("the graph has " + std::to_string(program.graph.inputs.size()) + " inputs, the signature " +
-         std::to_string(next));
+    damaged("the graph has " + std::to_string(program.graph.inputs.size()) + " inputs, the signature " +
+            std::to_string(next));
   }
   if (program.outputs.size() != program.graph.outputs.size()) {
-    fail("the graph has " + std::to_string(program.graph.outputs.size()) + " outputs, the signature " +
-         std::to_string(program.outputs.size()));
+    damaged("the graph has " + std::to_string(program.graph.outputs.size()) + " outputs, the signature " +
+            std::to_string(program.outputs.size()));
   }
 }
 

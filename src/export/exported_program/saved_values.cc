@@ -4,13 +4,12 @@
 #include <array>
 #include <string_view>
 
+#include "export/exported_program/json.h"
 #include "export/load/pickle_machine.h"
 #include "nnef/io.h"
 
 namespace torch2nnef {
 namespace {
-
-[[noreturn]] void fail(const std::string& text) { throw nnef::FormatError(text); }
 
 at::ScalarType type_of_storage(std::string_view item) {
   constexpr std::array<std::pair<std::string_view, at::ScalarType>, 13> kTypes = {{
@@ -31,7 +30,7 @@ at::ScalarType type_of_storage(std::string_view item) {
   for (const auto& [name, type] : kTypes) {
     if (name == item) return type;
   }
-  fail("it holds a tensor of torch." + std::string(item) + "Storage, a dtype that is not read");
+  damaged("it holds a tensor of torch." + std::string(item) + "Storage, a dtype that is not read");
 }
 
 class Unpickler final : public PickleMachine {
@@ -74,7 +73,7 @@ class Unpickler final : public PickleMachine {
   void call(std::string_view name, const std::vector<std::uint32_t>& given) {
     if (name == "torch._utils\n_rebuild_tensor_v2") return push_tensor(given, false);
     if (name == "torch._utils\n_rebuild_parameter") {
-      if (given.empty()) fail("the pickle has a parameter without its tensor");
+      if (given.empty()) damaged("the pickle has a parameter without its tensor");
       of_kind(given[0], Kind::kTensor, "a tensor");
       return push_value(given[0]);
     }
@@ -86,14 +85,14 @@ class Unpickler final : public PickleMachine {
 
   // A plain tensor with attributes of its own: those of a dimension that was marked dynamic.
   void rebuild(const std::vector<std::uint32_t>& given) {
-    if (given.size() != 4) fail("the pickle has a tensor of another type with other arguments");
+    if (given.size() != 4) damaged("the pickle has a tensor of another type with other arguments");
     const std::string_view function = of_kind(given[0], Kind::kGlobal, "a function").text;
     const std::string_view type = of_kind(given[1], Kind::kGlobal, "a type").text;
-    if (function == "torch._tensor\n_rebuild_from_type_v2") fail("the pickle rebuilds a tensor of a tensor");
+    if (function == "torch._tensor\n_rebuild_from_type_v2") damaged("the pickle rebuilds a tensor of a tensor");
     if (type != "torch\nTensor" && type != "torch.nn.parameter\nParameter" && type != "torch.nn.parameter\nBuffer") {
       std::string shown(type);
       std::replace(shown.begin(), shown.end(), '\n', '.');
-      fail("it holds a tensor of the type " + shown.substr(0, 200) + ", which is not read");
+      damaged("it holds a tensor of the type " + shown.substr(0, 200) + ", which is not read");
     }
     call(function, of_kind(given[2], Kind::kTuple, "arguments").items);
   }
@@ -103,7 +102,7 @@ class Unpickler final : public PickleMachine {
     if (!given.empty()) {
       for (const std::uint32_t pair : values_[given[0]].items) {
         const std::vector<std::uint32_t>& both = values_[pair].items;
-        if (both.size() != 2) fail("the pickle has a dict of something that is not pairs");
+        if (both.size() != 2) damaged("the pickle has a dict of something that is not pairs");
         items.insert(items.end(), both.begin(), both.end());
       }
     }
@@ -118,15 +117,15 @@ class InnerArchive {
     for (const nnef::ZipEntry& entry : zip_.entries()) {
       if (entry.name.ends_with("/data.pkl")) folder_ = entry.name.substr(0, entry.name.size() - 8);
     }
-    if (folder_.empty()) fail("it is not what torch.save writes: there is no data.pkl in it");
+    if (folder_.empty()) damaged("it is not what torch.save writes: there is no data.pkl in it");
     if (const nnef::ZipEntry* order = zip_.find(folder_ + "byteorder")) {
-      if (zip_.read(*order, 64) != "little") fail("a big-endian machine wrote it");
+      if (zip_.read(*order, 64) != "little") damaged("a big-endian machine wrote it");
     }
   }
   std::string_view record(const std::string& name) const {
     const nnef::ZipEntry* entry = zip_.find(folder_ + name);
-    if (entry == nullptr) fail("there is no '" + name.substr(0, 100) + "' in it");
-    if (!entry->is_stored) fail("'" + name.substr(0, 100) + "' in it is compressed");
+    if (entry == nullptr) damaged("there is no '" + name.substr(0, 100) + "' in it");
+    if (!entry->is_stored) damaged("'" + name.substr(0, 100) + "' in it is compressed");
     return bytes_.substr(static_cast<std::size_t>(entry->data), static_cast<std::size_t>(entry->size));
   }
 
@@ -154,17 +153,17 @@ SavedValues read_saved(const ProgramFile& file, const std::string& record, Stora
   try {
     return read_inner(file.record(record), storages);
   } catch (const nnef::FormatError& error) {
-    fail("the record '" + record + "': " + error.what());
+    damaged("the record '" + record + "': " + error.what());
   }
 }
 
 std::vector<std::pair<std::string, at::Tensor>> saved_tensors(const SavedValues& saved, const std::string& record) {
   const PickleValue& root = saved.at(saved.root);
-  if (root.kind != PickleValue::Kind::kDict) fail("the record '" + record + "' is not a dict of tensors");
+  if (root.kind != PickleValue::Kind::kDict) damaged("the record '" + record + "' is not a dict of tensors");
   std::vector<std::pair<std::string, at::Tensor>> tensors;
   for (std::size_t i = 0; i + 1 < root.items.size(); i += 2) {
     const PickleValue &key = saved.at(root.items[i]), &value = saved.at(root.items[i + 1]);
-    if (key.kind != PickleValue::Kind::kString) fail("the record '" + record + "' has a key that is not a text");
+    if (key.kind != PickleValue::Kind::kString) damaged("the record '" + record + "' has a key that is not a text");
     if (value.kind != PickleValue::Kind::kTensor) continue;  // extra state: refused when something uses it
     tensors.emplace_back(std::string(key.text), saved.tensors.at(static_cast<std::size_t>(value.number)));
   }

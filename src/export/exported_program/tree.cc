@@ -8,8 +8,6 @@ namespace {
 
 using Kind = PickleValue::Kind;
 
-[[noreturn]] void fail(const std::string& text) { throw nnef::FormatError(text); }
-
 // A context holds the keys of a dict as a list, those of a dataclass as the first of two lists.
 std::vector<std::string> keys_of(const Json& context, std::size_t count) {
   std::vector<std::string> keys;
@@ -74,7 +72,7 @@ class Leaves {
             candidate.kind == Kind::kInt ? std::to_string(candidate.number) : std::string(candidate.text);
         if (text == key) parts.push_back(dict.items[i + 1]);
       }
-      if (parts.size() == before) fail("there is no '" + key + "' in the example inputs");
+      if (parts.size() == before) damaged("there is no '" + key + "' in the example inputs");
     }
     return parts;
   }
@@ -82,13 +80,14 @@ class Leaves {
   std::vector<std::uint32_t> in_order(const TreeSpec& tree, const PickleValue& node) const {
     const bool is_object = node.kind == Kind::kObject;
     if (!is_object && node.kind != Kind::kTuple && node.kind != Kind::kList) {
-      fail("the example inputs are nested in another way than the signature says");
+      damaged("the example inputs are nested in another way than the signature says");
     }
     if (is_object && !node.items.empty()) {
       const PickleValue& state = saved_.at(node.items.back());
       if (state.kind == Kind::kDict) return by_key(tree, state);
     }
-    if (node.items.size() != tree.children.size()) fail("the example inputs are more or fewer than the signature says");
+    if (node.items.size() != tree.children.size())
+      damaged("the example inputs are more or fewer than the signature says");
     return node.items;
   }
 
@@ -99,7 +98,7 @@ class Leaves {
 
 TreeSpec parse_tree(std::string_view text) {
   const Json json = parse_json(text);
-  if (json.list().size() != 2) fail("a tree is not a version and a node");
+  if (json.list().size() != 2) damaged("a tree is not a version and a node");
   return spec_of(json.items[1]);
 }
 

@@ -9,7 +9,7 @@
 namespace torch2nnef {
 namespace {
 
-constexpr std::size_t kDeepest = 400, kDeepestBlock = 100;
+constexpr std::size_t kDeepestSource = 400, kDeepestBlock = 100;
 
 bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; }
 
@@ -42,7 +42,7 @@ class Depth {
   }
   void count_level() {
     ++levels_.back();
-    if (++total_ > kDeepest) fail("has an expression that is nested more than 400 deep");
+    if (++total_ > kDeepestSource) fail("has an expression that is nested more than 400 deep");
   }
   void drop_levels() {
     total_ -= levels_.back();
