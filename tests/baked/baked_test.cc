@@ -100,7 +100,9 @@ TEST_P(Baked, IsRefusedAtItsLineOrHolds) {
   if (!GetParam().is_refused) {
     EXPECT_EQ(made.exit_status, 0) << made.errors;
     EXPECT_EQ(constraint_in(made.output), GetParam().constraint) << made.output;
-    if (GetParam().is_warned) EXPECT_EQ(named_place(made.errors), baked_place(GetParam().name)) << made.errors;
+    if (GetParam().is_warned) {
+      EXPECT_EQ(named_place(made.errors), baked_place(GetParam().name)) << made.errors;
+    }
     return;
   }
   EXPECT_EQ(made.exit_status, 1) << made.errors;

@@ -90,7 +90,11 @@ TEST(Pieces, FollowFromTheCall) {
 struct SizedTape {
   Tape tape;
   SizedTape() {
-    tape.values.push_back({TapeValueInfo::Kind::kInput, ScalarType::kFloat32, {S, Dim(2)}, "x"});
+    TapeValueInfo x;
+    x.kind = TapeValueInfo::Kind::kInput;
+    x.shape = {S, Dim(2)};
+    x.label = "x";
+    tape.values.push_back(x);
     tape.inputs = {{0}};
   }
   void call(const std::string& op, std::vector<std::pair<std::string, TapeArgument>> rest) {

@@ -89,7 +89,7 @@ TEST(Json, KeepsIntegersAndReadsPythonsWords) {
 }
 
 TEST(Json, RefusesWhatIsNotJson) {
-  for (const std::string text :
+  for (const std::string& text :
        {std::string("{"), std::string("[1,]"), std::string("9223372036854775808"), std::string(3000, '[')}) {
     EXPECT_THROW(parse_json(text), nnef::FormatError) << text.substr(0, 20);
   }
