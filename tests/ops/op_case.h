@@ -8,9 +8,9 @@
 //   aten::dropout(x, 0.5, True) | x:f32[2] | refused training
 //
 // EXPRESSION is TorchScript, `aten::name(...)` being any operator of that name (arguments choose the overload),
-// `quantized::name(...)` one of the quantised library, `torchvision::name(...)` one of torchvision's (12 13 14 stand
-// for qint8 quint8 qint32); several statements are separated by `;`, the last one is the result. The words f16 f32 f64
-// bf16 u8 i8 i16 i32 i64 b8 stand for torch's numbers of these dtypes.
+// `quantized::name(...)` one of the quantised library (12 13 14 stand for qint8 quint8 qint32); several
+// statements are separated by `;`, the last one is the result. The words f16 f32 f64 bf16 u8 i8 i16 i32 i64 b8 stand
+// for torch's numbers of these dtypes.
 //
 // TENSORS are `name:DTYPE[SIZES]=FILL` for an argument of forward, `name@DTYPE[SIZES]=FILL` for a parameter of the
 // module. Several dtypes separated by `/` make as many cases; a tensor with one dtype keeps it in all of them. FILL is

@@ -50,11 +50,11 @@ nnef::TensorDataPtr tensor_data(const at::Tensor& tensor) {
                                              std::vector<std::byte>(begin, begin + flat.nbytes()));
 }
 
-// What an expression names: torch's operators, and those of the quantised library and of torchvision.
+// What an expression names: torch's operators, and those of the quantised library.
 struct Names : torch::jit::NativeResolver {
   std::shared_ptr<torch::jit::SugaredValue> resolveValue(const std::string& name, torch::jit::GraphFunction& method,
                                                          const torch::jit::SourceRange& place) override {
-    if (name == "quantized" || name == "torchvision") return std::make_shared<torch::jit::BuiltinModule>(name);
+    if (name == "quantized") return std::make_shared<torch::jit::BuiltinModule>("quantized");
     return NativeResolver::resolveValue(name, method, place);
   }
 };
@@ -62,7 +62,7 @@ struct Names : torch::jit::NativeResolver {
 // forward's source: `aten::name` is `torch.name`, dtypes become numbers, parameters attributes.
 std::string source_of(const OpCase& one) {
   std::string text = std::regex_replace(one.expression, std::regex("aten::"), "torch.");
-  text = std::regex_replace(text, std::regex("(quantized|torchvision)::"), "$1.");
+  text = std::regex_replace(text, std::regex("quantized::"), "quantized.");
   for (const auto& [name, type] : kScalarTypes) {
     text = std::regex_replace(text, std::regex("\\b" + name + "\\b"), std::to_string(static_cast<int>(type)));
   }

@@ -16,6 +16,13 @@ bool is_place(const std::string& op, const std::string& argument) {
          (argument == "diagonal" && (op.starts_with("aten::tril") || op.starts_with("aten::triu")));
 }
 
+void refuse_unexplained(RecordContext& context, const Note& note, const std::string& op) {
+  context.refuse("T2N-R008",
+                 "an argument of " + op + " depends on a dynamic size, and no expression of sizes for it was found" +
+                     (note.text.empty() ? "" : " (" + note.text + ")"),
+                 "make that axis static", op);
+}
+
 template <class Params>
 c10::intrusive_ptr<Params> custom(const c10::IValue& value, const std::string& name, const char* wanted) {
   if (!name.ends_with(wanted)) return {};
@@ -54,6 +61,10 @@ TapeArgument CallArguments::number(const c10::IValue& value, const Note& note, c
       break;
     case Note::Kind::kData:
       if (takes_tensor && note.scalar) return {note.scalar};
+      if (!note.symbols.empty()) {
+        refuse_unexplained(context_, note, op);
+        break;
+      }
       context_.refuse("T2N-R007",
                       "an argument of " + op + " depends on the values of an input" +
                           (note.text.empty() ? "" : " (" + note.text + ")"),
@@ -63,11 +74,7 @@ TapeArgument CallArguments::number(const c10::IValue& value, const Note& note, c
                       op);
       break;
     case Note::Kind::kUnexplained:
-      context_.refuse("T2N-R008",
-                      "an argument of " + op +
-                          " depends on a dynamic size, and no expression of sizes for it was found" +
-                          (note.text.empty() ? "" : " (" + note.text + ")"),
-                      "make that axis static", op);
+      refuse_unexplained(context_, note, op);
       break;
   }
   if (value.isBool() && note.kind == Note::Kind::kSizes) {

@@ -94,9 +94,8 @@ Slots flattened_result(const Slot& result, const ContainerNotes& notes, int& non
 void make_pairs(OperatorRecorder& recorder, Slots& results) {
   for (Slot& result : results) {
     if (!result.sample().isTensor() || !result.sample().toTensor().is_complex()) continue;
-    for (const char* op : {"aten::resolve_conj", "aten::view_as_real"}) {
-      result = recorder.call(find_callee(op, ""), {result}).at(0);
-    }
+    const Slot plain = recorder.call(find_callee("aten::resolve_conj", ""), {result}).at(0);
+    result = recorder.call(find_callee("aten::view_as_real", ""), {plain}).at(0);
   }
 }
 

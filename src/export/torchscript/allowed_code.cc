@@ -6,6 +6,7 @@
 
 #include "export/diagnostics.h"
 #include "export/operators/permission.h"
+#include "export/record/slot.h"
 #include "export/torchscript/source_location.h"
 
 namespace torch2nnef {
@@ -40,14 +41,33 @@ bool is_statement(const jit::Node* node) {
   }
 }
 
+// Of a value and all that it holds. What a custom class holds is not TorchScript's: libtorch's own walk stops at it.
+std::vector<c10::ClassTypePtr> classes_in(const c10::IValue& root) {
+  std::vector<c10::ClassTypePtr> classes;
+  std::vector<c10::IValue> pending{root};
+  std::unordered_set<const void*> seen;
+  while (!pending.empty()) {
+    const c10::IValue value = std::move(pending.back());
+    pending.pop_back();
+    const bool holds = value.isObject() || value.isList() || value.isTuple() || value.isGenericDict();
+    if (!holds || !seen.insert(value.internalToPointer()).second) continue;
+    if (value.isObject()) {
+      classes.push_back(value.toObjectRef().type());
+      if (value.isCustomClass()) continue;
+      for (const c10::IValue& slot : value.toObjectRef().slots()) pending.push_back(slot);
+    } else if (value.isGenericDict()) {
+      for (const auto& entry : value.toGenericDict()) pending.push_back(entry.value());
+    } else if (!value.isIntList() && !value.isDoubleList() && !value.isBoolList() && !value.isTensorList()) {
+      for (const c10::IValue& item : items_of(value)) pending.push_back(item);
+    }
+  }
+  return classes;
+}
+
 class CodeWalk {
  public:
   CodeWalk(const jit::Module& root, const Tables& tables) : tables_(tables) {
-    c10::IValue::HashAliasedIValues objects;
-    c10::IValue(root._ivalue()).getSubValues(objects);
-    for (const c10::IValue& value : objects) {
-      if (value.isObject()) know(value.toObjectRef().type());
-    }
+    for (const c10::ClassTypePtr& type : classes_in(root._ivalue())) know(type);
   }
 
   // A class that is made on the way may be what an interface was before: until no more are found.

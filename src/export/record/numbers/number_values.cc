@@ -1,6 +1,8 @@
 #include "export/record/numbers/number_values.h"
 
 #include <algorithm>
+#include <set>
+#include <string>
 
 #include "export/operators/operators.h"
 #include "export/record/numbers/size_math.h"
@@ -15,6 +17,18 @@ bool is_decided(NumberOp op, const Slots& inputs) {
   return std::any_of(inputs.begin(), inputs.end(), [&](const Slot& input) {
     return !input.note && input.sample().isBool() && input.sample().toBool() == (op == NumberOp::kOr);
   });
+}
+
+// Of numbers that follow from sizes alone; empty where the values of an input take part.
+std::set<std::string> symbols_of_sizes(const Slots& inputs) {
+  std::set<std::string> symbols;
+  for (const Slot& input : inputs) {
+    const Note& note = input.note;
+    if (note.kind == Note::Kind::kData && note.symbols.empty()) return {};
+    symbols.insert(note.symbols.begin(), note.symbols.end());
+    if (note.kind == Note::Kind::kSizes) symbols.merge(note.ratio.numerator.symbols());
+  }
+  return symbols;
 }
 
 }  // namespace
@@ -68,6 +82,12 @@ TapeValue NumberValues::value(const c10::IValue& number, const Note& note) {
 
 Note NumberValues::computed(const c10::FunctionSchema& schema, const Slots& inputs, const Slot& result) {
   Note unknown = Note::data({}, "a number computed by " + schema.name() + " at " + context_.place());
+  unknown.symbols = symbols_of_sizes(inputs);
+  const auto known_as = [&](TapeValue scalar) {
+    Note known = unknown;
+    known.scalar = scalar;
+    return known;
+  };
   if (!is_number(result.sample())) return unknown;
   const OperatorRow& row = row_of(schema.name());
   if (is_decided(row.number, inputs)) return {};
@@ -81,8 +101,8 @@ Note NumberValues::computed(const c10::FunctionSchema& schema, const Slots& inpu
     values.push_back(value(widens ? c10::IValue(static_cast<double>(input.sample().toInt())) : input.sample(), note));
   }
   TapeValueInfo info = number_info(number_type(result.sample()));
-  if (result.sample().isBool()) return Note::data(truth(schema.name(), values, info), unknown.text);
-  if (TapeValue value = arithmetic(schema.name(), values, info)) return Note::data(value, unknown.text);
+  if (result.sample().isBool()) return known_as(truth(schema.name(), values, info));
+  if (TapeValue value = arithmetic(schema.name(), values, info)) return known_as(value);
   return unknown;
 }
 
