@@ -82,7 +82,7 @@ TEST(Expression, BecomesADim) {
 }
 
 TEST(Json, KeepsIntegersAndReadsPythonsWords) {
-  const Json json = parse_json(R"({"a": 9223372036854775807, "b": [Infinity, -Infinity, NaN, "Infinity NaN", 1e400]})");
+  const Json json = parse_json(R"({"a": 9223372036854775807, "b": [Infinity, -Infinity, NaN, "Infinity NaN"]})");
   EXPECT_EQ(json.at("a").number(), 9223372036854775807);
   EXPECT_TRUE(std::isinf(json.at("b").list()[0].floating()));
   EXPECT_EQ(json.at("b").list()[3].string(), "Infinity NaN");

@@ -30,6 +30,7 @@ const std::map<std::string, std::string> kNotProvoked = {
     {"T2N-C006", "needs a defect of the evaluator: any that was known would be mended"},
     {"T2N-C007", "needs an operator whose results are not determined, and what is made of them is (ops_test)"},
     {"T2N-C008", "needs a report with the errors of calls on quantised tensors (ops_test)"},
+    {"T2N-C011", "needs two files of inputs, one of which is wrong (record_test)"},
     {"T2N-I001", "needs a lowering that is wrong about a shape: any that was known would be mended (lower_test)"},
     {"T2N-I002", "a lowering that throws what it should not: any that was known would be mended"},
     {"T2N-I003", "what nobody foresaw: any case that was known would be mended"},
@@ -46,6 +47,7 @@ const std::map<std::string, std::string> kNotProvoked = {
     {"T2N-W003", "needs a machine without memory (tests/hostile)"},
     {"T2N-R018", "needs an operator whose sizes no rule gives: any that was known would get one (sizes_test)"},
     {"T2N-R019", "needs a model that holds a size of its sample (baked_test)"},
+    {"T2N-R020", "needs a .pt2 file with a symbol that torch fixed (exported_program_test)"},
 };
 
 std::string contents(const fs::path& file) {

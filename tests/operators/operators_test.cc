@@ -92,7 +92,9 @@ TEST(OperatorTable, EveryRowIsOfAnOperator) {
     const std::string name(row.name);
     const bool is_overload = name.find('.') != std::string::npos;
     EXPECT_TRUE((is_overload ? full_names : names).count(name) || kElsewhere.count(name)) << name;
-    if (is_overload) EXPECT_FALSE(row_of(name.substr(0, name.find('.'))).name.empty()) << name;
+    if (is_overload) {
+      EXPECT_FALSE(row_of(name.substr(0, name.find('.'))).name.empty()) << name;
+    }
   }
 }
 
@@ -171,8 +173,12 @@ TEST(OperatorTable, FactsOfDerivedForms) {
 // Facts about one operator that are told by several columns.
 TEST(OperatorTable, ColumnsAgree) {
   for (const OperatorRow& row : operator_rows()) {
-    if (row.undo != Undo::kNone || row.parts != Parts::kNone) EXPECT_TRUE(row.is(kView) && row.is(kMoves)) << row.name;
-    if (row.is(kRefused)) EXPECT_EQ(row.facts & ~static_cast<std::uint64_t>(kOverloads), kRefused) << row.name;
+    if (row.undo != Undo::kNone || row.parts != Parts::kNone) {
+      EXPECT_TRUE(row.is(kView) && row.is(kMoves)) << row.name;
+    }
+    if (row.is(kRefused)) {
+      EXPECT_EQ(row.facts & ~static_cast<std::uint64_t>(kOverloads), kRefused) << row.name;
+    }
   }
 }
 
@@ -238,7 +244,9 @@ TEST(Permissions, NothingReachesBeyondItsArguments) {
                             name.find("cufft") != std::string::npos || name == "prim::PythonOp" ||
                             name == "prim::rpc_sync" || name == "aten::to_here" || name.starts_with("c10d::") ||
                             name.starts_with("profiler::") || name == "aten::wait";
-    if (is_outside) EXPECT_FALSE(is_allowed(permission_of(schema))) << full_name(schema);
+    if (is_outside) {
+      EXPECT_FALSE(is_allowed(permission_of(schema))) << full_name(schema);
+    }
   }
 }
 

@@ -305,7 +305,8 @@ class PythonReader : private Reader {
   }
   // L['x'][0].field.size()[1], as it is.
   Expression place(std::size_t begin) {
-    for (;;) {
+    std::size_t place_end = at_;  // accept() passes blanks
+    for (;; place_end = at_) {
       if (accept("[")) {
         const std::size_t end = text_.find(']', at_);
         if (end == std::string_view::npos) fail("a bracket does not end");
@@ -319,7 +320,7 @@ class PythonReader : private Reader {
     }
     Expression result;
     result.op = Op::kSymbol;
-    result.symbol = text_.substr(begin, at_ - begin);
+    result.symbol = text_.substr(begin, place_end - begin);
     return result;
   }
   Expression function(const std::string& name) {
