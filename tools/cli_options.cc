@@ -274,7 +274,8 @@ void check_folder(const CommandLine& line) {
 }
 
 void check_output(const CommandLine& line, bool compressed) {
-  static const std::set<std::string> wrong = {".zip", ".gz", ".bz2", ".xz", ".pt", ".pt2", ".pth", ".onnx", ".txt", ".json"};
+  static const std::set<std::string> wrong = {".zip", ".gz",  ".bz2",  ".xz",  ".pt",
+                                              ".pt2", ".pth", ".onnx", ".txt", ".json"};
   const std::string text = line.output.string();
   const nnef::Container container = nnef::container_of(line.output);
   const bool is_folder = container == nnef::Container::kFolder;
@@ -342,7 +343,8 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   if (line.action == CommandLine::Action::kHelp) return line;
   check_together(line, given);
   if (line.action != CommandLine::Action::kExport) return line;
-  if (line.model.empty()) throw UsageError("a MODEL is needed: the exported program (.pt2) or TorchScript archive to export");
+  if (line.model.empty())
+    throw UsageError("a MODEL is needed: the exported program (.pt2) or TorchScript archive to export");
   std::error_code error;
   const fs::file_status status = fs::status(line.model, error);
   if (!fs::exists(status)) throw UsageError(missing(line.model.string(), status, error));

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "export/export.h"
-#include "export/modules/user_tables.h"
 #include "export/load/model.h"
+#include "export/modules/user_tables.h"
 #include "export/verify/private_folder.h"
 #include "nnef/io.h"
 

@@ -99,7 +99,8 @@ class Values {
     if (fill_ == "distinct") {
       const double step = is_float ? 0.25 : 1;
       const auto half = type == c10::kByte ? 0 : static_cast<std::int64_t>(numbers.size() / 2);
-      for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = step * (static_cast<double>(i) - static_cast<double>(half));
+      for (std::size_t i = 0; i < numbers.size(); ++i)
+        numbers[i] = step * (static_cast<double>(i) - static_cast<double>(half));
       std::shuffle(numbers.begin(), numbers.end(), random_);
     } else if (!fill_.empty() && fill_.front() == '[') {
       const std::vector<double> given = list();

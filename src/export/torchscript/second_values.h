@@ -8,8 +8,8 @@
 
 namespace torch2nnef {
 
-// Inputs at the sample's sizes and what the model gives for them (load/other_values.h); nothing for a model that takes no
-// other values or would take long.
+// Inputs at the sample's sizes and what the model gives for them (load/other_values.h); nothing for a model that takes
+// no other values or would take long.
 std::optional<Recording::Run> run_on_other_values(const Model& model, const Tables& tables,
                                                   const ExportOptions& options, const Recording& recording);
 
