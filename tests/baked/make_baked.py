@@ -378,8 +378,8 @@ class while_it_is_long(nn.Module):
 class loop_that_fills_a_tensor(nn.Module):
     def forward(self, x):
         out = torch.zeros(5, 6)
-        for i in range(x.size(0)):
-            out[i] = x[i] * 2.0  # baked
+        for i in range(x.size(0)):  # baked
+            out[i] = x[i] * 2.0
         return out
 
 

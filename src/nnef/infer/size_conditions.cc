@@ -12,9 +12,22 @@ namespace nnef {
 namespace {
 
 // Operations that engines execute on tensors without items, beside those that compute item by item.
-constexpr std::array<std::string_view, 11> kTakesNothing = {"external", "variable",        "slice",  "concat",
-                                                            "squeeze",  "unsqueeze",       "select", "transpose",
-                                                            "reshape",  "tract_core_cast", "pad"};
+constexpr std::array<std::string_view, 16> kTakesNothing = {"external",
+                                                            "variable",
+                                                            "slice",
+                                                            "concat",
+                                                            "squeeze",
+                                                            "unsqueeze",
+                                                            "select",
+                                                            "transpose",
+                                                            "reshape",
+                                                            "pad",
+                                                            "tract_core_cast",
+                                                            "tile",
+                                                            "copy",
+                                                            "tract_core_broadcast",
+                                                            "tract_core_range",
+                                                            "tract_core_shape_of"};
 
 bool takes_nothing(const std::string& op) {
   return is_elementwise(op) || std::find(kTakesNothing.begin(), kTakesNothing.end(), op) != kTakesNothing.end();
