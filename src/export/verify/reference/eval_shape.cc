@@ -14,10 +14,12 @@ Tensors reshape(const EvalCall& call) {
   const std::int64_t end = given < 0 ? x.dim() : start + given;
   std::vector<std::int64_t> sizes(x.sizes().begin(), x.sizes().begin() + start);
   const std::vector<std::int64_t> wanted = call.integers("shape");
+  // A 0 takes the size over from the input; one that a symbolic size came to is a size of a tensor without items.
+  const bool is_zero_a_size = x.numel() == 0 && static_cast<std::int64_t>(wanted.size()) != end - start;
   std::int64_t whole = 1, known = 1, deduced = -1;
   for (std::int64_t axis = start; axis < end; ++axis) whole *= x.size(axis);
   for (std::size_t i = 0; i < wanted.size(); ++i) {
-    std::int64_t size = wanted[i] == 0 ? x.size(start + static_cast<std::int64_t>(i)) : wanted[i];
+    std::int64_t size = wanted[i] == 0 && !is_zero_a_size ? x.size(start + static_cast<std::int64_t>(i)) : wanted[i];
     if (size == -1) deduced = static_cast<std::int64_t>(sizes.size());
     if (size != -1) known *= size;
     sizes.push_back(size);
