@@ -111,6 +111,51 @@ ProgramSizes::ProgramSizes(const Program& program) : inputs_(user_inputs(program
   }
   for (const auto& [key, range] : program.ranges) add_range(key, range);
   for (const std::string& text : program.guards) read_guard(text);
+  unify_symbols();
+}
+
+void ProgramSizes::unify_symbols() {
+  std::map<std::string, nnef::Dim> names;
+  for (const std::string& symbol : symbols_) names.emplace(symbol, nnef::Dim::symbol(symbol));
+  const auto difference_of = [&](const Expression& condition, bool is_turned) -> std::optional<nnef::Dim> {
+    const auto left = to_dim(condition.arguments.at(0), names), right = to_dim(condition.arguments.at(1), names);
+    if (!left || !right) return std::nullopt;
+    return is_turned ? *right - *left : *left - *right;
+  };
+  std::vector<nnef::Dim> at_most_zero;
+  for (const Guard& guard : guards_) {
+    const Op op = guard.condition.op;
+    if (op != Op::kEqual && op != Op::kLessEqual && op != Op::kGreaterEqual) continue;
+    for (const bool is_turned : {false, true}) {
+      if (op != Op::kEqual && is_turned != (op == Op::kGreaterEqual)) continue;
+      if (const auto difference = difference_of(guard.condition, is_turned)) at_most_zero.push_back(*difference);
+    }
+  }
+  for (const nnef::Dim& size : at_most_zero) {
+    if (std::find(at_most_zero.begin(), at_most_zero.end(), nnef::Dim(0) - size) == at_most_zero.end()) continue;
+    for (auto symbol = symbols_.rbegin(); symbol != symbols_.rend(); ++symbol) {
+      const nnef::Dim alone = nnef::Dim::symbol(*symbol), without = size + alone;
+      if (size.symbols().size() < 2 || size.symbols().count(*symbol) == 0 || without.symbols().count(*symbol) > 0)
+        continue;
+      return replace_symbol(*symbol, parse_python(without.to_string()));
+    }
+  }
+}
+
+void ProgramSizes::replace_symbol(const std::string& symbol, const Expression& by) {
+  const std::function<void(Expression&)> replace = [&](Expression& expression) {
+    if (expression.is_symbol() && expression.symbol == symbol) {
+      expression = by;
+      return;
+    }
+    for (Expression& argument : expression.arguments) replace(argument);
+  };
+  for (ProgramUserInput& input : inputs_) {
+    for (Expression& size : input.shape) replace(size);
+  }
+  for (Guard& guard : guards_) replace(guard.condition);
+  symbols_.erase(std::find(symbols_.begin(), symbols_.end(), symbol));
+  unify_symbols();
 }
 
 void ProgramSizes::read_guard(const std::string& text) {

@@ -59,6 +59,9 @@ class ProgramSizes {
 
  private:
   void read_guard(const std::string& text);
+  // Puts other symbols in the place of one that the guards determine by them: `s <= a + b` beside `a + b <= s`.
+  void unify_symbols();
+  void replace_symbol(const std::string& symbol, const Expression& by);
   void add_range(const std::string& key, const ProgramRange& range);
 
   std::vector<ProgramUserInput> inputs_;
