@@ -7,6 +7,7 @@
 
 #include "export/export.h"
 #include "export/exported_program/expression.h"
+#include "export/exported_program/guards.h"
 #include "export/exported_program/json.h"
 #include "export/exported_program/program.h"
 #include "nnef/io.h"
@@ -79,6 +80,24 @@ TEST(Expression, BecomesADim) {
   EXPECT_EQ(dim->to_string(), "2*S+1");
   EXPECT_FALSE(to_dim(parse_python("s1 + 1"), names));
   EXPECT_EQ(to_text(parse_python("(s0 % 2) == 0"), {{"s0", "S"}}), "(S % 2) == 0");
+}
+
+// The length of a mask is that of the past plus that of the new tokens.
+TEST(Sizes, ASymbolThatGuardsDetermineIsReplaced) {
+  Program program;
+  for (const char* name : {"ids", "past", "mask"}) {
+    ProgramInput input;
+    input.name = name;
+    program.inputs.push_back(input);
+    const std::string symbol = "s" + std::to_string(program.inputs.size());
+    program.graph.shapes[name] = {parse_srepr("Symbol('" + symbol + "', positive=True, integer=True)")};
+  }
+  program.guards = {"L['ids'].size()[0] + L['past'].size()[0] + ((-1)*L['mask'].size()[0]) <= 0",
+                    "L['mask'].size()[0] <= L['ids'].size()[0] + L['past'].size()[0]"};
+  const ProgramSizes sizes(program);
+  EXPECT_EQ(sizes.symbols(), (std::vector<std::string>{"s1", "s2"}));
+  EXPECT_EQ(evaluate(sizes.inputs().at(2).shape.at(0), {{"s1", 3}, {"s2", 5}}), 8);
+  EXPECT_FALSE(sizes.bounds_of("s1", {{"s1", 3}, {"s2", 5}}).is_fixed);
 }
 
 TEST(Json, KeepsIntegersAndReadsPythonsWords) {
