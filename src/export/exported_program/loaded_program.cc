@@ -152,9 +152,8 @@ void read_tensors(const ProgramFile& file, const Records& records, Storages& sto
 
 // The value of an example input as a tensor; undefined for what is none.
 at::Tensor sample_of(const SavedValues& saved, const PickleValue& value) {
-  using Kind = PickleValue::Kind;
-  if (value.kind == Kind::kTensor) return saved.tensors.at(static_cast<std::size_t>(value.number));
-  if (value.kind == Kind::kInt) return at::scalar_tensor(value.number, at::kLong);
+  if (value.kind == PickleValue::Kind::kTensor) return saved.tensors.at(static_cast<std::size_t>(value.number));
+  if (value.kind == PickleValue::Kind::kInt) return at::scalar_tensor(value.number, at::kLong);
   return {};
 }
 
