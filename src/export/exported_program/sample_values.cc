@@ -7,6 +7,7 @@
 
 #include "export/load/assemble_inputs.h"
 #include "export/load/input_values.h"
+#include "export/load/sample_inputs.h"
 #include "export/record/ivalues.h"
 #include "export/record/torch_types.h"
 #include "nnef/builder/builder.h"
@@ -36,16 +37,6 @@ std::string describe(const LoadedProgram& loaded, const ProgramSizes& sizes) {
     text += std::string(to_string(from_torch(type_of(loaded, input)))) + "[" + axes + "]";
   }
   return "forward(" + text + ")";
-}
-
-NamedTensors read_arrays(const std::filesystem::path& path) {
-  try {
-    return npz_tensors(nnef::read_npz(path));
-  } catch (const nnef::FormatError& error) {
-    refuse_inputs(error.what());
-  } catch (const nnef::IoError& error) {
-    refuse_inputs(error.what());
-  }
 }
 
 // The place of the input that a name speaks of: its own, that in the archive, or input_N.
@@ -89,7 +80,7 @@ Values from_file(const LoadedProgram& loaded, const ProgramSizes& sizes, const s
       values = tensors_in(value);
     }
   } else {
-    values = arranged(read_arrays(path), sizes, names);
+    values = arranged(read_inputs(path), sizes, names);
   }
   values.resize(sizes.inputs().size());
   for (std::size_t i = 0; i < values.size(); ++i) {

@@ -7,9 +7,8 @@
 #include "export/exported_program/executor.h"
 #include "export/exported_program/higher_order.h"
 #include "export/record/failures.h"
-#include "export/record/region.h"
 #include "export/record/regions/regions.h"
-#include "export/record/tape_writer.h"
+#include "export/record/scan_call.h"
 
 namespace torch2nnef {
 namespace {
@@ -169,33 +168,18 @@ Round Scan::record_round() {
 
 // The last states, then the results of the rounds along a new first axis.
 std::vector<TapeValue> Scan::write_call() {
-  Tape& tape = context_.tape.tape();
   ScanCall scan;
-  std::vector<TapeValueInfo> infos;
+  std::vector<TapeValueInfo> results;
   try {
     Round round = record_round();
-    for (const TapeValue next : round.next) infos.push_back(context_.tape.info(next));
-    for (const TapeValue item : round.items) {
-      infos.push_back(context_.tape.info(item));
-      infos.back().shape.insert(infos.back().shape.begin(), round.trips);
-    }
-    scan = cut_scan(tape, round);
+    results = scan_results(context_, round);
+    scan = cut_scan(context_.tape.tape(), round);
   } catch (const Unsupported& error) {
     context_.no_scan(error.what());
   }
   TapeList initial;
   for (const Slot& state : initial_) initial.push_back({context_.read(state.sample().toTensor())});
-  for (auto& [name, argument] : scan.arguments) {
-    if (name == "state") argument = {std::move(initial)};
-  }
-  for (TapeValueInfo& info : infos) {
-    info.kind = TapeValueInfo::Kind::kResult;
-    info.label.clear();
-  }
-  TapeWriter(*scan.body).mark_wanted();
-  auto values = context_.tape.call("t2n::scan", "", std::move(scan.arguments), std::move(infos), context_.here());
-  tape.calls.back().regions.push_back(scan.body);
-  return values;
+  return write_scan(context_, scan, std::move(initial), std::move(results));
 }
 
 // All rounds for their values: on a Tape of its own without inputs, so that nothing is recorded.

@@ -2,37 +2,12 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 
+#include "export/load/tensor_extent.h"
 #include "nnef/io.h"
 
 namespace torch2nnef {
 namespace {
-
-constexpr std::size_t kMostRank = 64;
-// A tensor may show an item many times (stride 0); what it shows is made real when it is written.
-constexpr std::int64_t kMostItems = std::int64_t{1} << 36;
-
-void check_view(const StoredView& view, std::int64_t count) {
-  const auto wrong = [](const std::string& how) { throw nnef::FormatError("the tensor " + how); };
-  if (view.sizes.size() != view.strides.size()) wrong("has another number of strides than of sizes");
-  if (view.sizes.size() > kMostRank) wrong("has more than 64 axes");
-  if (view.offset < 0) wrong("begins at a negative place");
-  std::int64_t items = 1, last = view.offset;
-  bool is_empty = false, is_beyond = false;
-  for (std::size_t i = 0; i < view.sizes.size(); ++i) {
-    const std::int64_t size = view.sizes[i], stride = view.strides[i];
-    if (size < 0) wrong("has a negative size");
-    if (stride < 0) wrong("has a negative stride");
-    is_empty = is_empty || size == 0;
-    if (size > kMostItems || (items *= std::max<std::int64_t>(size, 1)) > kMostItems) wrong("is too large");
-    std::int64_t reach = 0;
-    is_beyond =
-        is_beyond ||
-        (size > 1 && (__builtin_mul_overflow(size - 1, stride, &reach) || __builtin_add_overflow(last, reach, &last)));
-  }
-  if (!is_empty && (is_beyond || last >= count)) wrong("has items beyond the end of its storage");
-}
 
 void check_bools(std::string_view bytes) {
   const bool good = std::all_of(bytes.begin(), bytes.end(), [](char byte) { return byte == 0 || byte == 1; });
@@ -60,7 +35,9 @@ const at::Tensor& Storages::whole(std::string_view bytes, at::ScalarType type) {
 }
 
 at::Tensor Storages::view(std::string_view bytes, at::ScalarType type, const StoredView& view) {
-  check_view(view, static_cast<std::int64_t>(bytes.size() / c10::elementSize(type)));
+  const auto count = static_cast<std::int64_t>(bytes.size() / c10::elementSize(type));
+  const std::string problem = problem_of_view(view.sizes, view.strides, view.offset, count);
+  if (!problem.empty()) throw nnef::FormatError("the tensor " + problem);
   const bool is_empty = std::find(view.sizes.begin(), view.sizes.end(), 0) != view.sizes.end();
   if (is_empty) return at::empty(view.sizes, at::TensorOptions().dtype(type));
   return whole(bytes, type).as_strided(view.sizes, view.strides, view.offset);

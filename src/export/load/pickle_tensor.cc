@@ -6,16 +6,13 @@
 #include <string>
 #include <utility>
 
+#include "export/load/tensor_extent.h"
 #include "nnef/io.h"
 
 namespace torch2nnef {
 namespace {
 
 using Kind = PickleValue::Kind;
-
-constexpr std::size_t kMostRank = 64;
-// A tensor may show an item many times (stride 0); what it shows is made real when it is written.
-constexpr std::int64_t kMostItems = std::int64_t{1} << 36;
 
 constexpr std::array<std::pair<std::string_view, std::int64_t>, 18> kItems = {{
     {"Byte", 1},
@@ -77,23 +74,9 @@ void check_extent(const PickledTensor& tensor) {
   const auto wrong = [&](const std::string& how) {
     bad_tensor("a tensor of the record '" + std::string(tensor.key) + "' " + how);
   };
-  if (tensor.sizes.size() != tensor.strides.size()) wrong("has another number of strides than of sizes");
-  if (tensor.offset < 0) wrong("begins at a negative place");
   if (tensor.count > std::numeric_limits<std::int64_t>::max() / 16) wrong("is too large");
-  std::int64_t items = 1, last = tensor.offset;
-  bool is_empty = false, is_beyond = false;
-  for (std::size_t i = 0; i < tensor.sizes.size(); ++i) {
-    const std::int64_t size = tensor.sizes[i], stride = tensor.strides[i];
-    if (size < 0) wrong("has a negative size");
-    if (stride < 0) wrong("has a negative stride");
-    is_empty = is_empty || size == 0;
-    if (size > kMostItems || (items *= std::max<std::int64_t>(size, 1)) > kMostItems) wrong("is too large");
-    std::int64_t reach = 0;
-    is_beyond =
-        is_beyond ||
-        (size > 1 && (__builtin_mul_overflow(size - 1, stride, &reach) || __builtin_add_overflow(last, reach, &last)));
-  }
-  if (!is_empty && (is_beyond || last >= tensor.count)) wrong("has items beyond its storage");
+  const std::string problem = problem_of_view(tensor.sizes, tensor.strides, tensor.offset, tensor.count);
+  if (!problem.empty()) wrong(problem);
 }
 
 }  // namespace

@@ -23,17 +23,6 @@ namespace {
                     " (your sizes), or --inputs FILE.npz");
 }
 
-// What is wrong with a file of the user's is an error of the command line.
-NamedTensors read_file(const std::filesystem::path& path) {
-  try {
-    return npz_tensors(nnef::read_npz(path));
-  } catch (const nnef::FormatError& error) {
-    refuse_inputs(error.what());
-  } catch (const nnef::IoError& error) {
-    refuse_inputs(error.what());
-  }
-}
-
 // Values for tensors of which only sizes are known.
 c10::IValue filled(const c10::IValue& value, at::Generator& generator) {
   if (value.isTensor() && value.toTensor().defined()) {
@@ -112,7 +101,7 @@ SampleInputs from_file(const Model::Impl& model, const ExportOptions& options, c
                        const std::string& from) {
   const torch::jit::Method method = model.module.get_method(options.method);
   const std::vector<std::string>& extra = options.extra_arguments;
-  if (path.extension() != ".pt") return {assembled_arguments(method, read_file(path), extra), from};
+  if (path.extension() != ".pt") return {assembled_arguments(method, read_inputs(path), extra), from};
   return {assembled_arguments(method, pickled_value(path), extra, path.filename().string()), from};
 }
 
@@ -130,6 +119,16 @@ std::vector<c10::IValue> with_leaves(const std::vector<c10::IValue>& arguments, 
   std::size_t next = 0;
   for (const c10::IValue& argument : arguments) result.push_back(replaced(argument, leaves, next));
   return result;
+}
+
+NamedTensors read_inputs(const std::filesystem::path& path) {
+  try {
+    return npz_tensors(nnef::read_npz(path));
+  } catch (const nnef::FormatError& error) {
+    refuse_inputs(error.what());
+  } catch (const nnef::IoError& error) {
+    refuse_inputs(error.what());
+  }
 }
 
 SampleInputs sample_inputs(const Model::Impl& model, const ExportOptions& options) {

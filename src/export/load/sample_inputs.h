@@ -5,10 +5,14 @@
 #include <vector>
 
 #include "export/diagnostics.h"
+#include "export/load/assemble_inputs.h"
 #include "export/load/model_impl.h"
 #include "export/request.h"
 
 namespace torch2nnef {
+
+// The tensors of an .npz file of the user's, by name. Throws ExportError (usage) when it cannot be read.
+NamedTensors read_inputs(const std::filesystem::path& path);
 
 struct SampleInputs {
   std::vector<c10::IValue> arguments;  // of forward, without self

@@ -10,6 +10,7 @@
 #include "export/record/region.h"
 #include "export/record/regions/regions.h"
 #include "export/record/round_writes.h"
+#include "export/record/scan_call.h"
 #include "export/record/torch_types.h"
 #include "export/torchscript/interpreter.h"
 #include "export/torchscript/list_writes.h"
@@ -294,34 +295,17 @@ Round ScanLoop::record_round() {
 void ScanLoop::write_call() {
   ScanCall scan;
   Round round;
-  std::vector<TapeValueInfo> infos;
+  std::vector<TapeValueInfo> results;
   try {
     round = record_round();
-    for (TapeValue next : round.next) infos.push_back(context_.tape.info(next));
-    for (TapeValue item : round.items) {
-      infos.push_back(context_.tape.info(item));
-      infos.back().shape.insert(infos.back().shape.begin(), round.trips);
-    }
-    for (const RoundWrite& write : round.writes) {
-      infos.push_back(context_.tape.info(write.item));
-      infos.back().shape.insert(infos.back().shape.begin(), round.trips);
-    }
+    results = scan_results(context_, round);
     scan = cut_scan(context_.tape.tape(), round);
   } catch (const Unsupported& error) {
     context_.no_scan(error.what());
   }
   TapeList initial;
   for (std::size_t i : states_) initial.push_back({context_.read(carried_[i].sample().toTensor())});
-  for (auto& [name, argument] : scan.arguments) {
-    if (name == "state") argument = {std::move(initial)};
-  }
-  for (TapeValueInfo& info : infos) {
-    info.kind = TapeValueInfo::Kind::kResult;
-    info.label.clear();
-  }
-  TapeWriter(*scan.body).mark_wanted();
-  values_ = context_.tape.call("t2n::scan", "", std::move(scan.arguments), std::move(infos), context_.here());
-  context_.tape.tape().calls.back().regions.push_back(scan.body);
+  values_ = write_scan(context_, scan, std::move(initial), std::move(results));
   finish_fills(scan, round);
 }
 
