@@ -180,6 +180,14 @@ TEST_F(Exports, FollowTheGuards) {
   EXPECT_EQ(shapes(run("pinned").inputs), "x[5,3] ");
 }
 
+TEST_F(Exports, TieSizesThatMustAgree) {
+  const ExportReport report = run("apart");
+  EXPECT_EQ(shapes(report.inputs), "x[x_0,3] table[x_0,3] ");
+  EXPECT_TRUE(std::any_of(report.diagnostics.begin(), report.diagnostics.end(), [](const Diagnostic& one) {
+    return one.code == "T2N-R020" && one.message.find("axis 0 of table is as large as that of x") == 0;
+  }));
+}
+
 TEST_F(Exports, NameTreesByTheirKeys) {
   const ExportReport report = run("trees");
   EXPECT_EQ(shapes(report.inputs), "d_mask[2,3] d_ids[2,3] ");

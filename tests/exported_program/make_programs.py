@@ -111,6 +111,19 @@ def pinned():
                            guards=["(1 + (((-1) + L['x'].size()[0]) // 2)) == 3"]), samples=example(ramp(5, 3)))
 
 
+def apart():
+    """x + table[arange(rows of x)], for a table of at least as many rows: the program has a symbol for each."""
+    rows = symbol("s53")
+    graph = Graph(["x", "table"], {"x": meta([B, 3]), "table": meta([rows, 3])})
+    graph.call("torch.ops.aten.sym_size.int", {"count": None}, self=tensor("x"), dim=0)
+    graph.call("torch.ops.aten.arange.default", {"arange": meta([B], LONG)}, end=number("count"))
+    graph.call("torch.ops.aten.index_select.default", {"chosen": meta([B, 3])}, self=tensor("table"), dim=0, index=tensor("arange"))
+    graph.call("torch.ops.aten.add.Tensor", {"add": meta([B, 3])}, self=tensor("x"), other=tensor("chosen")).result("add")
+    ranges = {name: {"min_val": 2, "max_val": None} for name in ("s77", "s53")}
+    return records(program(graph, [user("x"), user("table")], [output("add")], tree(LEAF, LEAF), LEAF, ranges=ranges),
+                   samples=example(ramp(4, 3), ramp(4, 3) * 3))
+
+
 def branch():
     def side(target):
         return Graph(["x"], {"x": meta([2, 3])}).call(target, {"y": meta([2, 3])}, self=tensor("x")).result("y")
@@ -205,7 +218,7 @@ def several():
     return contents
 
 
-FILES = {"linear": linear, "dynamic": dynamic, "pickled": pickled, "trees": trees, "multiples": multiples, "pinned": pinned, "branch": branch,
+FILES = {"linear": linear, "dynamic": dynamic, "pickled": pickled, "trees": trees, "multiples": multiples, "pinned": pinned, "apart": apart, "branch": branch,
          "loop": loop, "scan": scan, "state": state, "mutation": mutation, "stand_ins": stand_ins, "foreign": foreign, "compiled": compiled,
          "several": several}
 

@@ -223,7 +223,7 @@ void ProgramFrontEnd::execute(const SizePlan& sizes, const std::vector<nnef::Bin
     recording.states.push_back(plan_.states[i].report);
   }
   add_outputs(recorder, recording, results.names, results.values);
-  for (const std::string& text : plan_.fixed) diagnostics.note("T2N-R020", text);
+  for (const std::string& text : plan_.narrowed) diagnostics.note("T2N-R020", text);
   resolve_masked_items(context.tape);
   resolve_packed_sequences(context.tape);
   recorder.finish();

@@ -40,6 +40,8 @@ class ProgramSizes {
   const std::vector<std::string>& unread() const { return unread_; }
   // Symbols of the inputs' shapes, in the order of their first use.
   const std::vector<std::string>& symbols() const { return symbols_; }
+  // Puts one symbol in the place of another one that the program leaves apart from it.
+  void tie(const std::string& symbol, const std::string& to) { replace_symbol(symbol, parse_python(to)); }
   // Where a symbol is an axis by itself: input and axis.
   std::optional<std::pair<std::size_t, std::size_t>> axis_of(const std::string& symbol) const;
 

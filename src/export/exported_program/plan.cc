@@ -48,7 +48,7 @@ class AxisPlanner {
     const auto [input, axis] = first_axis(symbol);
     const std::string name = plan_.sizes.inputs[input].name;
     if (bounds.is_fixed || sample_.at(symbol) == 0) {
-      plan_.fixed.push_back("axis " + std::to_string(axis) + " of " + name + " stays " +
+      plan_.narrowed.push_back("axis " + std::to_string(axis) + " of " + name + " stays " +
                             std::to_string(plan_.sizes.inputs[input].sizes[axis]) +
                             ": the program has a symbol for it, but torch's guards allow no other size");
       return;
@@ -181,6 +181,28 @@ ProgramPlan make_program_plan(const LoadedProgram& loaded, const std::filesystem
   check_ranks(plan);
   plan.sizes.axes = resolve_dynamic_axes(AxisPlanner(options, plan).run(), plan.sizes.inputs);
   return plan;
+}
+
+std::optional<ProgramPlan> with_tied_sizes(const ProgramPlan& plan, const ExportOptions& options) {
+  if (!options.dynamic_axes.empty()) return std::nullopt;
+  ProgramPlan tied = plan;
+  tied.narrowed.clear();
+  std::map<std::pair<std::size_t, std::int64_t>, std::size_t> first;  // the input of an axis and size
+  for (const std::string& symbol : plan.file_sizes.symbols()) {
+    const auto place = plan.file_sizes.axis_of(symbol);
+    if (!place) continue;
+    const auto [input, axis] = *place;
+    const auto [known, is_new] = first.try_emplace({axis, plan.sizes.inputs[input].sizes[axis]}, input);
+    if (is_new) continue;
+    tied.file_sizes.tie(symbol, plan.file_sizes.inputs()[known->second].shape[axis].symbol);
+    tied.narrowed.push_back("axis " + std::to_string(axis) + " of " + plan.sizes.inputs[input].name +
+                            " is as large as that of " + plan.sizes.inputs[known->second].name +
+                            ": the program has a symbol for each, but cannot be exported where they differ");
+  }
+  if (tied.narrowed.empty()) return std::nullopt;
+  for (DynamicInput& input : tied.sizes.inputs) input.shape = nnef::make_shape(input.sizes);
+  tied.sizes.axes = resolve_dynamic_axes(AxisPlanner(options, tied).run(), tied.sizes.inputs);
+  return tied;
 }
 
 }  // namespace torch2nnef

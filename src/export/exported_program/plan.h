@@ -1,6 +1,7 @@
 // What an export of a program is to execute: sample inputs, their names, the dynamic axes and the state.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,12 +28,16 @@ struct ProgramPlan {
   std::string from;                // where those are from, a sentence
   bool are_drawn = false;
   SizePlan sizes;                  // one input per leaf
-  std::vector<std::string> fixed;  // symbols that the program fixes although it names them, as messages
+  std::vector<std::string> narrowed;  // where this is for fewer sizes than the program names, as messages
   std::vector<ProgramState> states;
 };
 
 // Throws ExportError (usage) where the options do not fit the program. Without state.
 ProgramPlan make_program_plan(const LoadedProgram& loaded, const std::filesystem::path& path,
                               const ExportOptions& options);
+
+// The plan with one symbol for the same axis of several inputs, where the program has several and the samples one
+// size: batches that torch did not need to compare. Nothing where there are none, or where the user named the axes.
+std::optional<ProgramPlan> with_tied_sizes(const ProgramPlan& plan, const ExportOptions& options);
 
 }  // namespace torch2nnef

@@ -17,6 +17,14 @@ ProgramPlan planned(const ProgramModel& model, const ExportOptions& options) {
   return plan;
 }
 
+// The plan that a recording was made by: with sizes tied where it has fewer symbols.
+ProgramPlan planned_for(const Recording& recording, const ProgramModel& model, const ExportOptions& options) {
+  ProgramPlan plan = planned(model, options);
+  if (recording.tape.symbols.size() == plan.sizes.axes.symbols.size()) return plan;
+  if (auto tied = with_tied_sizes(plan, options)) return std::move(*tied);
+  return plan;
+}
+
 // A program that fails on values that were drawn need not be wrong.
 ExportError of_drawn_samples(const ExportError& error) {
   std::vector<Diagnostic> errors = error.diagnostics();
@@ -28,6 +36,27 @@ ExportError of_drawn_samples(const ExportError& error) {
   return {error.kind(), std::move(errors)};
 }
 
+// Of sizes that the program leaves apart and the samples do not: as they are, or tied where the model fails at some
+// that differ. Nothing where it fails at equal ones, too.
+std::optional<Recording> record_apart_or_tied(ProgramFrontEnd& front_end, const ProgramPlan& plan,
+                                              const ExportOptions& options, Diagnostics& diagnostics) {
+  const auto tied = with_tied_sizes(plan, options);
+  if (!tied) return std::nullopt;
+  Diagnostics attempt;
+  try {
+    auto recording = record_at_all_sizes(front_end, plan.sizes, attempt);
+    if (!recording) {
+      attempt = {};
+      ProgramFrontEnd tied_end(options, *tied);
+      recording = record_at_sizes(tied_end, tied->sizes, attempt, nullptr);
+    }
+    for (const Diagnostic& one : attempt.list()) diagnostics.add(one);
+    return recording;
+  } catch (const ExportError&) {
+    return std::nullopt;
+  }
+}
+
 Recording record_planned(const ProgramModel& model, const Tables& tables, const ExportOptions& options,
                          Diagnostics& diagnostics, Recording* refused) {
   c10::InferenceMode guard;
@@ -36,6 +65,7 @@ Recording record_planned(const ProgramModel& model, const Tables& tables, const 
   refuse_forbidden_nodes(model.loaded->program, tables);
   const ProgramPlan plan = planned(model, options);
   ProgramFrontEnd front_end(options, plan);
+  if (auto recording = record_apart_or_tied(front_end, plan, options, diagnostics)) return std::move(*recording);
   try {
     return record_at_sizes(front_end, plan.sizes, diagnostics, refused);
   } catch (const ExportError& error) {
@@ -89,7 +119,7 @@ void record_program_at(const ProgramModel& model, const ExportOptions& options,
   c10::InferenceMode guard;
   const MemoryBound bound;
   at::manual_seed(options.seed);
-  const ProgramPlan plan = planned(model, options);
+  const ProgramPlan plan = planned_for(recording, model, options);
   ProgramFrontEnd front_end(options, plan);
   execute_at(front_end, plan.sizes, sizes, recording);
 }
@@ -99,7 +129,7 @@ std::optional<Recording::Run> run_program_on_other_values(const ProgramModel& mo
   if (!is_worth_other_values(recording)) return std::nullopt;
   c10::InferenceMode guard;
   at::manual_seed(options.seed);
-  ProgramPlan plan = planned(model, options);
+  ProgramPlan plan = planned_for(recording, model, options);
   ExportOptions plain = options;
   plain.check = Check::kNone;  // no fingerprints
   plain.model_tree = false;

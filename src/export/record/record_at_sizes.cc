@@ -235,10 +235,10 @@ Recording record_on_grid(FrontEnd& front_end, SizePlan plan, Diagnostics& diagno
   return std::move(*recording);
 }
 
-Recording record_anywhere(FrontEnd& front_end, const SizePlan& plan, Diagnostics& diagnostics, Recording* refused) {
-  if (auto recording = try_with_sample(front_end, plan, diagnostics)) return std::move(*recording);
-  if (auto recording = try_sizes(front_end, plan, diagnostics, refused)) return std::move(*recording);
-  return record_on_grid(front_end, plan, diagnostics, refused);
+std::optional<Recording> record_anywhere(FrontEnd& front_end, const SizePlan& plan, Diagnostics& diagnostics,
+                                         Recording* refused) {
+  if (auto recording = try_with_sample(front_end, plan, diagnostics)) return recording;
+  return try_sizes(front_end, plan, diagnostics, refused);
 }
 
 void warn_of_baked_numbers(const Tape& tape, const Bindings& sample, Diagnostics& diagnostics) {
@@ -251,8 +251,8 @@ void warn_of_baked_numbers(const Tape& tape, const Bindings& sample, Diagnostics
   }
 }
 
-Recording record_dynamic(FrontEnd& front_end, const SizePlan& plan, Diagnostics& diagnostics, Recording* refused) {
-  Recording recording = record_anywhere(front_end, plan, diagnostics, refused);
+// What holds at the sizes of the worlds, but not at all.
+void check_for_sample_sizes(const Recording& recording, const SizePlan& plan, Diagnostics& diagnostics) {
   if (const auto unrolled = unrolled_axis(recording.tape, recording.runs.front().sizes)) {
     const std::string count = std::to_string(unrolled->count);
     throw ExportError(
@@ -263,14 +263,22 @@ Recording record_dynamic(FrontEnd& front_end, const SizePlan& plan, Diagnostics&
          "script the function that has the loop (torch.jit.script), or make the axis static"});
   }
   warn_of_baked_numbers(recording.tape, plan.axes.sample, diagnostics);
-  return recording;
 }
 
 }  // namespace
 
 Recording record_at_sizes(FrontEnd& front_end, const SizePlan& sizes, Diagnostics& diagnostics, Recording* refused) {
   if (sizes.axes.symbols.empty()) return execute_or_stop(front_end, sizes, {Bindings{}}, diagnostics, refused);
-  return record_dynamic(front_end, sizes, diagnostics, refused);
+  auto recording = record_anywhere(front_end, sizes, diagnostics, refused);
+  if (!recording) recording = record_on_grid(front_end, sizes, diagnostics, refused);
+  check_for_sample_sizes(*recording, sizes, diagnostics);
+  return std::move(*recording);
+}
+
+std::optional<Recording> record_at_all_sizes(FrontEnd& front_end, const SizePlan& sizes, Diagnostics& diagnostics) {
+  auto recording = record_anywhere(front_end, sizes, diagnostics, nullptr);
+  if (recording) check_for_sample_sizes(*recording, sizes, diagnostics);
+  return recording;
 }
 
 void execute_at(FrontEnd& front_end, SizePlan plan, const std::vector<Bindings>& sizes, Recording& recording) {

@@ -1,6 +1,7 @@
 // The sizes that a model is executed at: chosen here for every front end, which executes and records.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "export/diagnostics.h"
@@ -29,6 +30,9 @@ class FrontEnd {
 // those. Throws ExportError with all errors that were found; the recording until then goes to `refused` unless it is
 // null.
 Recording record_at_sizes(FrontEnd& front_end, const SizePlan& sizes, Diagnostics& diagnostics, Recording* refused);
+
+// The same at all sizes; nothing where the model fails at some.
+std::optional<Recording> record_at_all_sizes(FrontEnd& front_end, const SizePlan& sizes, Diagnostics& diagnostics);
 
 // Executes the model at more sizes and adds inputs and results to the runs of its recording. Left out are sizes at
 // which the model itself fails.
