@@ -208,7 +208,7 @@ TEST(TraceModel, SavesWithInputsAndSaysWhatIsBakedIn) {
                                              "        rows = len(x)\n"
                                              "        return x.flatten(1) * torch.arange(int(rows)).sum()\n";
   auto trace = [&](const std::string& name) {
-    return torch2nnef::run_process({"/usr/bin/python3", fs::path(TOOLS) / "trace_model.py",
+    return torch2nnef::run_process({"/usr/bin/python3", fs::path(TOOLS) / "python/torch2nnef/trace_model.py",
                                     (folder.path() / "net.py").string() + ":" + name + "()", "-o",
                                     folder.path() / (name + ".pt"), "--input", "x:3,2,4", "--dynamic", "x:0=B"},
                                    kTimeoutSeconds);

@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.join(FOLDER, ".."))
 import torch  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
-from trace_model import save  # noqa: E402
+from torch2nnef.trace_model import save  # noqa: E402
 
 # The operator that gated_swish.cc registers for torch2nnef, here for the model that calls it.
 library = torch.library.Library("mine", "DEF")
