@@ -17,6 +17,7 @@ using Op = Expression::Op;
 constexpr std::int64_t kNear = 300;          // sizes on each side of the sample's that are all tried
 constexpr std::int64_t kFarthest = 1 << 20;  // a condition that holds up to there is taken to have no end
 constexpr std::int64_t kFewest = 3;          // sizes that a dynamic axis has at least
+constexpr std::int64_t kRounded = 65;        // more than those that a quotient rounds to one: patches of an image
 
 // The name and axis that a guard's text stands for: "L['p'][1][0].size()[0]" is axis 0 of p_1_0.
 struct Place {
@@ -114,32 +115,61 @@ ProgramSizes::ProgramSizes(const Program& program) : inputs_(user_inputs(program
   unify_symbols();
 }
 
-void ProgramSizes::unify_symbols() {
+namespace {
+
+// The one side of a comparison without the other; nullopt for what is no polynomial of symbols.
+std::optional<nnef::Dim> difference_of(const Expression& condition, const std::vector<std::string>& symbols) {
   std::map<std::string, nnef::Dim> names;
-  for (const std::string& symbol : symbols_) names.emplace(symbol, nnef::Dim::symbol(symbol));
-  const auto difference_of = [&](const Expression& condition, bool is_turned) -> std::optional<nnef::Dim> {
-    const auto left = to_dim(condition.arguments.at(0), names), right = to_dim(condition.arguments.at(1), names);
-    if (!left || !right) return std::nullopt;
-    return is_turned ? *right - *left : *left - *right;
-  };
+  for (const std::string& symbol : symbols) names.emplace(symbol, nnef::Dim::symbol(symbol));
+  const auto left = to_dim(condition.arguments.at(0), names), right = to_dim(condition.arguments.at(1), names);
+  if (!left || !right) return std::nullopt;
+  return *left - *right;
+}
+
+}  // namespace
+
+bool ProgramSizes::replace_one_of(const nnef::Dim& difference) {
+  for (auto symbol = symbols_.rbegin(); symbol != symbols_.rend(); ++symbol) {
+    for (const int sign : {1, -1}) {
+      const nnef::Dim without = nnef::Dim(sign) * difference + nnef::Dim::symbol(*symbol);
+      const bool is_alone = difference.symbols().count(*symbol) > 0 && without.symbols().count(*symbol) == 0;
+      if (difference.symbols().size() < 2 || !is_alone) continue;
+      replace_symbol(*symbol, parse_python(without.to_string()));
+      return true;
+    }
+  }
+  return false;
+}
+
+void ProgramSizes::unify_symbols() {
   std::vector<nnef::Dim> at_most_zero;
   for (const Guard& guard : guards_) {
     const Op op = guard.condition.op;
     if (op != Op::kEqual && op != Op::kLessEqual && op != Op::kGreaterEqual) continue;
-    for (const bool is_turned : {false, true}) {
-      if (op != Op::kEqual && is_turned != (op == Op::kGreaterEqual)) continue;
-      if (const auto difference = difference_of(guard.condition, is_turned)) at_most_zero.push_back(*difference);
-    }
+    const auto difference = difference_of(guard.condition, symbols_);
+    if (!difference) continue;
+    if (op != Op::kGreaterEqual) at_most_zero.push_back(*difference);
+    if (op != Op::kLessEqual) at_most_zero.push_back(nnef::Dim(0) - *difference);
   }
   for (const nnef::Dim& size : at_most_zero) {
     if (std::find(at_most_zero.begin(), at_most_zero.end(), nnef::Dim(0) - size) == at_most_zero.end()) continue;
-    for (auto symbol = symbols_.rbegin(); symbol != symbols_.rend(); ++symbol) {
-      const nnef::Dim alone = nnef::Dim::symbol(*symbol), without = size + alone;
-      if (size.symbols().size() < 2 || size.symbols().count(*symbol) == 0 || without.symbols().count(*symbol) > 0)
-        continue;
-      return replace_symbol(*symbol, parse_python(without.to_string()));
-    }
+    if (replace_one_of(size)) return;
   }
+}
+
+std::vector<std::string> ProgramSizes::tie_guards(const nnef::Bindings& sample) {
+  for (const Guard& guard : guards_) {
+    const Op op = guard.condition.op;
+    if (op != Op::kLessEqual && op != Op::kGreaterEqual) continue;
+    const auto difference = difference_of(guard.condition, symbols_);
+    if (!difference || difference->evaluate(sample) != 0) continue;
+    const std::string text = guard.text;
+    if (!replace_one_of(*difference)) continue;
+    std::vector<std::string> texts = tie_guards(sample);  // of the guards as they are now
+    texts.insert(texts.begin(), text);
+    return texts;
+  }
+  return {};
 }
 
 void ProgramSizes::replace_symbol(const std::string& symbol, const Expression& by) {
@@ -269,6 +299,7 @@ ProgramSizes::Bounds ProgramSizes::bounds_of(const std::string& symbol, const nn
   nnef::Bindings values = sample;
   const std::int64_t start = sample.at(symbol), first = std::max<std::int64_t>(start - kNear, 1);
   std::vector<bool> allowed(static_cast<std::size_t>(start + kNear - first + 1), true);
+  bool is_rounded = false;
   for (const Guard& guard : guards_) {
     const std::set<std::string> of = symbols_of(guard.condition);
     if (of.count(symbol) == 0) continue;
@@ -281,16 +312,20 @@ ProgramSizes::Bounds ProgramSizes::bounds_of(const std::string& symbol, const nn
       if (is_about_one) bounds.minimum = std::max<std::int64_t>(bounds.minimum, 2);
       continue;
     }
+    std::int64_t count = 0;
     for (std::size_t i = 0; i < allowed.size(); ++i) {
-      if (allowed[i]) allowed[i] = holds_at(first + static_cast<std::int64_t>(i));
+      const bool is_allowed = holds_at(first + static_cast<std::int64_t>(i));
+      allowed[i] = allowed[i] && is_allowed;
+      count += is_allowed ? 1 : 0;
     }
+    is_rounded = is_rounded || (guard.condition.op == Op::kEqual && of.size() == 1 && count < kRounded);
     if (of.size() > 1 || !holds_at(start)) continue;  // the other sizes need not stay
     if (const auto last = end_of(holds_at, start, 1)) {
       bounds.maximum = std::min(bounds.maximum.value_or(*last), *last);
     }
     if (const auto least = end_of(holds_at, start, -1)) bounds.minimum = std::max(bounds.minimum, *least);
   }
-  bounds.is_fixed = std::count(allowed.begin(), allowed.end(), true) < kFewest;
+  bounds.is_fixed = is_rounded || std::count(allowed.begin(), allowed.end(), true) < kFewest;
   return bounds;
 }
 

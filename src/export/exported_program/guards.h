@@ -40,6 +40,9 @@ class ProgramSizes {
   const std::vector<std::string>& unread() const { return unread_; }
   // Symbols of the inputs' shapes, in the order of their first use.
   const std::vector<std::string>& symbols() const { return symbols_; }
+  // Takes inequalities between several symbols for equalities where the sample makes them so. Returns them as torch
+  // wrote them.
+  std::vector<std::string> tie_guards(const nnef::Bindings& sample);
   // Puts one symbol in the place of another one that the program leaves apart from it.
   void tie(const std::string& symbol, const std::string& to) { replace_symbol(symbol, parse_python(to)); }
   // Where a symbol is an axis by itself: input and axis.
@@ -51,7 +54,8 @@ class ProgramSizes {
   // What the program's ranges or guards have against these values; "" when they allow them. Inequalities do not count.
   std::string objection(const nnef::Bindings& values) const;
 
-  // The sizes of one symbol around its value in `sample` that are allowed. None but that one: the symbol is fixed.
+  // The sizes of one symbol around its value in `sample` that are allowed. The symbol is fixed where there are none but
+  // that one, or just those that a quotient in an equality rounds to the same number.
   struct Bounds {
     std::int64_t minimum = 0;
     std::optional<std::int64_t> maximum;
@@ -65,6 +69,9 @@ class ProgramSizes {
   void unify_symbols();
   void replace_symbol(const std::string& symbol, const Expression& by);
   void add_range(const std::string& key, const ProgramRange& range);
+
+  // Replaces a symbol by the others of a difference that is 0. False: none stands for itself in it.
+  bool replace_one_of(const nnef::Dim& difference);
 
   std::vector<ProgramUserInput> inputs_;
   std::vector<Guard> guards_;

@@ -16,15 +16,19 @@ namespace {
   throw ExportError(ExportError::Kind::kUsage, {Severity::kError, code, "", {}, text, hint});
 }
 
+std::vector<std::vector<std::int64_t>> sizes_of_samples(const ProgramPlan& plan) {
+  std::vector<std::vector<std::int64_t>> sizes;
+  for (const DynamicInput& input : plan.sizes.inputs) sizes.push_back(input.sizes);
+  return sizes;
+}
+
 // Dynamic axes as options give them, made of the program's symbols.
 class AxisPlanner {
  public:
   AxisPlanner(const ExportOptions& options, ProgramPlan& plan)
       : options_(options), plan_(plan), sizes_(plan.file_sizes) {
-    std::vector<std::vector<std::int64_t>> given;
-    for (const DynamicInput& input : plan.sizes.inputs) given.push_back(input.sizes);
     try {
-      sample_ = sizes_.bind(given);
+      sample_ = sizes_.bind(sizes_of_samples(plan));
     } catch (const std::invalid_argument& error) {
       refuse("T2N-M005", error.what(), "give a sample input of the size that the program was exported for");
     }
@@ -160,6 +164,7 @@ ProgramPlan make_program_plan(const LoadedProgram& loaded, const std::filesystem
            "export the part of the model alone, with torch.export.export(part, ...)");
   }
   ProgramPlan plan(loaded);
+  plan.sizes.may_hold_sample_sizes = false;
   const std::vector<ProgramUserInput>& inputs = plan.file_sizes.inputs();
   if (!options.input_names.empty() && options.input_names.size() != inputs.size()) {
     refuse("T2N-M005", "--input-names gives " + std::to_string(options.input_names.size()) +
@@ -187,6 +192,10 @@ std::optional<ProgramPlan> with_tied_sizes(const ProgramPlan& plan, const Export
   if (!options.dynamic_axes.empty()) return std::nullopt;
   ProgramPlan tied = plan;
   tied.narrowed.clear();
+  for (const std::string& guard : tied.file_sizes.tie_guards(tied.file_sizes.bind(sizes_of_samples(plan)))) {
+    tied.narrowed.push_back("sizes are such that " + guard + ", as an equality, which they are in the samples: the " +
+                            "program allows more, but cannot be exported for them");
+  }
   std::map<std::pair<std::size_t, std::int64_t>, std::size_t> first;  // the input of an axis and size
   for (const std::string& symbol : plan.file_sizes.symbols()) {
     const auto place = plan.file_sizes.axis_of(symbol);

@@ -36,8 +36,10 @@ struct ProgramPlan {
 ProgramPlan make_program_plan(const LoadedProgram& loaded, const std::filesystem::path& path,
                               const ExportOptions& options);
 
-// The plan with one symbol for the same axis of several inputs, where the program has several and the samples one
-// size: batches that torch did not need to compare. Nothing where there are none, or where the user named the axes.
+// The plan for fewer sizes: with one symbol for the same axis of several inputs, where the program has several and the
+// samples one size (batches that torch did not need to compare), and with inequalities between sizes taken as the
+// equalities that they are in the samples (a mask as long as all tokens). Nothing where there are none, or where the
+// user named the axes.
 std::optional<ProgramPlan> with_tied_sizes(const ProgramPlan& plan, const ExportOptions& options);
 
 }  // namespace torch2nnef

@@ -230,7 +230,7 @@ Recording record_on_grid(FrontEnd& front_end, SizePlan plan, Diagnostics& diagno
   auto recording = try_sizes(front_end, plan, diagnostics, refused);
   if (!recording) recording = record_at_near_sizes(front_end, plan, search, diagnostics, refused);
   // Then the multiples are those at which such a view happens to come out even.
-  if (views_by_sample_size(recording->tape, on_grid)) search.fail();
+  if (plan.may_hold_sample_sizes && views_by_sample_size(recording->tape, on_grid)) search.fail();
   recording->tape.constraints.insert(recording->tape.constraints.begin(), conditions.begin(), conditions.end());
   return std::move(*recording);
 }
@@ -253,6 +253,7 @@ void warn_of_baked_numbers(const Tape& tape, const Bindings& sample, Diagnostics
 
 // What holds at the sizes of the worlds, but not at all.
 void check_for_sample_sizes(const Recording& recording, const SizePlan& plan, Diagnostics& diagnostics) {
+  if (!plan.may_hold_sample_sizes) return;
   if (const auto unrolled = unrolled_axis(recording.tape, recording.runs.front().sizes)) {
     const std::string count = std::to_string(unrolled->count);
     throw ExportError(

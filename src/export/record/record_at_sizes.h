@@ -14,6 +14,8 @@ namespace torch2nnef {
 struct SizePlan {
   std::vector<DynamicInput> inputs;  // one per tensor
   DynamicAxes axes;
+  // A number in the model may be a size of the sample, as in a trace; an exported program has a symbol for each.
+  bool may_hold_sample_sizes = true;
 };
 
 class FrontEnd {

@@ -6,14 +6,11 @@
 #include <limits>
 #include <tuple>
 
+#include "export/ops/reduction/sort.h"
 #include "export/ops/shape/shape_util.h"
 
 namespace torch2nnef {
 namespace {
-
-struct Sorted {
-  Value values, indices;
-};
 
 // All items in order, along an axis of symbolic length. The engine counts it at run time and has forgotten that it is
 // the length of the axis: the slice says it again (T-TOPK-SIZE).
@@ -46,10 +43,14 @@ Sorted take_sorted(Call& call, Value x, int axis, const Dim& count, bool is_desc
   return {b.cast(results.at(0), dtype), results.at(1)};
 }
 
+}  // namespace
+
 Sorted sort_all(Call& call, Value x, int axis, bool is_descending) {
   const Shape shape = call.builder().shape(x);
   return take_sorted(call, x, axis, shape.empty() ? Dim(1) : shape[static_cast<std::size_t>(axis)], is_descending);
 }
+
+namespace {
 
 void set_results(Call& call, const Sorted& sorted) {
   if (call.wanted(0)) call.result(0, sorted.values);
@@ -82,7 +83,7 @@ void lower_argsort(Call& call) {
 void lower_msort(Call& call) { call.result(sort_all(call, call.tensor("self"), 0, false).values); }
 
 // Item `place` of the ascending order along an axis.
-Sorted nth_smallest(Call& call, Value x, int axis, std::int64_t place, bool keepdim) {
+Sorted nth_smallest(Call& call, Value x, int axis, const Dim& place, bool keepdim) {
   Builder& b = call.builder();
   Sorted sorted = take_sorted(call, x, axis, place + 1, false);
   if (b.rank(x) == 0) return sorted;
@@ -95,14 +96,14 @@ Sorted nth_smallest(Call& call, Value x, int axis, std::int64_t place, bool keep
 
 void lower_kthvalue(Call& call) {
   int axis = call.axis("dim", call.rank("self"));
-  set_results(call, nth_smallest(call, call.tensor("self"), axis, call.integer("k") - 1, call.flag("keepdim")));
+  set_results(call, nth_smallest(call, call.tensor("self"), axis, Dim(call.integer("k") - 1), call.flag("keepdim")));
 }
 
 // The axis of a median, and the tensor that it runs over: everything as one axis when there is no `dim`.
 struct MedianInput {
   Value x;
   int axis = 0;
-  std::int64_t size = 1;
+  Dim size = 1;
   bool keepdim = false;
 };
 
@@ -115,8 +116,8 @@ MedianInput median_input(Call& call) {
     input.x = reshape_to(call, input.x, {nnef::volume(call.shape("self"))});
   }
   const Shape& shape = call.builder().shape(input.x);
-  if (!shape.empty()) input.size = shape[static_cast<std::size_t>(input.axis)].value();
-  if (input.size == 0) throw Unsupported("the median of nothing");
+  if (!shape.empty()) input.size = shape[static_cast<std::size_t>(input.axis)];
+  if (input.size == Dim(0)) throw Unsupported("the median of nothing");
   return input;
 }
 
@@ -124,7 +125,7 @@ MedianInput median_input(Call& call) {
 void lower_median(Call& call) {
   Builder& b = call.builder();
   MedianInput input = median_input(call);
-  Sorted median = nth_smallest(call, input.x, input.axis, (input.size - 1) / 2, input.keepdim);
+  Sorted median = nth_smallest(call, input.x, input.axis, floor_div(input.size - 1, 2), input.keepdim);
   DType dtype = b.dtype(input.x);
   if (nnef::is_float(dtype) && b.rank(input.x) > 0) {
     Value is_nan = b.cast(b.binary("ne", input.x, input.x), DType::kI64);
@@ -140,7 +141,7 @@ void lower_nanmedian(Call& call) {
   MedianInput input = median_input(call);
   DType dtype = b.dtype(input.x);
   if (!nnef::is_float(dtype) || b.rank(input.x) == 0) {
-    return set_results(call, nth_smallest(call, input.x, input.axis, (input.size - 1) / 2, input.keepdim));
+    return set_results(call, nth_smallest(call, input.x, input.axis, floor_div(input.size - 1, 2), input.keepdim));
   }
   Value is_nan = b.binary("ne", input.x, input.x);
   Value filled_up = b.select(is_nan, b.literal(std::numeric_limits<double>::infinity(), dtype), input.x);
@@ -253,8 +254,8 @@ void register_sort(Registry& registry) {
   registry.add("aten::argsort", lower_argsort, kLimits);
   registry.add("aten::msort", lower_msort, kLimits);
   registry.add("aten::kthvalue", lower_kthvalue, kLimits);
-  registry.add("aten::median", lower_median, "the axis must be static");
-  registry.add("aten::nanmedian", lower_nanmedian, "the axis must be static");
+  registry.add("aten::median", lower_median);
+  registry.add("aten::nanmedian", lower_nanmedian);
   registry.add("aten::diff", lower_diff);
   static constexpr char kOrder[] = "boundaries of symbolic number must be in order";
   registry.add("aten::bucketize", lower_bucketize, kOrder);

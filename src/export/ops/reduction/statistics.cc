@@ -5,6 +5,7 @@
 
 #include "export/ops/linear_algebra/product.h"
 #include "export/ops/reduction/reduce_util.h"
+#include "export/ops/reduction/sort.h"
 #include "export/ops/shape/shape_util.h"
 
 namespace torch2nnef {
@@ -45,7 +46,7 @@ Value between(Call& call, Value sorted, int axis, double place) {
 struct QuantileInput {
   Value x;
   int axis = 0;
-  std::int64_t size = 0;
+  Dim size;
 };
 
 QuantileInput quantile_input(Call& call) {
@@ -57,25 +58,8 @@ QuantileInput quantile_input(Call& call) {
     input.x = reshape_to(call, input.x, {nnef::volume(call.shape("self"))});
   }
   if (call.builder().rank(input.x) == 0) input.x = reshape_to(call, input.x, {1});
-  input.size = call.builder().shape(input.x).at(static_cast<std::size_t>(input.axis)).value();
+  input.size = call.builder().shape(input.x).at(static_cast<std::size_t>(input.axis));
   return input;
-}
-
-void lower_quantile(Call& call) {
-  Builder& b = call.builder();
-  QuantileInput input = quantile_input(call);
-  std::vector<Value> sorted =
-      b.add_multi("tract_core_topk", {input.x, Argument(Dim(input.size))}, {{"axis", input.axis}, {"largest", false}});
-  // One NaN among the items makes the quantile NaN.
-  Value is_nan = b.cast(b.binary("ne", input.x, input.x), DType::kI64);
-  Value any = b.cast(b.reduce("max_reduce", is_nan, {input.axis}, true), DType::kBool);
-  std::vector<Value> rows;
-  for (double fraction : fractions_of(call)) {
-    Value row = between(call, sorted.at(0), input.axis, fraction * static_cast<double>(input.size - 1));
-    row = b.select(any, b.literal(kNan, b.dtype(row)), row);
-    rows.push_back(b.unsqueeze(row, {0}));
-  }
-  call.result(reshape_to(call, b.concat(rows, 0), call.result_shape()));
 }
 
 // Item `place` ([.., 1, ..], a number) of a sorted axis.
@@ -100,6 +84,46 @@ Value between_counted(Call& call, Value sorted, int axis, Value place) {
   return b.select(b.binary("eq", weight, b.literal(0.0, b.dtype(sorted))), low, moved);
 }
 
+// The item at a fraction of an axis of any length, between two items. Where it is, is said in sizes alone: the engine
+// takes a product of a size and a fraction for a size, and rounds it.
+Value between_sized(Call& call, Value sorted, int axis, const Dim& size, double fraction) {
+  constexpr std::int64_t kWhole = 1'000'000;
+  Builder& b = call.builder();
+  const std::int64_t parts = std::llround(fraction * static_cast<double>(kWhole));
+  if (std::abs(static_cast<double>(parts) / static_cast<double>(kWhole) - fraction) > 1e-7) {
+    throw Unsupported("a quantile along a dynamic axis at a fraction of more than six digits", "make the axis static");
+  }
+  if (call.has("interpolation") && call.text("interpolation") != "linear") {
+    throw Unsupported("a quantile along a dynamic axis that is not interpolated", "make the axis static");
+  }
+  const Dim place = (size - 1) * Dim(parts), below = floor_div(place, kWhole);
+  const auto item = [&](const Dim& at) {
+    return b.add("tract_core_gather", {sorted, b.unsqueeze(call.dim_tensor(at), {0})}, {{"axis", axis}});
+  };
+  const DType dtype = b.dtype(sorted);
+  const Value low = item(below), high = item(floor_div(place + (kWhole - 1), kWhole));
+  Value moved = b.binary("mul", b.binary("sub", high, low), b.cast(call.dim_tensor(place - below * Dim(kWhole)), dtype));
+  return b.binary("add", low, b.binary("mul", moved, b.literal(1.0 / static_cast<double>(kWhole), dtype)));
+}
+
+void lower_quantile(Call& call) {
+  Builder& b = call.builder();
+  const QuantileInput input = quantile_input(call);
+  const Value sorted = sort_all(call, input.x, input.axis, false).values;
+  // One NaN among the items makes the quantile NaN.
+  Value is_nan = b.cast(b.binary("ne", input.x, input.x), DType::kI64);
+  Value any = b.cast(b.reduce("max_reduce", is_nan, {input.axis}, true), DType::kBool);
+  std::vector<Value> rows;
+  for (double fraction : fractions_of(call)) {
+    Value row = input.size.is_constant()
+                    ? between(call, sorted, input.axis, fraction * static_cast<double>(input.size.value() - 1))
+                    : between_sized(call, sorted, input.axis, input.size, fraction);
+    row = b.select(any, b.literal(kNan, b.dtype(row)), row);
+    rows.push_back(b.unsqueeze(row, {0}));
+  }
+  call.result(reshape_to(call, b.concat(rows, 0), call.result_shape()));
+}
+
 // NaN are sorted behind everything and not counted.
 void lower_nanquantile(Call& call) {
   Builder& b = call.builder();
@@ -108,9 +132,7 @@ void lower_nanquantile(Call& call) {
   Value is_number = b.binary("eq", input.x, input.x);
   Value count = b.reduce("sum_reduce", b.cast(is_number, DType::kI64), {input.axis}, true);
   Value known = b.select(is_number, input.x, b.literal(std::numeric_limits<double>::infinity(), dtype));
-  Value sorted =
-      b.add_multi("tract_core_topk", {known, Argument(Dim(input.size))}, {{"axis", input.axis}, {"largest", false}})
-          .at(0);
+  Value sorted = sort_all(call, known, input.axis, false).values;
   Value last = b.cast(b.binary("sub", count, b.constant(std::int64_t{1}, DType::kI64)), DType::kF32);
   Value is_nothing = b.binary("eq", count, b.constant(std::int64_t{0}, DType::kI64));
   std::vector<Value> rows;
@@ -223,8 +245,8 @@ void lower_corrcoef(Call& call) {
 void register_statistics(Registry& registry);
 
 void register_statistics(Registry& registry) {
-  registry.add("aten::quantile", lower_quantile, "the axis must be static, q a constant");
-  registry.add("aten::nanquantile", lower_nanquantile, "the axis must be static, q a constant");
+  registry.add("aten::quantile", lower_quantile, "q must be a constant");
+  registry.add("aten::nanquantile", lower_nanquantile, "q must be a constant");
   registry.add("aten::histc", lower_histc);
   registry.add("aten::mode", lower_mode);
   registry.add("aten::cov", lower_cov, "without weights");
