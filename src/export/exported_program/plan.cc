@@ -53,8 +53,8 @@ class AxisPlanner {
     const std::string name = plan_.sizes.inputs[input].name;
     if (bounds.is_fixed || sample_.at(symbol) == 0) {
       plan_.narrowed.push_back("axis " + std::to_string(axis) + " of " + name + " stays " +
-                            std::to_string(plan_.sizes.inputs[input].sizes[axis]) +
-                            ": the program has a symbol for it, but torch's guards allow no other size");
+                               std::to_string(plan_.sizes.inputs[input].sizes[axis]) +
+                               ": the program has a symbol for it, but torch's guards allow no other size");
       return;
     }
     add_symbol(symbol, unique(name + "_" + std::to_string(axis)), bounds);

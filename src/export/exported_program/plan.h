@@ -27,7 +27,7 @@ struct ProgramPlan {
   std::vector<at::Tensor> leaves;  // one per input of the user
   std::string from;                // where those are from, a sentence
   bool are_drawn = false;
-  SizePlan sizes;                  // one input per leaf
+  SizePlan sizes;                     // one input per leaf
   std::vector<std::string> narrowed;  // where this is for fewer sizes than the program names, as messages
   std::vector<ProgramState> states;
 };

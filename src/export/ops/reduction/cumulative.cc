@@ -112,7 +112,7 @@ void lower_cumprod(Call& call) {
 // log(exp(a) + exp(b)) without overflow; infinities of one sign stay what they are.
 Value log_add_exp(Builder& b, Value first, Value second) {
   const DType dtype = b.dtype(first);
-  const double largest = dtype == DType::kF64 ? std::numeric_limits<double>::max()
+  const double largest = dtype == DType::kF64   ? std::numeric_limits<double>::max()
                          : dtype == DType::kF16 ? 65504.0
                                                 : std::numeric_limits<float>::max();
   Value shift = b.binary("max", b.binary("max", first, second), b.literal(-largest, dtype));

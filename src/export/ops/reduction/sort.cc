@@ -3,10 +3,11 @@
 // The engine's topk is stable and drops no item, but its order is undefined where NaN stand; torch puts them last
 // (T-NAN-TOPK).
 
+#include "export/ops/reduction/sort.h"
+
 #include <limits>
 #include <tuple>
 
-#include "export/ops/reduction/sort.h"
 #include "export/ops/shape/shape_util.h"
 
 namespace torch2nnef {

@@ -102,7 +102,8 @@ Value between_sized(Call& call, Value sorted, int axis, const Dim& size, double 
   };
   const DType dtype = b.dtype(sorted);
   const Value low = item(below), high = item(floor_div(place + (kWhole - 1), kWhole));
-  Value moved = b.binary("mul", b.binary("sub", high, low), b.cast(call.dim_tensor(place - below * Dim(kWhole)), dtype));
+  Value moved =
+      b.binary("mul", b.binary("sub", high, low), b.cast(call.dim_tensor(place - below * Dim(kWhole)), dtype));
   return b.binary("add", low, b.binary("mul", moved, b.literal(1.0 / static_cast<double>(kWhole), dtype)));
 }
 
