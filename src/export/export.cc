@@ -20,8 +20,10 @@
 #include "export/ops/networks/rnn.h"
 #include "export/report/model_tree.h"
 #include "export/simplify/keep_nan.h"
+#include "export/simplify/known_forms.h"
 #include "export/simplify/nan_losses.h"
 #include "export/simplify/simplify.h"
+#include "export/simplify/stored_shapes.h"
 #include "export/sizes/boundary_sizes.h"
 #include "export/tape/tape_text.h"
 #include "export/verify/check.h"
@@ -116,6 +118,13 @@ std::set<nnef::Value> keep_nan_where_possible(nnef::Graph& graph, const nnef::Di
   KeptNan kept = keep_nan(graph, dialect);
   add_to_lineage(kept.added_for, graph, lineage);
   return std::move(kept.lost);
+}
+
+void write_known_forms(nnef::Graph& graph, const nnef::Dialect& dialect, Lineage& lineage) {
+  lineage.call_of.resize(graph.values.size(), -1);
+  for (nnef::Value result : use_known_forms(graph, dialect)) {
+    lineage.call_of.push_back(lineage.call_of.at(static_cast<std::size_t>(result.id)));
+  }
 }
 
 // What made the archive and for what sizes it holds; nothing about where or when.
@@ -289,7 +298,9 @@ void export_model(const Model& model, const Tables& tables, const std::filesyste
       options, "lower", [&] { return nnef::write_text(graph, dialect, text); }, report);
 
   steps.begin("simplify");
+  if (!khronos) write_known_forms(graph, dialect, lineage);
   simplify(graph);
+  if (!khronos) store_in_shape(graph);
   const LearntBounds bounds = state_bounds(graph, recording.tape, report);
   if (khronos) {
     dialect = nnef::Dialect(options.target);
