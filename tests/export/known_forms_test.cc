@@ -122,7 +122,7 @@ const std::multimap<std::string, RuleCase> kCases = {
      {[](Builder& b) {
         return heads(b, {0, 0, 1, 1});
       },
-      grouped(2)}},
+      grouped(1)}},
     {"grouped-product",
      {[](Builder& b) {
         const Value q = floats(b, {1, 4, kS, 8}), k = b.external("k", DType::kF32, {1, 2, 5, 8});
