@@ -118,6 +118,12 @@ const std::multimap<std::string, RuleCase> kCases = {
       "gt = gt(tract_core_cast_1, m);\ny = not(gt);\n"}},
     {"rms-norm",
      {[](Builder& b) { return normalized(b, floats(b), 4); }, "y = tract_core_rms_norm(x, axis = 2, eps = 0.5);\n"}},
+    {"flipped-factor",
+     {[](Builder& b) {
+        const Value x = floats(b), k = b.external("k", DType::kF32, {2, 5, 4});
+        return b.add("matmul", {x, b.transpose(k, {0, 2, 1})}, {{"transposeA", false}, {"transposeB", false}});
+      },
+      "y = matmul(x, k, transposeA = false, transposeB = true);\n"}},
     {"grouped-product",
      {[](Builder& b) {
         return heads(b, {0, 0, 1, 1});
@@ -151,6 +157,31 @@ TEST(KnownForms, WhatOnlyLooksAlikeStays) {
             std::string::npos);
   EXPECT_NE(written([](Builder& b) { return normalized(b, floats(b), 5); }).find("sqrt("), std::string::npos);
   EXPECT_NE(written([](Builder& b) { return heads(b, {0, 1, 0, 1}); }).find("gather("), std::string::npos);
+}
+
+TEST(KnownForms, RulesFollowEachOther) {
+  const auto build = [](Builder& b) {
+    const Value q = floats(b, {1, 4, kS, 8}), k = b.external("k", DType::kF32, {1, 2, 5, 8});
+    const Value index = b.variable("index", nnef::vector_tensor(DType::kI64, {0, 0, 1, 1}));
+    const Value wide = b.add("tract_core_gather", {k, index}, {{"axis", 1}});
+    return b.add("matmul", {q, b.transpose(wide, {0, 1, 3, 2})}, {{"transposeA", false}, {"transposeB", false}});
+  };
+  const std::string text = written(build);
+  EXPECT_EQ(text.find("gather("), std::string::npos) << text;
+  EXPECT_NE(text.find(", k, transposeA = false, transposeB = true)"), std::string::npos) << text;
+}
+
+TEST(KnownForms, WhatIsWrittenTwiceIsMadeOnce) {
+  const auto build = [](Builder& b) {
+    const Value x = floats(b), squares = b.binary("mul", x, x);
+    const Value mean = b.add("mean_reduce", {squares}, {{"axes", std::vector<std::int64_t>{2}}});
+    const Value scale = b.unary("rsqrt", b.binary("add", mean, 0.5));
+    const Value one = b.binary("mul", x, scale), other = b.binary("mul", scale, x);
+    return b.binary("sub", b.unary("exp", one), b.unary("neg", other));
+  };
+  const std::string text = written(build);
+  EXPECT_EQ(text.find("rms_norm(x"), text.rfind("rms_norm(x")) << text;
+  EXPECT_EQ(text.find(" mul("), std::string::npos) << text;
 }
 
 TEST(KnownForms, AnIndexFromARangeIsNotNegative) {

@@ -133,6 +133,33 @@ std::optional<Value> as_rms_norm(GraphSoFar& graph, const Operation& operation) 
   return std::nullopt;
 }
 
+// --- products ---
+
+// The operand of a transpose that swaps the last two axes only.
+const Value* with_axes_swapped(const GraphSoFar& graph, const Value* value) {
+  const Operation* transpose = value == nullptr ? nullptr : graph.maker(*value, "transpose");
+  auto axes = transpose == nullptr ? std::nullopt : GraphSoFar::numbers(*transpose, "axes");
+  if (!axes || axes->size() < 2 || axes->size() != graph.shape(*value).size()) return nullptr;
+  std::swap(axes->back(), (*axes)[axes->size() - 2]);
+  return std::is_sorted(axes->begin(), axes->end()) ? GraphSoFar::operand(*transpose, 0) : nullptr;
+}
+
+bool flag(const Operation& operation, std::string_view name) {
+  const Argument* argument = operation.find(name);
+  return argument != nullptr && std::get<bool>(argument->is);
+}
+
+std::optional<Value> with_flipped_factors(GraphSoFar& graph, const Operation& operation) {
+  const Value *a = GraphSoFar::operand(operation, 0), *b = GraphSoFar::operand(operation, 1);
+  if (a == nullptr || b == nullptr) return std::nullopt;
+  const Value *plain_a = with_axes_swapped(graph, a), *plain_b = with_axes_swapped(graph, b);
+  if (plain_a == nullptr && plain_b == nullptr) return std::nullopt;
+  const Value left = plain_a ? *plain_a : *a, right = plain_b ? *plain_b : *b;
+  const bool flips_a = flag(operation, "transposeA") != (plain_a != nullptr);
+  const bool flips_b = flag(operation, "transposeB") != (plain_b != nullptr);
+  return graph.builder().add("matmul", {left, right}, {{"transposeA", flips_a}, {"transposeB", flips_b}});
+}
+
 // --- products with repeated heads ---
 
 // A tensor whose axis -3 has every item of another's several times, one after the other.
@@ -197,15 +224,13 @@ bool is_number_or_symbol(const Dim& dim) { return dim.is_constant() || dim == Di
 // The heads of queries that share one of keys or values become rows of one product, and nothing is repeated.
 std::optional<Value> as_grouped_product(GraphSoFar& graph, const Operation& operation) {
   const Value *x = GraphSoFar::operand(operation, 0), *y = GraphSoFar::operand(operation, 1);
-  if (x == nullptr || y == nullptr || operation.op != "matmul") return std::nullopt;
-  const Argument *flip_x = operation.find("transposeA"), *flip_y = operation.find("transposeB");
-  if (flip_x != nullptr && std::get<bool>(flip_x->is)) return std::nullopt;
+  if (x == nullptr || y == nullptr || flag(operation, "transposeA")) return std::nullopt;
   Shape rows = graph.shape(*x), result = graph.shape(operation.results.front());
   const std::size_t rank = rows.size();
   if (rank < 3 || graph.shape(*y).size() != rank || !is_number_or_symbol(rows[rank - 2])) return std::nullopt;
   if (!std::equal(rows.begin(), rows.end() - 2, graph.shape(*y).begin())) return std::nullopt;
   const Value left = *x;
-  const bool is_flipped = flip_y != nullptr && std::get<bool>(flip_y->is);
+  const bool is_flipped = flag(operation, "transposeB");
   const std::optional<Repeated> heads = repeated_heads(graph, *y);
   if (!heads || heads->times == 1) return std::nullopt;
   rows[rank - 3] = graph.shape(heads->each)[rank - 3];
@@ -224,7 +249,7 @@ struct Rule {
   std::optional<Value> (*rewrite)(GraphSoFar&, const Operation&);
 };
 
-constexpr std::array<Rule, 8> kRules = {{
+constexpr std::array<Rule, 9> kRules = {{
     {"plus-zero", "add", without_zero},
     {"minus-zero", "sub", without_zero},
     {"times-one", "mul", without_one},
@@ -232,6 +257,7 @@ constexpr std::array<Rule, 8> kRules = {{
     {"index-not-negative", "select", without_wrapping},
     {"and-true", "and", without_truth},
     {"rms-norm", "mul", as_rms_norm},
+    {"flipped-factor", "matmul", with_flipped_factors},
     {"grouped-product", "matmul", as_grouped_product},
 }};
 
@@ -249,49 +275,71 @@ class Rewriter {
 
   std::vector<Value> run() {
     for (Operation& operation : given_) {
-      for (nnef::NamedArgument& named : operation.arguments) replace(named.argument);
-      if (operation.results.size() != 1 || !rewrite(operation)) graph_.graph().operations.push_back(operation);
+      const Value result = operation.results.empty() ? Value{} : operation.results.front();
+      replace_in(operation);
+      write(std::move(operation));
       graph_.update();
-      added_for_.resize(graph_.graph().values.size() - known_,
-                        operation.results.empty() ? Value{} : operation.results.front());
+      added_for_.resize(graph_.graph().values.size() - known_, result);
     }
     return std::move(added_for_);
   }
 
  private:
+  enum class Outcome { kAsItIs, kWrittenAnew, kGone };
+
+  void replace_in(Operation& operation) const {
+    for (nnef::NamedArgument& named : operation.arguments) replace(named.argument);
+  }
+
   void replace(Argument& argument) const {
     if (auto* value = std::get_if<Value>(&argument.is)) {
       const auto id = static_cast<std::size_t>(value->id);
-      if (id < known_ && replacement_[id]) *value = replacement_[id];
+      if (id < replacement_.size() && replacement_[id]) *value = replacement_[id];
     } else if (auto* array = std::get_if<Argument::Array>(&argument.is)) {
       for (Argument& item : array->items) replace(item);
     }
   }
 
-  bool rewrite(const Operation& operation) {
+  // What a rule wrote may fit another one.
+  void write(Operation operation) {
+    std::vector<Operation>& operations = graph_.graph().operations;
+    for (std::size_t round = 0; round < kRules.size() && operation.results.size() == 1; ++round) {
+      const Outcome outcome = rewrite(operation);
+      if (outcome == Outcome::kGone) return;
+      if (outcome == Outcome::kAsItIs) break;
+      operation = std::move(operations.back());
+      operations.pop_back();
+      graph_.update();
+    }
+    operations.push_back(std::move(operation));
+  }
+
+  Outcome rewrite(const Operation& operation) {
+    std::vector<Operation>& operations = graph_.graph().operations;
     const Value result = operation.results.front();
     for (const Rule& rule : kRules) {
       if (rule.op != operation.op) continue;
-      const std::size_t before = graph_.graph().operations.size();
+      const std::size_t before = operations.size();
       graph_.builder().set_scope("", graph_.info(result).name, operation.comment);
-      const std::optional<Value> made = rule.rewrite(graph_, operation);
-      if (made && stand_for(result, *made, before)) return true;
+      std::optional<Value> made = rule.rewrite(graph_, operation);
+      replacement_.resize(graph_.graph().values.size());
+      for (std::size_t i = before; i < operations.size(); ++i) replace_in(operations[i]);
+      if (!made) continue;
+      const bool is_new = operations.size() > before && operations.back().results == std::vector<Value>{*made};
+      if (is_new) {  // its result takes the name of the one that it stands for
+        operations.back().results = {result};
+        set_replacement(*made, result);
+        return Outcome::kWrittenAnew;
+      }
+      if (const Value known = replacement_[static_cast<std::size_t>(made->id)]) made = known;
+      if (pinned_[static_cast<std::size_t>(result.id)] || gives_sizes(*made)) continue;
+      set_replacement(result, *made);
+      return Outcome::kGone;
     }
-    return false;
+    return Outcome::kAsItIs;
   }
 
-  // A new operation's result takes the name of the one that it replaces.
-  bool stand_for(Value result, Value made, std::size_t before) {
-    std::vector<Operation>& operations = graph_.graph().operations;
-    const bool is_new = operations.size() > before && operations.back().results == std::vector<Value>{made};
-    if (is_new) {
-      operations.back().results = {result};
-      return true;
-    }
-    if (pinned_[static_cast<std::size_t>(result.id)] || gives_sizes(made)) return false;
-    replacement_[static_cast<std::size_t>(result.id)] = made;
-    return true;
-  }
+  void set_replacement(Value of, Value by) { replacement_[static_cast<std::size_t>(of.id)] = by; }
 
   // tract's sizes are not i64 before a cast to it (T-SHAPE-TYPE).
   bool gives_sizes(Value value) const {
