@@ -96,6 +96,16 @@ struct RuleCase {
 
 Value number(Builder& b, std::int64_t value) { return b.constant(value, DType::kI64); }
 
+// x[rows, columns], the rows counted along axis 0 and the columns along axis 2.
+Value indexed(Builder& b, const Dim& width, const Dim& first) {
+  const Value x = b.external("x", DType::kF32, {kS, 4});
+  const Value rows =
+      b.unsqueeze(b.add("tract_core_range", {}, {{"start", first}, {"end", kS + first}, {"step", 1}}), {1, 2});
+  const Value columns = b.unsqueeze(b.variable("columns", nnef::vector_tensor(DType::kI64, {0, 1, 2, 3})), {0, 1});
+  const Value starts = b.binary("mul", rows, b.constant(width.value(), DType::kI64));
+  return b.add("tract_core_gather", {b.reshape(x, {kS * 4}), b.binary("add", starts, columns)}, {{"axis", 0}});
+}
+
 const std::multimap<std::string, RuleCase> kCases = {
     {"plus-zero",
      {[](Builder& b) { return b.unary("neg", b.binary("add", integers(b), number(b, 0))); }, "y = neg(n);\n"}},
@@ -118,6 +128,7 @@ const std::multimap<std::string, RuleCase> kCases = {
       "gt = gt(tract_core_cast_1, m);\ny = not(gt);\n"}},
     {"rms-norm",
      {[](Builder& b) { return normalized(b, floats(b), 4); }, "y = tract_core_rms_norm(x, axis = 2, eps = 0.5);\n"}},
+    {"index-of-all", {[](Builder& b) { return indexed(b, 4, 0); }, "y = unsqueeze(x, axes = [1]);\n"}},
     {"flipped-factor",
      {[](Builder& b) {
         const Value x = floats(b), k = b.external("k", DType::kF32, {2, 5, 4});
@@ -182,6 +193,11 @@ TEST(KnownForms, WhatIsWrittenTwiceIsMadeOnce) {
   const std::string text = written(build);
   EXPECT_EQ(text.find("rms_norm(x"), text.rfind("rms_norm(x")) << text;
   EXPECT_EQ(text.find(" mul("), std::string::npos) << text;
+}
+
+TEST(KnownForms, AnIndexOfOtherPlacesStays) {
+  EXPECT_NE(written([](Builder& b) { return indexed(b, 3, 0); }).find("gather("), std::string::npos);
+  EXPECT_NE(written([](Builder& b) { return indexed(b, 4, 1); }).find("gather("), std::string::npos);
 }
 
 TEST(KnownForms, AnIndexFromARangeIsNotNegative) {

@@ -108,6 +108,45 @@ std::optional<std::vector<std::int64_t>> GraphSoFar::constant_items(Value value)
   return items;
 }
 
+std::optional<nnef::Dim> GraphSoFar::size(const Argument& argument) const {
+  if (argument.dim() != nullptr) return *argument.dim();
+  const Value* value = argument.value();
+  const Operation* made = value == nullptr ? nullptr : maker(*value);
+  if (made == nullptr || !nnef::is_integer(info(*value).dtype)) return std::nullopt;
+  if (made->op == "unsqueeze" || made->op == "tract_core_cast") return size(made->arguments.at(0).argument);
+  const auto items = constant_items(*value);
+  return items && items->size() == 1 ? std::optional(nnef::Dim(items->front())) : std::nullopt;
+}
+
+std::optional<std::size_t> GraphSoFar::counted_axis(Value value) const {
+  std::optional<std::size_t> axis;
+  for (std::size_t i = 0; i < shape(value).size(); ++i) {
+    if (shape(value)[i] == nnef::Dim(1)) continue;
+    if (axis) return std::nullopt;
+    axis = i;
+  }
+  for (const Operation* made = maker(value); axis && made != nullptr; made = maker(value)) {
+    if (const auto items = constant_items(value)) {
+      for (std::size_t i = 0; i < items->size(); ++i) {
+        if ((*items)[i] != static_cast<std::int64_t>(i)) return std::nullopt;
+      }
+      return axis;
+    }
+    if (made->op == "tract_core_range") {
+      const bool counts =
+          number(made->arguments.at(0).argument) == 0.0 && number(made->arguments.at(2).argument) == 1.0;
+      return counts ? axis : std::nullopt;
+    }
+    const Value* from = operand(*made, 0);
+    const bool is_cast = made->op == "tract_core_cast" && nnef::is_integer(info(value).dtype);
+    // A symbolic range is hidden behind this from the engine's optimiser.
+    const bool is_itself = made->op == "tract_core_bitand" && number(made->arguments.at(1).argument) == -1.0;
+    if (from == nullptr || (made->op != "unsqueeze" && !is_cast && !is_itself)) return std::nullopt;
+    value = *from;
+  }
+  return std::nullopt;
+}
+
 bool GraphSoFar::argument_is_never_negative(const Operation& operation, std::size_t place) {
   if (place >= operation.arguments.size()) return false;
   const Argument& argument = operation.arguments[place].argument;

@@ -32,6 +32,11 @@ class GraphSoFar {
   std::optional<double> number(const nnef::Argument& argument) const;
   // The items of an integer tensor of the archive that is not large.
   std::optional<std::vector<std::int64_t>> constant_items(nnef::Value value) const;
+  // The size that an integer argument is: an expression, or a cast of one.
+  std::optional<nnef::Dim> size(const nnef::Argument& argument) const;
+  // Of a tensor that holds 0, 1, 2, .. along one axis, and is of length 1 along the others: that axis. None where the
+  // length of the axis is 1.
+  std::optional<std::size_t> counted_axis(nnef::Value value) const;
   // Whether an integer tensor has no negative item, whatever the sizes and the inputs.
   bool is_never_negative(nnef::Value value);
 

@@ -241,6 +241,47 @@ std::optional<Value> as_grouped_product(GraphSoFar& graph, const Operation& oper
   return b.reshape(product, result);
 }
 
+// --- reading every item in its place ---
+
+// Places that are row * width + column, row and column counted along two axes.
+struct Grid {
+  std::size_t rows, columns;  // the axes
+  Dim width;
+};
+
+std::optional<Grid> grid_of(const GraphSoFar& graph, Value places) {
+  const Operation* sum = graph.maker(places, "add");
+  const Value* starts = sum == nullptr ? nullptr : GraphSoFar::operand(*sum, 0);
+  const Value* column = sum == nullptr ? nullptr : GraphSoFar::operand(*sum, 1);
+  const Operation* product = starts == nullptr ? nullptr : graph.maker(*starts, "mul");
+  const Value* row = product == nullptr ? nullptr : GraphSoFar::operand(*product, 0);
+  if (row == nullptr || column == nullptr) return std::nullopt;
+  const auto width = graph.size(product->arguments.at(1).argument);
+  const auto rows = graph.counted_axis(*row), columns = graph.counted_axis(*column);
+  if (!width || !rows || !columns || *rows >= *columns) return std::nullopt;
+  if (graph.shape(*row).size() != graph.shape(places).size()) return std::nullopt;
+  return graph.shape(*column).size() == graph.shape(places).size() ? std::optional(Grid{*rows, *columns, *width})
+                                                                   : std::nullopt;
+}
+
+// x[rows, columns] with all of both: x with axes of 1 between.
+std::optional<Value> without_index(GraphSoFar& graph, const Operation& operation) {
+  const Value *flat = GraphSoFar::operand(operation, 0), *places = GraphSoFar::operand(operation, 1);
+  const Operation* reshape = flat == nullptr ? nullptr : graph.maker(*flat, "reshape");
+  const Value* x = reshape == nullptr ? nullptr : GraphSoFar::operand(*reshape, 0);
+  if (x == nullptr || places == nullptr || graph.shape(*flat).size() != 1) return std::nullopt;
+  const auto grid = grid_of(graph, *places);
+  const Shape &shape = graph.shape(*x), &result = graph.shape(operation.results.front());
+  if (!grid || shape.size() != 2 || result != graph.shape(*places) || shape[1] != grid->width) return std::nullopt;
+  if (result[grid->rows] != shape[0] || result[grid->columns] != shape[1]) return std::nullopt;
+  std::vector<int> axes;
+  for (std::size_t axis = 0; axis < result.size(); ++axis) {
+    if (axis != grid->rows && axis != grid->columns) axes.push_back(static_cast<int>(axis));
+  }
+  const Value whole = *x;
+  return graph.builder().unsqueeze(whole, axes);
+}
+
 // --- the table ---
 
 struct Rule {
@@ -249,7 +290,7 @@ struct Rule {
   std::optional<Value> (*rewrite)(GraphSoFar&, const Operation&);
 };
 
-constexpr std::array<Rule, 9> kRules = {{
+constexpr std::array<Rule, 10> kRules = {{
     {"plus-zero", "add", without_zero},
     {"minus-zero", "sub", without_zero},
     {"times-one", "mul", without_one},
@@ -259,6 +300,7 @@ constexpr std::array<Rule, 9> kRules = {{
     {"rms-norm", "mul", as_rms_norm},
     {"flipped-factor", "matmul", with_flipped_factors},
     {"grouped-product", "matmul", as_grouped_product},
+    {"index-of-all", "tract_core_gather", without_index},
 }};
 
 class Rewriter {
