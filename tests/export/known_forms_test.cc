@@ -57,6 +57,7 @@ nnef::TensorDataPtr zeros(std::vector<std::int64_t> shape) {
   return std::make_shared<nnef::OwnedTensor>(DType::kF32, std::move(shape), std::move(bytes));
 }
 
+Value number(Builder& b, std::int64_t value) { return b.constant(value, DType::kI64); }
 Value integers(Builder& b) { return b.external("n", DType::kI64, {3}); }
 Value floats(Builder& b, Shape shape = {2, kS, 4}) { return b.external("x", DType::kF32, std::move(shape)); }
 
@@ -94,8 +95,6 @@ struct RuleCase {
   std::string text;
 };
 
-Value number(Builder& b, std::int64_t value) { return b.constant(value, DType::kI64); }
-
 // x[rows, columns], the rows counted along axis 0 and the columns along axis 2.
 Value indexed(Builder& b, const Dim& width, const Dim& first) {
   const Value x = b.external("x", DType::kF32, {kS, 4});
@@ -104,6 +103,17 @@ Value indexed(Builder& b, const Dim& width, const Dim& first) {
   const Value columns = b.unsqueeze(b.variable("columns", nnef::vector_tensor(DType::kI64, {0, 1, 2, 3})), {0, 1});
   const Value starts = b.binary("mul", rows, b.constant(width.value(), DType::kI64));
   return b.add("tract_core_gather", {b.reshape(x, {kS * 4}), b.binary("add", starts, columns)}, {{"axis", 0}});
+}
+
+// A mask of [2, 1, 1, 4] and, to give it more axes, a condition that always holds.
+Value masked(Builder& b, std::string_view op) {
+  const Value mask = b.external("m", DType::kBool, {2, 1, 1, 4}), x = b.external("x", DType::kF32, {2, 3, 5, 4});
+  const Value counted = b.unsqueeze(b.variable("rows", nnef::vector_tensor(DType::kI64, {0, 1, 2, 3, 4})), {0, 1, 3});
+  const Value wide = b.binary("and", b.binary("ge", counted, number(b, 0)), mask);
+  if (op == "and") return b.binary("and", wide, b.binary("gt", x, 0.0));
+  if (op == "select") return b.select(wide, x, 0.0);
+  if (op == "add") return b.binary("add", x, b.select(wide, 0.0, 1.0));
+  return b.select(b.reduce("any_reduce", wide, {3}, true), x, 0.0);
 }
 
 const std::multimap<std::string, RuleCase> kCases = {
@@ -128,6 +138,13 @@ const std::multimap<std::string, RuleCase> kCases = {
       "gt = gt(tract_core_cast_1, m);\ny = not(gt);\n"}},
     {"rms-norm",
      {[](Builder& b) { return normalized(b, floats(b), 4); }, "y = tract_core_rms_norm(x, axis = 2, eps = 0.5);\n"}},
+    {"narrow-and", {[](Builder& b) { return masked(b, "and"); }, "gt = gt(x, 0.0);\ny = and(m, gt);\n"}},
+    {"narrow-select", {[](Builder& b) { return masked(b, "select"); }, "y = select(m, x, 0.0);\n"}},
+    {"narrow-add",
+     {[](Builder& b) { return masked(b, "add"); }, "select_1 = select(m, 0.0, 1.0);\ny = add(x, select_1);\n"}},
+    {"narrow-any",
+     {[](Builder& b) { return masked(b, "any"); },
+      "any_reduce_1 = any_reduce(m, axes = [3]);\ny = select(any_reduce_1, x, 0.0);\n"}},
     {"index-of-all", {[](Builder& b) { return indexed(b, 4, 0); }, "y = unsqueeze(x, axes = [1]);\n"}},
     {"flipped-factor",
      {[](Builder& b) {

@@ -147,6 +147,22 @@ std::optional<std::size_t> GraphSoFar::counted_axis(Value value) const {
   return std::nullopt;
 }
 
+const Value* GraphSoFar::narrower(Value value) const {
+  const auto found = narrower_.find(value);
+  return found == narrower_.end() ? nullptr : &found->second;
+}
+
+bool GraphSoFar::is_constant_true(Value value) const {
+  const nnef::TensorData* data = data_of(value);
+  if (data == nullptr || data->dtype() != DType::kBool || data->numel() > kFewItems) return false;
+  bool found = true;
+  data->stream([&](const void* bytes, std::size_t count) {
+    const auto* items = static_cast<const char*>(bytes);
+    found = found && std::all_of(items, items + count, [](char item) { return item != 0; });
+  });
+  return found;
+}
+
 bool GraphSoFar::argument_is_never_negative(const Operation& operation, std::size_t place) {
   if (place >= operation.arguments.size()) return false;
   const Argument& argument = operation.arguments[place].argument;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -32,11 +33,16 @@ class GraphSoFar {
   std::optional<double> number(const nnef::Argument& argument) const;
   // The items of an integer tensor of the archive that is not large.
   std::optional<std::vector<std::int64_t>> constant_items(nnef::Value value) const;
+  // Whether a tensor of the archive that is not large holds nothing but true.
+  bool is_constant_true(nnef::Value value) const;
   // The size that an integer argument is: an expression, or a cast of one.
   std::optional<nnef::Dim> size(const nnef::Argument& argument) const;
   // Of a tensor that holds 0, 1, 2, .. along one axis, and is of length 1 along the others: that axis. None where the
   // length of the axis is 1.
   std::optional<std::size_t> counted_axis(nnef::Value value) const;
+  // A value that gives another one by broadcasting, and has axes of 1 where that repeats itself.
+  const nnef::Value* narrower(nnef::Value value) const;
+  void set_narrower(nnef::Value value, nnef::Value narrow) { narrower_[value] = narrow; }
   // Whether an integer tensor has no negative item, whatever the sizes and the inputs.
   bool is_never_negative(nnef::Value value);
 
@@ -49,7 +55,8 @@ class GraphSoFar {
   nnef::Graph& graph_;
   nnef::Builder builder_;
   std::size_t seen_ = 0;
-  std::vector<std::int64_t> maker_;                  // by Value::id: the operation's place; -1 for none
+  std::vector<std::int64_t> maker_;  // by Value::id: the operation's place; -1 for none
+  std::map<nnef::Value, nnef::Value> narrower_;
   std::vector<std::optional<bool>> never_negative_;  // by Value::id, as far as it was asked
 };
 

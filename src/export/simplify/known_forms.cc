@@ -59,7 +59,7 @@ std::optional<Value> without_wrapping(GraphSoFar& graph, const Operation& operat
 
 // Whether a condition holds everywhere.
 bool is_true(GraphSoFar& graph, Value condition) {
-  if (graph.number(condition) == 1.0) return true;
+  if (graph.number(condition) == 1.0 || graph.is_constant_true(condition)) return true;
   const Operation* made = graph.maker(condition);
   if (made == nullptr || (made->op != "ge" && made->op != "gt")) return false;
   const Value* x = GraphSoFar::operand(*made, 0);
@@ -71,9 +71,43 @@ bool is_true(GraphSoFar& graph, Value condition) {
 std::optional<Value> without_truth(GraphSoFar& graph, const Operation& operation) {
   for (const std::size_t place : {std::size_t{0}, std::size_t{1}}) {
     const Value *kept = GraphSoFar::operand(operation, place), *other = GraphSoFar::operand(operation, 1 - place);
-    if (kept == nullptr || other == nullptr || graph.shape(*kept) != graph.shape(operation.results.front())) continue;
-    if (is_true(graph, *other)) return *kept;
+    if (kept == nullptr || other == nullptr || !is_true(graph, *other)) continue;
+    if (graph.shape(*kept) == graph.shape(operation.results.front())) return *kept;
+    if (graph.shape(*kept).size() == graph.shape(*other).size()) {
+      graph.set_narrower(operation.results.front(), *kept);
+      return std::nullopt;
+    }
   }
+  return std::nullopt;
+}
+
+// The same operation on what its operands repeat. Where its result is narrower, too, whoever reads that may do the
+// same.
+std::optional<Value> with_narrow_operands(GraphSoFar& graph, const Operation& operation) {
+  const bool is_reduction = operation.op == "any_reduce";
+  std::vector<Argument> operands;
+  std::vector<nnef::NamedArgument> attributes;
+  bool is_narrower = false;
+  for (const nnef::NamedArgument& named : operation.arguments) {
+    const Value* value = named.argument.value();
+    const Value* narrow = value == nullptr ? nullptr : graph.narrower(*value);
+    if (is_reduction && value == nullptr) {
+      attributes.push_back(named);
+    } else {
+      operands.push_back(narrow == nullptr ? named.argument : Argument(*narrow));
+    }
+    is_narrower = is_narrower || narrow != nullptr;
+  }
+  if (!is_narrower) return std::nullopt;
+  if (is_reduction) {  // an axis that repeats one item could be left out, too: of no use here
+    const Shape &whole = graph.shape(*GraphSoFar::operand(operation, 0)), &part = graph.shape(*operands[0].value());
+    for (std::int64_t axis : GraphSoFar::numbers(operation, "axes").value_or(std::vector<std::int64_t>{})) {
+      if (whole[static_cast<std::size_t>(axis)] != part[static_cast<std::size_t>(axis)]) return std::nullopt;
+    }
+  }
+  const Value made = graph.builder().add(operation.op, std::move(operands), std::move(attributes));
+  if (graph.shape(made) == graph.shape(operation.results.front())) return made;
+  graph.set_narrower(operation.results.front(), made);
   return std::nullopt;
 }
 
@@ -290,13 +324,17 @@ struct Rule {
   std::optional<Value> (*rewrite)(GraphSoFar&, const Operation&);
 };
 
-constexpr std::array<Rule, 10> kRules = {{
+constexpr std::array<Rule, 14> kRules = {{
     {"plus-zero", "add", without_zero},
     {"minus-zero", "sub", without_zero},
     {"times-one", "mul", without_one},
     {"over-one", "div", without_one},
     {"index-not-negative", "select", without_wrapping},
     {"and-true", "and", without_truth},
+    {"narrow-and", "and", with_narrow_operands},
+    {"narrow-select", "select", with_narrow_operands},
+    {"narrow-add", "add", with_narrow_operands},
+    {"narrow-any", "any_reduce", with_narrow_operands},
     {"rms-norm", "mul", as_rms_norm},
     {"flipped-factor", "matmul", with_flipped_factors},
     {"grouped-product", "matmul", as_grouped_product},
