@@ -17,10 +17,13 @@
 #include "export/lower/lower.h"
 #include "export/lower/lowering.h"
 #include "export/lower/standard.h"
+#include "export/ops/networks/rnn.h"
 #include "export/report/model_tree.h"
 #include "export/simplify/keep_nan.h"
+#include "export/simplify/known_forms.h"
 #include "export/simplify/nan_losses.h"
 #include "export/simplify/simplify.h"
+#include "export/simplify/stored_shapes.h"
 #include "export/sizes/boundary_sizes.h"
 #include "export/tape/tape_text.h"
 #include "export/verify/check.h"
@@ -102,14 +105,26 @@ void note_lost_nan(const Tape& tape, const Lineage& lineage, const std::set<nnef
   diagnostics.note("T2N-L007", "tract does not keep NaN and infinities in " + names);
 }
 
-// --keep-nan; what it adds to the graph belongs to the call whose result it is for.
+// What is added to the graph belongs to the call whose result it is for.
+void add_to_lineage(const std::vector<nnef::Value>& added_for, const nnef::Graph& graph, Lineage& lineage) {
+  lineage.call_of.resize(graph.values.size() - added_for.size(), -1);
+  for (nnef::Value result : added_for) {
+    lineage.call_of.push_back(result ? lineage.call_of.at(static_cast<std::size_t>(result.id)) : -1);
+  }
+}
+
+// --keep-nan
 std::set<nnef::Value> keep_nan_where_possible(nnef::Graph& graph, const nnef::Dialect& dialect, Lineage& lineage) {
   KeptNan kept = keep_nan(graph, dialect);
-  lineage.call_of.resize(graph.values.size() - kept.added_for.size(), -1);
-  for (nnef::Value result : kept.added_for) {
+  add_to_lineage(kept.added_for, graph, lineage);
+  return std::move(kept.lost);
+}
+
+void write_known_forms(nnef::Graph& graph, const nnef::Dialect& dialect, Lineage& lineage) {
+  lineage.call_of.resize(graph.values.size(), -1);
+  for (nnef::Value result : use_known_forms(graph, dialect)) {
     lineage.call_of.push_back(lineage.call_of.at(static_cast<std::size_t>(result.id)));
   }
-  return std::move(kept.lost);
 }
 
 // What made the archive and for what sizes it holds; nothing about where or when.
@@ -283,7 +298,9 @@ void export_model(const Model& model, const Tables& tables, const std::filesyste
       options, "lower", [&] { return nnef::write_text(graph, dialect, text); }, report);
 
   steps.begin("simplify");
+  if (!khronos) write_known_forms(graph, dialect, lineage);
   simplify(graph);
+  if (!khronos) store_in_shape(graph);
   const LearntBounds bounds = state_bounds(graph, recording.tape, report);
   if (khronos) {
     dialect = nnef::Dialect(options.target);
@@ -376,7 +393,8 @@ ExportReport export_loaded(const Model& model, const Tables& tables, const std::
 ExportReport export_model_to_nnef(const std::filesystem::path& model, const std::filesystem::path& output,
                                   const ExportOptions& options) {
   auto begin = std::chrono::steady_clock::now();
-  const Tables tables = user_tables(options.plugins, options.fragment_files);  // plugins know operators of the model
+  Tables tables = user_tables(options.plugins, options.fragment_files);  // plugins know operators of the model
+  if (options.keep_nan || options.target.kind == nnef::Target::Kind::kKhronos) tables.add(written_recurrent_layers());
   if (options.progress) options.progress("load");
   Model loaded = Model::load(model);
   return export_loaded(loaded, tables, output, options,

@@ -1,5 +1,8 @@
 // Reductions, norms, indices, contractions, signals and loops.
 
+#include <cstring>
+#include <memory>
+
 #include "dialect_bench.h"
 
 namespace dialect_tests {
@@ -285,7 +288,55 @@ void add_scan(Cases& cases, int chunk, const Dim& length) {
 
 }  // namespace
 
+namespace {
+
+void add_cells(Cases& cases) {
+  for (DType dtype : {DType::kF32, DType::kF16}) {
+    cases.add("tract_core_lstm_epilogue", "", [=](Bench& bench) {
+      return bench.add_multi("tract_core_lstm_epilogue", {bench.input({kS, 12}, dtype), bench.input({kS, 3}, dtype)},
+                             {{"hidden", 3}});
+    });
+    cases.add("tract_core_gru_epilogue", "", [=](Bench& bench) -> std::vector<Value> {
+      const Value x = bench.input({kS, 9}, dtype), h = bench.input({kS, 9}, dtype, Fill::kPlain, 1);
+      return {bench.add("tract_core_gru_epilogue", {x, h, bench.input({kS, 3}, dtype)}, {{"hidden", 3}})};
+    });
+  }
+}
+
+// The products with the state want a constant.
+nnef::TensorDataPtr gru_weight(std::vector<std::int64_t> shape, int seed) {
+  std::int64_t count = 1;
+  for (std::int64_t size : shape) count *= size;
+  std::vector<float> items;
+  for (std::int64_t i = 0; i < count; ++i) items.push_back(static_cast<float>((i * 7 + seed) % 11 - 5) / 8);
+  std::vector<std::byte> bytes(items.size() * sizeof(float));
+  std::memcpy(bytes.data(), items.data(), bytes.size());
+  return std::make_shared<nnef::OwnedTensor>(DType::kF32, std::move(shape), std::move(bytes));
+}
+
+void add_gru(Cases& cases, int chunk, bool has_bias, const Dim& batch, const Dim& time) {
+  cases.add("tract_core_gru_seq", has_bias ? "with a bias" : "without", [=](Bench& bench) {
+    nnef::Builder& b = bench.builder();
+    std::vector<Argument> tensors{bench.input({batch, time, 2}), b.variable("w", gru_weight({9, 2}, 1)),
+                                  b.variable("r", gru_weight({9, 3}, 2))};
+    std::vector<NamedArgument> attributes{
+        {"initial_h", bench.input({batch, 1, 3})}, {"hidden", 3}, {"chunk", chunk}, {"reset_every_turn", 1}};
+    if (has_bias) {
+      tensors.emplace_back(b.variable("b", gru_weight({18}, 3)));
+      attributes.push_back({"has_bias", 1});
+    }
+    return bench.add_multi("tract_core_gru_seq", std::move(tensors), std::move(attributes));
+  });
+}
+
+}  // namespace
+
 void add_other_cases(Cases& cases) {
+  add_cells(cases);
+  for (int chunk : {1, -1}) {
+    add_gru(cases, chunk, true, 2, kS);
+    add_gru(cases, chunk, false, kS, 4);
+  }
   add_signals(cases);
   add_scan(cases, 1, 4);
   add_scan(cases, -1, 4);

@@ -121,9 +121,9 @@ const std::map<std::string, std::set<std::string>> kNotEvaluated = {
     {"data outside of the graph", {"tract_core_submodel", "tract_resource_get"}},
     {"not measured",
      {"tract_onnx_lrn", "tract_onnx_resize", "tract_onnx_ml_direct_lookup", "tract_onnx_ml_reverse_lookup",
-      "tract_onnx_ml_tree_ensemble_classifier", "tract_core_lstm_epilogue", "tract_core_gru_epilogue",
-      "tract_core_gru_seq", "tract_core_clamped_swiglu", "tract_moe_ffn", "local_response_normalization",
-      "local_mean_normalization", "local_variance_normalization", "local_contrast_normalization"}},
+      "tract_onnx_ml_tree_ensemble_classifier", "tract_core_clamped_swiglu", "tract_moe_ffn",
+      "local_response_normalization", "local_mean_normalization", "local_variance_normalization",
+      "local_contrast_normalization"}},
 };
 
 // The names in the dialect's table that tract has and gets right.

@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <tuple>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "nnef/builder/narrow_reshape.h"
@@ -181,7 +182,10 @@ class ChainFolder {
           if (replacement_[index_of(value)]) value = replacement_[index_of(value)];
         });
       }
-      if (operation.results.size() == 1) fold(operation);
+      if (operation.results.size() == 1) {
+        fold(operation);
+        merge_with_equal(operation);
+      }
       for (Value result : operation.results) made_by_[index_of(result)] = &operation;
     }
   }
@@ -254,12 +258,30 @@ class ChainFolder {
     stand_for(operation, input);
   }
 
-  void fold_squeeze(Operation& operation, const Value& input) {
+  void fold_squeeze(Operation& operation, Value& input) {
     Operation* before = maker(input);
     if (before == nullptr || input_of(*before) == nullptr) return;
+    if (operation.op == "unsqueeze" && before->op == "unsqueeze") return merge_unsqueezes(operation, input, *before);
     if (before->op != (operation.op == "squeeze" ? "unsqueeze" : "squeeze")) return;
     const auto axes = numbers_of(operation, "axes");
     if (axes && axes == numbers_of(*before, "axes")) stand_for(operation, *input_of(*before));
+  }
+
+  // The axes that both add, as axes of the result.
+  void merge_unsqueezes(Operation& operation, Value& input, Operation& before) {
+    const auto outer = numbers_of(operation, "axes"), inner = numbers_of(before, "axes");
+    if (!outer || !inner) return;
+    std::vector<std::int64_t> axes = *outer;
+    std::int64_t axis_before = 0;  // of the value between the two
+    for (std::int64_t axis = 0; axis < std::ssize(graph_.info(operation.results[0]).shape); ++axis) {
+      if (std::find(outer->begin(), outer->end(), axis) != outer->end()) continue;
+      if (std::find(inner->begin(), inner->end(), axis_before++) != inner->end()) axes.push_back(axis);
+    }
+    std::sort(axes.begin(), axes.end());
+    input = *input_of(before);
+    for (nnef::NamedArgument& named : operation.arguments) {
+      if (named.name == "axes") named.argument = axes;
+    }
   }
 
   void fold_cast(const Operation& operation, const Value& input) {
@@ -274,10 +296,43 @@ class ChainFolder {
     if (is_widening(graph_.info(origin).dtype, graph_.info(input).dtype)) stand_for(operation, origin);
   }
 
+  // Of two operations that are alike the later one goes.
+  void merge_with_equal(const Operation& operation) {
+    static const std::set<std::string_view> kOwn{"variable", "external", "tract_core_external", "tract_core_scan"};
+    if (kOwn.count(operation.op) != 0 || operation.op.starts_with("tract_onnx_")) return;
+    std::string text = operation.op;
+    for (const nnef::NamedArgument& named : operation.arguments) append(named, text);
+    const Value first = known_.emplace(std::move(text), operation.results[0]).first->second;
+    if (first != operation.results[0]) stand_for(operation, replaced(first));
+  }
+
+  Value replaced(Value value) const { return replacement_[index_of(value)] ? replacement_[index_of(value)] : value; }
+
+  static void append(const nnef::NamedArgument& named, std::string& text) {
+    text += "," + named.name + "=";
+    append(named.argument, text);
+  }
+
+  static void append(const Argument& argument, std::string& text) {
+    if (const Value* value = argument.value()) text += "%" + std::to_string(value->id);
+    if (const nnef::Dim* dim = argument.dim()) text += dim->to_string();
+    if (const double* number = std::get_if<double>(&argument.is)) {
+      text += "f" + std::to_string(std::bit_cast<std::uint64_t>(*number));
+    }
+    if (const bool* flag = std::get_if<bool>(&argument.is)) text += *flag ? "true" : "false";
+    if (const std::string* string = std::get_if<std::string>(&argument.is)) text += "'" + *string + "'";
+    if (const Argument::Array* array = argument.array()) {
+      text += array->is_tuple ? "(" : "[";
+      for (const Argument& item : array->items) append(item, text += ",");
+      text += "]";
+    }
+  }
+
   Graph& graph_;
   const std::vector<bool> pinned_;
   std::vector<Operation*> made_by_;
   std::vector<Value> replacement_;
+  std::unordered_map<std::string, Value> known_;  // by the text of the operation
 };
 
 // --- what no output needs ---

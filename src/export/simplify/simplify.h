@@ -7,8 +7,9 @@ namespace torch2nnef {
 
 // Followed by nnef::set_registries(), since operators may be gone. In this order:
 //   * variables of the same dtype, shape and bytes become one (the first);
-//   * chains fold: transpose of transpose, reshape of reshape, squeeze and unsqueeze, squeeze of unsqueeze, casts to
-//     the type that a value has, and to a wider type and back;
+//   * chains fold: transpose of transpose, reshape of reshape, unsqueeze of unsqueeze, squeeze and unsqueeze, squeeze
+//     of unsqueeze, casts to the type that a value has, and to a wider type and back;
+//   * operations that are alike become one (the first), but for those of several results;
 //   * reshapes name only the axes that they change (nnef/builder/narrow_reshape.h);
 //   * operations, variables, fragments and quantisation entries that no output needs go.
 // Results are the same bit for bit. Inputs, outputs, their names and dtypes stay, as does every Value's id. Values with

@@ -156,6 +156,8 @@ Results infer_gru_seq(const Call& call) {
   call.require(state.shape == last, "initial_h must have the shape " + to_string(last));
   call.require(call.tensor("r").shape == Shape({hidden * 3, hidden}), "r must have the shape [3H,H]");
   call.require(call.tensor("w").shape == Shape({hidden * 3, x.shape[2]}), "w must have the shape [3H,I]");
+  call.require(call.integer("has_bias") == 0 || call.tensor("b").shape == Shape({hidden * 6}),
+               "b must have the shape [6H]");
   return {ValueInfo{"", x.dtype, {x.shape[0], x.shape[1], hidden}}, ValueInfo{"", x.dtype, last}};
 }
 

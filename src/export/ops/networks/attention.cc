@@ -16,13 +16,12 @@ namespace {
 
 constexpr double kMinusInfinity = -std::numeric_limits<double>::infinity();
 
-Value scaled_queries(Call& call, Value q, std::optional<double> scale) {
+Value scaled(Call& call, Value scores, const Dim& width, std::optional<double> scale) {
   Builder& b = call.builder();
-  DType dtype = b.dtype(q);
-  Dim width = b.shape(q).back();
+  const DType dtype = b.dtype(scores);
   if (!scale && width.is_constant()) scale = 1 / std::sqrt(static_cast<double>(width.value()));
-  if (scale) return *scale == 1 ? q : b.binary("mul", q, b.literal(*scale, dtype));
-  return b.binary("div", q, b.unary("sqrt", call.dim_tensor(width, dtype)));
+  if (scale) return *scale == 1 ? scores : b.binary("mul", scores, b.literal(*scale, dtype));
+  return b.binary("div", scores, b.unary("sqrt", call.dim_tensor(width, dtype)));
 }
 
 // Whether a query may look at any key, [.., L, 1].
@@ -33,17 +32,20 @@ Value sees_anything(Builder& b, const AttentionMask& mask) {
   return b.cast(b.reduce("max_reduce", b.cast(keep, DType::kI64), {last}, true), DType::kBool);
 }
 
+// What is added to the scores. It depends on the mask alone, so that layers share it; a selection among the scores of
+// each layer is slower.
+Value penalty(Builder& b, const AttentionMask& mask, DType dtype) {
+  if (!mask.keep) return *mask.added;
+  return b.cast(b.select(*mask.keep, b.literal(0.0, dtype), b.literal(kMinusInfinity, dtype)), dtype);
+}
+
 }  // namespace
 
 Value attention_weights(Call& call, Value q, Value k, std::optional<double> scale, const AttentionMask& mask) {
   Builder& b = call.builder();
-  Value scores = matrix_product(b, scaled_queries(call, q, scale), k, true);
-  DType dtype = b.dtype(scores);
-  if (mask.keep) scores = b.select(*mask.keep, scores, b.literal(kMinusInfinity, dtype));
-  if (mask.added) scores = b.binary("add", scores, *mask.added);
-  Value weights = softmax(b, scores, b.rank(scores) - 1);
-  if (!mask.zero_hidden_rows || (!mask.keep && !mask.added)) return weights;
-  return b.select(sees_anything(b, mask), weights, b.literal(0.0, dtype));
+  Value scores = scaled(call, matrix_product(b, q, k, true), b.shape(q).back(), scale);
+  if (mask.keep || mask.added) scores = b.binary("add", scores, penalty(b, mask, b.dtype(scores)));
+  return softmax(b, scores, b.rank(scores) - 1);
 }
 
 Value causal_mask(Call& call, const Dim& queries, const Dim& keys) {
@@ -113,9 +115,15 @@ void lower_attention(Call& call) {
   }
   std::optional<double> scale;
   if (call.has("scale")) scale = call.number("scale");
-  Value weights = attention_weights(call, q, k, scale, mask_of(call, dtype));
-  if (call.wanted(0)) call.result(0, b.cast(matrix_product(b, weights, v), call.result_dtype(0)));
-  if (call.wanted(1)) call.result(1, b.cast(weights, call.result_dtype(1)));
+  const AttentionMask mask = mask_of(call, dtype);
+  const Value weights = attention_weights(call, q, k, scale, mask);
+  // The rows of the result are fewer items than those of the weights. A hidden row is NaN in all of them.
+  const bool may_hide_rows = mask.zero_hidden_rows && (mask.keep || mask.added);
+  const auto without_hidden = [&](Value rows) {
+    return may_hide_rows ? b.select(sees_anything(b, mask), rows, b.literal(0.0, dtype)) : rows;
+  };
+  if (call.wanted(0)) call.result(0, b.cast(without_hidden(matrix_product(b, weights, v)), call.result_dtype(0)));
+  if (call.wanted(1)) call.result(1, b.cast(without_hidden(weights), call.result_dtype(1)));
 }
 
 }  // namespace

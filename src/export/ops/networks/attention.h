@@ -9,12 +9,12 @@ namespace torch2nnef {
 struct AttentionMask {
   std::optional<Value> keep;   // bool: false hides a key
   std::optional<Value> added;  // floating: added to the scores, -inf hides a key
-  // A query that may look at nothing gets zeros instead of NaN.
+  // A query that may look at nothing gets a result of zeros instead of NaN.
   bool zero_hidden_rows = false;
 };
 
 // softmax(q k^T * scale) over the keys: q [.., L, E], k [.., S, E], result [.., L, S]; one floating dtype, which is not
-// half. Without a scale, 1 / sqrt(E).
+// half. Without a scale, 1 / sqrt(E). Where a query may look at nothing its weights are NaN.
 Value attention_weights(Call& call, Value q, Value k, std::optional<double> scale, const AttentionMask& mask);
 
 // The lower triangle of [queries, keys]: query i may look at the keys up to i.

@@ -21,14 +21,26 @@ Value gate(Builder& b, Value gates, int index, const Dim& width) {
   return b.slice(gates, b.rank(gates) - 1, width * index, width * (index + 1));
 }
 
-CellState lstm_step(Builder& b, Value gates, const CellState& before, const CellWeights& weights) {
+CellState written_lstm_step(Builder& b, Value gates, const CellState& before) {
   Dim width = b.shape(before.c).back();
-  gates = b.binary("add", gates, matrix_product(b, before.h, weights.hidden, true));
   Value in = sigmoid(b, gate(b, gates, 0, width)), forget = sigmoid(b, gate(b, gates, 1, width));
   Value candidate = b.unary("tanh", gate(b, gates, 2, width)), out = sigmoid(b, gate(b, gates, 3, width));
   CellState after;
   after.c = b.binary("add", b.binary("mul", forget, before.c), b.binary("mul", in, candidate));
   after.h = b.binary("mul", out, b.unary("tanh", after.c));
+  return after;
+}
+
+CellState lstm_step(Builder& b, Value gates, const CellState& before, const CellWeights& weights) {
+  gates = b.binary("add", gates, matrix_product(b, before.h, weights.hidden, true));
+  CellState after;
+  if (weights.form == CellForm::kWritten) {
+    after = written_lstm_step(b, gates, before);
+  } else {
+    const std::vector<Value> states =
+        b.add_multi("tract_core_lstm_epilogue", {gates, before.c}, {{"hidden", b.shape(before.c).back()}});
+    after = {states.at(0), states.at(1)};
+  }
   if (weights.projection) after.h = matrix_product(b, after.h, *weights.projection, true);
   return after;
 }
@@ -37,6 +49,9 @@ CellState lstm_step(Builder& b, Value gates, const CellState& before, const Cell
 CellState gru_step(Builder& b, Value gates, const CellState& before, const CellWeights& weights) {
   Dim width = b.shape(before.h).back();
   Value own = linear(b, before.h, weights.hidden, weights.hidden_bias);
+  if (weights.form != CellForm::kWritten) {
+    return {b.add("tract_core_gru_epilogue", {gates, own, before.h}, {{"hidden", width}}), {}};
+  }
   auto both = [&](int index) { return b.binary("add", gate(b, gates, index, width), gate(b, own, index, width)); };
   Value reset = sigmoid(b, both(0)), update = sigmoid(b, both(1));
   Value candidate = b.binary("mul", reset, gate(b, own, 2, width));
@@ -67,12 +82,13 @@ struct Bindings {
   }
 };
 
-const char* name_of(Cell cell) {
+// One for each body that is written differently.
+const char* name_of(Cell cell, CellForm form) {
   switch (cell) {
     case Cell::kLstm:
-      return "lstm_step";
+      return form == CellForm::kWritten ? "lstm_step" : "lstm_epilogue_step";
     case Cell::kGru:
-      return "gru_step";
+      return form == CellForm::kWritten ? "gru_step" : "gru_epilogue_step";
     case Cell::kTanh:
       return "rnn_tanh_step";
     case Cell::kRelu:
@@ -83,7 +99,7 @@ const char* name_of(Cell cell) {
 
 nnef::Graph step_body(const Builder& outer, Cell cell, const Bindings& given) {
   nnef::Graph graph;
-  graph.name = name_of(cell);
+  graph.name = name_of(cell, given.weights.form);
   Builder b(graph, outer.dialect());
   b.set_scope("", "step", "");
   auto parameter = [&](const char* name, Value value, bool is_scanned) {
@@ -95,6 +111,7 @@ nnef::Graph step_body(const Builder& outer, Cell cell, const Bindings& given) {
   CellState before{parameter("state_h", given.start.h, false), {}};
   if (given.start.c) before.c = parameter("state_c", given.start.c, false);
   CellWeights weights;
+  weights.form = given.weights.form;
   weights.hidden = parameter("weight_hidden", given.weights.hidden, false);
   if (given.weights.hidden_bias) weights.hidden_bias = parameter("bias_hidden", *given.weights.hidden_bias, false);
   if (given.weights.projection) weights.projection = parameter("weight_projection", *given.weights.projection, false);
@@ -118,9 +135,10 @@ bool same_parameters(const nnef::Graph& a, const nnef::Graph& b) {
 // The name of the body, which layers of equal shapes share.
 std::string add_body(Builder& b, Cell cell, const Bindings& given) {
   nnef::Graph body = step_body(b, cell, given);
+  const std::string name = body.name;
   int count = 0;
   for (const nnef::Fragment& fragment : b.graph().fragments) {
-    if (!fragment.body.name.starts_with(name_of(cell))) continue;
+    if (!fragment.body.name.starts_with(name)) continue;
     if (same_parameters(fragment.body, body)) return fragment.body.name;
     ++count;
   }
@@ -146,6 +164,21 @@ LayerResult scan_layer(Builder& b, Cell cell, const Bindings& given, bool is_rev
       "tract_core_scan", {},
       {{"body", add_body(b, cell, given)}, {"scan", scan}, {"full", full}, {"state", state}, {"output", output}});
   return {results.at(0), {results.at(1), given.start.c ? results.at(2) : Value{}}};
+}
+
+// The engine keeps the state for its next run unless it is told not to.
+LayerResult sequence_layer(Builder& b, Value x, Value start, const CellWeights& weights, bool is_reversed) {
+  std::vector<nnef::NamedArgument> attributes{{"hidden", b.shape(start).back()},
+                                              {"chunk", is_reversed ? -1 : 1},
+                                              {"reset_every_turn", 1},
+                                              {"initial_h", b.unsqueeze(start, {1})}};
+  std::vector<Argument> tensors{x, weights.input, weights.hidden};
+  if (weights.input_bias && weights.hidden_bias) {
+    tensors.emplace_back(b.concat({*weights.input_bias, *weights.hidden_bias}, 0));
+    attributes.push_back({"has_bias", 1});
+  }
+  const std::vector<Value> results = b.add_multi("tract_core_gru_seq", std::move(tensors), std::move(attributes));
+  return {results.at(0), {b.squeeze(results.at(1), {1}), {}}};
 }
 
 }  // namespace
@@ -174,11 +207,14 @@ CellState cell_step(Builder& b, Cell cell, Value gates, const CellState& before,
 
 LayerResult run_layer(Builder& b, Cell cell, Value x, const CellState& start, const CellWeights& weights,
                       bool is_reversed) {
-  Bindings given{input_gates(b, cell, x, weights), start, weights};
-  if (b.shape(x).at(0) == Dim(1)) {
-    CellState last = cell_step(b, cell, b.squeeze(given.x, {0}), start, weights);
-    return {b.unsqueeze(last.h, {0}), last};
+  const int time = weights.form == CellForm::kSequence ? 1 : 0;
+  if (b.shape(x).at(static_cast<std::size_t>(time)) == Dim(1)) {
+    const Value gates = input_gates(b, cell, b.squeeze(x, {time}), weights);
+    CellState last = cell_step(b, cell, gates, start, weights);
+    return {b.unsqueeze(last.h, {time}), last};
   }
+  if (weights.form == CellForm::kSequence) return sequence_layer(b, x, start.h, weights, is_reversed);
+  Bindings given{input_gates(b, cell, x, weights), start, weights};
   if (cell != Cell::kGru) given.weights.hidden_bias.reset();  // it is in the gates
   return scan_layer(b, cell, given, is_reversed);
 }

@@ -9,8 +9,16 @@ namespace torch2nnef {
 
 enum class Cell { kLstm, kGru, kTanh, kRelu };
 
-// Weights of one layer in one direction, rows by gate: i f g o for an LSTM, r z n for a GRU.
+// How a cell is computed, and so the order of the gates' rows in its weights.
+enum class CellForm {
+  kWritten,   // by sigmoid, tanh and products, in torch's order: i f g o for an LSTM, r z n for a GRU
+  kEpilogue,  // tract_core_lstm_epilogue, i o f g, or tract_core_gru_epilogue, z r n
+  kSequence,  // a whole layer by tract_core_gru_seq, z r n; its single steps as kEpilogue
+};
+
+// Weights of one layer in one direction, rows by gate.
 struct CellWeights {
+  CellForm form = CellForm::kWritten;
   Value input;                                   // [gates * hidden, features]
   Value hidden;                                  // [gates * hidden, hidden], or [.., projected]
   std::optional<Value> input_bias, hidden_bias;  // [gates * hidden]
@@ -30,7 +38,8 @@ Value input_gates(Builder& b, Cell cell, Value x, const CellWeights& weights);
 CellState cell_step(Builder& b, Cell cell, Value gates, const CellState& before, const CellWeights& weights);
 
 // A layer over x [time, batch, features], in one direction: all h, [time, batch, hidden], and the last state. More than
-// one step, or a dynamic number of them, become a scan of the engine.
+// one step, or a dynamic number of them, become a scan of the engine. As kSequence x is [batch, time, features], and h
+// [batch, time, hidden].
 struct LayerResult {
   Value y;
   CellState last;

@@ -131,6 +131,7 @@ const EvalTable& evaluation_table() {
     add_resample_evaluation(made);
     add_signal_evaluation(made);
     add_scan_evaluation(made);
+    add_recurrent_evaluation(made);
     return made;
   }();
   return table;

@@ -81,6 +81,10 @@ inline bool is_half(const at::Tensor& x) { return x.scalar_type() == at::kHalf; 
 // Whether there is a NaN among floats, in one cheap pass.
 bool has_nan(const at::Tensor& x);
 
+// With what the engine gives for NaN.
+at::Tensor engine_sigmoid(const at::Tensor& x);
+at::Tensor engine_tanh(const at::Tensor& x);
+
 void add_elementwise_evaluation(EvalTable& table);
 void add_shape_evaluation(EvalTable& table);
 void add_linear_evaluation(EvalTable& table);
@@ -91,6 +95,7 @@ void add_index_evaluation(EvalTable& table);
 void add_resample_evaluation(EvalTable& table);
 void add_signal_evaluation(EvalTable& table);
 void add_scan_evaluation(EvalTable& table);
+void add_recurrent_evaluation(EvalTable& table);
 
 // Every operator that can be evaluated.
 const EvalTable& evaluation_table();

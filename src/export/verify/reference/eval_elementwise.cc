@@ -209,6 +209,10 @@ Tensors cast(const EvalCall& call) {
 
 }  // namespace
 
+// In parentheses: the functions of this file, not libtorch's.
+at::Tensor engine_sigmoid(const at::Tensor& x) { return (sigmoid)(x); }
+at::Tensor engine_tanh(const at::Tensor& x) { return (tanh)(x); }
+
 void add_elementwise_evaluation(EvalTable& table) {
   for (const UnaryRow& row : kUnary) {
     table.emplace(

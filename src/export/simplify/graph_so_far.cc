@@ -1,0 +1,212 @@
+#include "export/simplify/graph_so_far.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace torch2nnef {
+namespace {
+
+using nnef::Argument;
+using nnef::DType;
+using nnef::Operation;
+using nnef::Value;
+
+constexpr std::int64_t kFewItems = 1 << 14;
+
+// Their result's items are items of the first argument.
+constexpr std::array<std::string_view, 9> kMoves = {"unsqueeze", "squeeze",  "reshape", "transpose",           "slice",
+                                                    "tile",      "identity", "copy",    "tract_core_broadcast"};
+constexpr std::array<std::string_view, 4> kKeepSign = {"add", "mul", "min", "div"};  // of two that are not negative
+
+template <std::size_t kCount>
+bool contains(const std::array<std::string_view, kCount>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+}  // namespace
+
+void GraphSoFar::update() {
+  maker_.resize(graph_.values.size(), -1);
+  never_negative_.resize(graph_.values.size());
+  for (; seen_ < graph_.operations.size(); ++seen_) {
+    for (Value result : graph_.operations[seen_].results) {
+      maker_[static_cast<std::size_t>(result.id)] = static_cast<std::int64_t>(seen_);
+    }
+  }
+}
+
+const Operation* GraphSoFar::maker(Value value, std::string_view op) const {
+  const auto id = static_cast<std::size_t>(value.id);
+  if (id >= maker_.size() || maker_[id] < 0) return nullptr;
+  const Operation& operation = graph_.operations[static_cast<std::size_t>(maker_[id])];
+  return op.empty() || operation.op == op ? &operation : nullptr;
+}
+
+const Value* GraphSoFar::operand(const Operation& operation, std::size_t place) {
+  return place < operation.arguments.size() ? operation.arguments[place].argument.value() : nullptr;
+}
+
+std::optional<std::vector<std::int64_t>> GraphSoFar::numbers(const Operation& operation, std::string_view name) {
+  const Argument* argument = operation.find(name);
+  if (argument == nullptr || argument->array() == nullptr) return std::nullopt;
+  std::vector<std::int64_t> numbers;
+  for (const Argument& item : argument->array()->items) {
+    if (item.dim() == nullptr || !item.dim()->is_constant()) return std::nullopt;
+    numbers.push_back(item.dim()->value());
+  }
+  return numbers;
+}
+
+std::optional<double> GraphSoFar::number(const Argument& argument) const {
+  if (const double* literal = std::get_if<double>(&argument.is)) return *literal;
+  if (const nnef::Dim* dim = argument.dim()) {
+    const auto constant = dim->constant();
+    return constant ? std::optional(static_cast<double>(*constant)) : std::nullopt;
+  }
+  const Value* value = argument.value();
+  const Operation* made = value == nullptr ? nullptr : maker(*value);
+  if (made == nullptr) return std::nullopt;
+  if (made->op == "unsqueeze") return number(made->arguments.at(0).argument);
+  if (made->op == "variable" && info(*value).shape.empty()) return constant_number(*value);
+  if (made->op != "tract_core_cast") return std::nullopt;
+  const Argument& from = made->arguments.at(0).argument;
+  if (info(*value).dtype == DType::kBool) {
+    const auto found = number(from);
+    return found ? std::optional<double>(*found != 0) : std::nullopt;
+  }
+  // A number that its dtype rounds, or cuts, is another one.
+  return nnef::is_integer(info(*value).dtype) && from.dim() != nullptr ? number(from) : std::nullopt;
+}
+
+std::optional<double> GraphSoFar::constant_number(Value value) const {
+  if (const auto items = constant_items(value)) return static_cast<double>(items->front());
+  const auto data = data_of(value);
+  if (data == nullptr || data->dtype() != DType::kF32 || data->numel() != 1) return std::nullopt;
+  float number = 0;
+  data->stream(
+      [&](const void* bytes, std::size_t count) { std::memcpy(&number, bytes, std::min(count, sizeof number)); });
+  return number;
+}
+
+const nnef::TensorData* GraphSoFar::data_of(Value value) const {
+  const Operation* made = maker(value, "variable");
+  if (made == nullptr) return nullptr;
+  const auto data = graph_.variables.find(std::get<std::string>(made->find("label")->is));
+  return data == graph_.variables.end() ? nullptr : data->second.get();
+}
+
+std::optional<std::vector<std::int64_t>> GraphSoFar::constant_items(Value value) const {
+  const nnef::TensorData* data = data_of(value);
+  if (data == nullptr || data->dtype() != DType::kI64 || data->numel() > kFewItems) return std::nullopt;
+  std::vector<std::int64_t> items(static_cast<std::size_t>(data->numel()));
+  std::size_t filled = 0;
+  data->stream([&](const void* bytes, std::size_t count) {
+    std::memcpy(reinterpret_cast<char*>(items.data()) + filled, bytes, count);
+    filled += count;
+  });
+  return items;
+}
+
+std::optional<nnef::Dim> GraphSoFar::size(const Argument& argument) const {
+  if (argument.dim() != nullptr) return *argument.dim();
+  const Value* value = argument.value();
+  const Operation* made = value == nullptr ? nullptr : maker(*value);
+  if (made == nullptr || !nnef::is_integer(info(*value).dtype)) return std::nullopt;
+  if (made->op == "unsqueeze" || made->op == "tract_core_cast") return size(made->arguments.at(0).argument);
+  const auto items = constant_items(*value);
+  return items && items->size() == 1 ? std::optional(nnef::Dim(items->front())) : std::nullopt;
+}
+
+std::optional<std::size_t> GraphSoFar::counted_axis(Value value) const {
+  std::optional<std::size_t> axis;
+  for (std::size_t i = 0; i < shape(value).size(); ++i) {
+    if (shape(value)[i] == nnef::Dim(1)) continue;
+    if (axis) return std::nullopt;
+    axis = i;
+  }
+  for (const Operation* made = maker(value); axis && made != nullptr; made = maker(value)) {
+    if (const auto items = constant_items(value)) {
+      for (std::size_t i = 0; i < items->size(); ++i) {
+        if ((*items)[i] != static_cast<std::int64_t>(i)) return std::nullopt;
+      }
+      return axis;
+    }
+    if (made->op == "tract_core_range") {
+      const bool counts =
+          number(made->arguments.at(0).argument) == 0.0 && number(made->arguments.at(2).argument) == 1.0;
+      return counts ? axis : std::nullopt;
+    }
+    const Value* from = operand(*made, 0);
+    const bool is_cast = made->op == "tract_core_cast" && nnef::is_integer(info(value).dtype);
+    // A symbolic range is hidden behind this from the engine's optimiser.
+    const bool is_itself = made->op == "tract_core_bitand" && number(made->arguments.at(1).argument) == -1.0;
+    if (from == nullptr || (made->op != "unsqueeze" && !is_cast && !is_itself)) return std::nullopt;
+    value = *from;
+  }
+  return std::nullopt;
+}
+
+const Value* GraphSoFar::narrower(Value value) const {
+  const auto found = narrower_.find(value);
+  return found == narrower_.end() ? nullptr : &found->second;
+}
+
+bool GraphSoFar::is_constant_true(Value value) const {
+  const nnef::TensorData* data = data_of(value);
+  if (data == nullptr || data->dtype() != DType::kBool || data->numel() > kFewItems) return false;
+  bool found = true;
+  data->stream([&](const void* bytes, std::size_t count) {
+    const auto* items = static_cast<const char*>(bytes);
+    found = found && std::all_of(items, items + count, [](char item) { return item != 0; });
+  });
+  return found;
+}
+
+bool GraphSoFar::argument_is_never_negative(const Operation& operation, std::size_t place) {
+  if (place >= operation.arguments.size()) return false;
+  const Argument& argument = operation.arguments[place].argument;
+  if (const Value* value = argument.value()) return is_never_negative(*value);
+  return argument.dim() != nullptr && nnef::is_never_negative(*argument.dim());
+}
+
+bool GraphSoFar::find_never_negative(const Operation& operation) {
+  const std::string& op = operation.op;
+  const auto is = [&](std::size_t place) { return argument_is_never_negative(operation, place); };
+  if (op == "tract_core_shape_of" || op == "argmax_reduce" || op == "argmin_reduce") return true;
+  if (op == "tract_core_range") {
+    const auto step = operation.arguments.size() > 2 ? number(operation.arguments[2].argument) : std::nullopt;
+    return is(0) && step && *step > 0;
+  }
+  if (op == "tract_core_gather" || contains(kMoves, op)) return is(0);
+  if (op == "max" || op == "tract_core_bitand") return is(0) || is(1);
+  if (contains(kKeepSign, op)) return is(0) && is(1);
+  if (op == "select") return is(1) && is(2);
+  if (op == "tract_core_cast") {
+    const Value* from = operand(operation, 0);
+    if (from == nullptr) return is(0);
+    const DType dtype = info(*from).dtype;
+    const bool fits = nnef::item_size(dtype) <= nnef::item_size(info(operation.results.front()).dtype);
+    return dtype == DType::kBool || (nnef::is_integer(dtype) && fits && is(0));
+  }
+  return false;
+}
+
+bool GraphSoFar::is_never_negative(Value value) {
+  const auto id = static_cast<std::size_t>(value.id);
+  if (id >= never_negative_.size()) return false;
+  if (never_negative_[id]) return *never_negative_[id];
+  never_negative_[id] = false;  // also what is known while the arguments are looked at
+  bool found = info(value).dtype == DType::kBool;
+  if (const Operation* made = maker(value); made != nullptr && !found) {
+    if (const auto items = constant_items(value)) {
+      found = std::all_of(items->begin(), items->end(), [](std::int64_t item) { return item >= 0; });
+    } else if (nnef::is_integer(info(value).dtype)) {
+      found = find_never_negative(*made);
+    }
+  }
+  never_negative_[id] = found;
+  return found;
+}
+
+}  // namespace torch2nnef

@@ -1,0 +1,247 @@
+// Each rule of the table: what it writes, and a neighbour that it leaves alone.
+#include "export/simplify/known_forms.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <functional>
+#include <map>
+
+#include "export/simplify/simplify.h"
+#include "export/simplify/stored_shapes.h"
+#include "nnef/builder/builder.h"
+#include "nnef/dialect/validate.h"
+#include "nnef/io.h"
+
+namespace torch2nnef {
+namespace {
+
+using nnef::Builder;
+using nnef::Dim;
+using nnef::DType;
+using nnef::Shape;
+using nnef::Value;
+
+const Dim kS = Dim::symbol("S");
+
+// The statements that compute the one output, without the inputs.
+std::string written(const std::function<Value(Builder&)>& build, const nnef::Target& target = {}) {
+  nnef::Graph graph;
+  graph.symbols = {"S"};
+  const nnef::Dialect dialect{target};
+  Builder b(graph, dialect);
+  b.name_output(build(b), "y");
+  const std::size_t values = graph.values.size();
+  const std::vector<Value> added = use_known_forms(graph, dialect);
+  EXPECT_EQ(added.size(), graph.values.size() - values);
+  for (Value result : added) EXPECT_LT(static_cast<std::size_t>(result.id), values);
+  simplify(graph);
+  store_in_shape(graph);
+  b.finish();
+  for (const std::string& problem : nnef::validate(graph, dialect)) ADD_FAILURE() << problem;
+  const std::string text = nnef::write_text(graph, dialect);
+  std::string result;
+  for (std::size_t at = text.find("{\n") + 2; text[at] != '}';) {
+    const std::size_t end = text.find('\n', at) + 1;
+    const std::string line = text.substr(at + 2, end - at - 2);
+    if (line.find("external") == std::string::npos && line.find("variable") == std::string::npos) result += line;
+    at = end;
+  }
+  return result;
+}
+
+nnef::TensorDataPtr zeros(std::vector<std::int64_t> shape) {
+  std::int64_t count = 4;
+  for (std::int64_t size : shape) count *= size;
+  std::vector<std::byte> bytes(static_cast<std::size_t>(count));
+  return std::make_shared<nnef::OwnedTensor>(DType::kF32, std::move(shape), std::move(bytes));
+}
+
+Value number(Builder& b, std::int64_t value) { return b.constant(value, DType::kI64); }
+Value integers(Builder& b) { return b.external("n", DType::kI64, {3}); }
+Value floats(Builder& b, Shape shape = {2, kS, 4}) { return b.external("x", DType::kF32, std::move(shape)); }
+
+Value places(Builder& b, const Dim& start) {
+  return b.add("tract_core_range", {}, {{"start", start}, {"end", kS}, {"step", 1}});
+}
+
+Value wrapped(Builder& b, Value index) {
+  const Value is_negative = b.binary("lt", index, b.constant(std::int64_t{0}, DType::kI64));
+  return b.select(is_negative, b.binary("add", index, b.constant(std::int64_t{7}, DType::kI64)), index);
+}
+
+Value normalized(Builder& b, Value x, double count) {
+  const Value sum = b.add("sum_reduce", {b.binary("mul", x, x)}, {{"axes", std::vector<std::int64_t>{2}}});
+  const Value mean = b.binary("div", sum, b.constant(count, DType::kF32));
+  return b.binary("mul", x, b.unary("recip", b.unary("sqrt", b.binary("add", mean, 0.5))));
+}
+
+Value heads(Builder& b, const std::vector<std::int64_t>& places) {
+  const Value q = floats(b, {1, 4, kS, 8}), k = b.external("k", DType::kF32, {1, 2, 5, 8});
+  const Value index = b.variable("index", nnef::vector_tensor(DType::kI64, places));
+  const Value wide = b.add("tract_core_gather", {k, index}, {{"axis", 1}});
+  return b.add("matmul", {q, wide}, {{"transposeA", false}, {"transposeB", true}});
+}
+
+// Of the value with that number.
+std::string grouped(int first) {
+  const std::string rows = "y_" + std::to_string(first), product = "y_" + std::to_string(first + 1);
+  return rows + " = reshape(x, shape = [1, 2, 2*S, 8]);\n" + product + " = matmul(" + rows +
+         ", k, transposeA = false, transposeB = true);\ny = reshape(" + product + ", shape = [1, 4, S, 5]);\n";
+}
+
+struct RuleCase {
+  std::function<Value(Builder&)> build;
+  std::string text;
+};
+
+// x[rows, columns], the rows counted along axis 0 and the columns along axis 2.
+Value indexed(Builder& b, const Dim& width, const Dim& first) {
+  const Value x = b.external("x", DType::kF32, {kS, 4});
+  const Value rows =
+      b.unsqueeze(b.add("tract_core_range", {}, {{"start", first}, {"end", kS + first}, {"step", 1}}), {1, 2});
+  const Value columns = b.unsqueeze(b.variable("columns", nnef::vector_tensor(DType::kI64, {0, 1, 2, 3})), {0, 1});
+  const Value starts = b.binary("mul", rows, b.constant(width.value(), DType::kI64));
+  return b.add("tract_core_gather", {b.reshape(x, {kS * 4}), b.binary("add", starts, columns)}, {{"axis", 0}});
+}
+
+// A mask of [2, 1, 1, 4] and, to give it more axes, a condition that always holds.
+Value masked(Builder& b, std::string_view op) {
+  const Value mask = b.external("m", DType::kBool, {2, 1, 1, 4}), x = b.external("x", DType::kF32, {2, 3, 5, 4});
+  const Value counted = b.unsqueeze(b.variable("rows", nnef::vector_tensor(DType::kI64, {0, 1, 2, 3, 4})), {0, 1, 3});
+  const Value wide = b.binary("and", b.binary("ge", counted, number(b, 0)), mask);
+  if (op == "and") return b.binary("and", wide, b.binary("gt", x, 0.0));
+  if (op == "select") return b.select(wide, x, 0.0);
+  if (op == "add") return b.binary("add", x, b.select(wide, 0.0, 1.0));
+  return b.select(b.reduce("any_reduce", wide, {3}, true), x, 0.0);
+}
+
+const std::multimap<std::string, RuleCase> kCases = {
+    {"plus-zero",
+     {[](Builder& b) { return b.unary("neg", b.binary("add", integers(b), number(b, 0))); }, "y = neg(n);\n"}},
+    {"minus-zero",
+     {[](Builder& b) { return b.unary("neg", b.binary("sub", integers(b), number(b, 0))); }, "y = neg(n);\n"}},
+    {"times-one", {[](Builder& b) { return b.unary("exp", b.binary("mul", floats(b), 1.0)); }, "y = exp(x);\n"}},
+    {"over-one", {[](Builder& b) { return b.unary("exp", b.binary("div", floats(b), 1.0)); }, "y = exp(x);\n"}},
+    {"index-not-negative",
+     {[](Builder& b) { return b.unary("neg", wrapped(b, b.cast(b.cast(integers(b), DType::kBool), DType::kI64))); },
+      "tract_core_cast = tract_core_cast(n, to = \"bool\");\n"
+      "tract_core_cast_1 = tract_core_cast(tract_core_cast, to = \"i64\");\ny = neg(tract_core_cast_1);\n"}},
+    {"and-true",
+     {[](Builder& b) {
+        const Value n = b.cast(b.cast(integers(b), DType::kBool), DType::kI64);
+        const Value seen = b.binary("gt", n, b.external("m", DType::kI64, {3}));
+        return b.unary("not", b.binary("and", b.binary("ge", n, number(b, 0)), seen));
+      },
+      "tract_core_cast = tract_core_cast(n, to = \"bool\");\n"
+      "tract_core_cast_1 = tract_core_cast(tract_core_cast, to = \"i64\");\n"
+      "gt = gt(tract_core_cast_1, m);\ny = not(gt);\n"}},
+    {"rms-norm",
+     {[](Builder& b) { return normalized(b, floats(b), 4); }, "y = tract_core_rms_norm(x, axis = 2, eps = 0.5);\n"}},
+    {"narrow-and", {[](Builder& b) { return masked(b, "and"); }, "gt = gt(x, 0.0);\ny = and(m, gt);\n"}},
+    {"narrow-select", {[](Builder& b) { return masked(b, "select"); }, "y = select(m, x, 0.0);\n"}},
+    {"narrow-add",
+     {[](Builder& b) { return masked(b, "add"); }, "select_1 = select(m, 0.0, 1.0);\ny = add(x, select_1);\n"}},
+    {"narrow-any",
+     {[](Builder& b) { return masked(b, "any"); },
+      "any_reduce_1 = any_reduce(m, axes = [3]);\ny = select(any_reduce_1, x, 0.0);\n"}},
+    {"index-of-all", {[](Builder& b) { return indexed(b, 4, 0); }, "y = unsqueeze(x, axes = [1]);\n"}},
+    {"flipped-factor",
+     {[](Builder& b) {
+        const Value x = floats(b), k = b.external("k", DType::kF32, {2, 5, 4});
+        return b.add("matmul", {x, b.transpose(k, {0, 2, 1})}, {{"transposeA", false}, {"transposeB", false}});
+      },
+      "y = matmul(x, k, transposeA = false, transposeB = true);\n"}},
+    {"grouped-product",
+     {[](Builder& b) {
+        return heads(b, {0, 0, 1, 1});
+      },
+      grouped(1)}},
+    {"grouped-product",
+     {[](Builder& b) {
+        const Value q = floats(b, {1, 4, kS, 8}), k = b.external("k", DType::kF32, {1, 2, 5, 8});
+        const Value wide = b.tile(b.unsqueeze(k, {2}), {1, 1, 2, 1, 1});
+        return b.add("matmul", {q, b.reshape(wide, {1, 4, 5, 8})}, {{"transposeA", false}, {"transposeB", true}});
+      },
+      grouped(2)}},
+};
+
+TEST(KnownForms, EachRuleWritesItsForm) {
+  for (const auto& [name, one] : kCases) EXPECT_EQ(written(one.build), one.text) << name;
+  for (std::string_view name : known_form_names()) EXPECT_EQ(kCases.count(std::string(name)) > 0, true) << name;
+}
+
+TEST(KnownForms, WhatOnlyLooksAlikeStays) {
+  // -0.0 + 0.0 is 0.0.
+  EXPECT_NE(written([](Builder& b) { return b.unary("exp", b.binary("add", floats(b), 0.0)); }).find("add("),
+            std::string::npos);
+  EXPECT_NE(written([](Builder& b) { return b.unary("neg", b.binary("sub", number(b, 0), integers(b))); }).find("sub("),
+            std::string::npos);
+  EXPECT_NE(written([](Builder& b) { return b.unary("recip", b.binary("div", 1.0, floats(b))); }).find("div("),
+            std::string::npos);
+  EXPECT_NE(written([](Builder& b) { return b.unary("neg", wrapped(b, integers(b))); }).find("select("),
+            std::string::npos);
+  EXPECT_NE(written([](Builder& b) { return b.unary("neg", wrapped(b, places(b, Dim(-1)))); }).find("select("),
+            std::string::npos);
+  EXPECT_NE(written([](Builder& b) { return normalized(b, floats(b), 5); }).find("sqrt("), std::string::npos);
+  EXPECT_NE(written([](Builder& b) { return heads(b, {0, 1, 0, 1}); }).find("gather("), std::string::npos);
+}
+
+TEST(KnownForms, RulesFollowEachOther) {
+  const auto build = [](Builder& b) {
+    const Value q = floats(b, {1, 4, kS, 8}), k = b.external("k", DType::kF32, {1, 2, 5, 8});
+    const Value index = b.variable("index", nnef::vector_tensor(DType::kI64, {0, 0, 1, 1}));
+    const Value wide = b.add("tract_core_gather", {k, index}, {{"axis", 1}});
+    return b.add("matmul", {q, b.transpose(wide, {0, 1, 3, 2})}, {{"transposeA", false}, {"transposeB", false}});
+  };
+  const std::string text = written(build);
+  EXPECT_EQ(text.find("gather("), std::string::npos) << text;
+  EXPECT_NE(text.find(", k, transposeA = false, transposeB = true)"), std::string::npos) << text;
+}
+
+TEST(KnownForms, WhatIsWrittenTwiceIsMadeOnce) {
+  const auto build = [](Builder& b) {
+    const Value x = floats(b), squares = b.binary("mul", x, x);
+    const Value mean = b.add("mean_reduce", {squares}, {{"axes", std::vector<std::int64_t>{2}}});
+    const Value scale = b.unary("rsqrt", b.binary("add", mean, 0.5));
+    const Value one = b.binary("mul", x, scale), other = b.binary("mul", scale, x);
+    return b.binary("sub", b.unary("exp", one), b.unary("neg", other));
+  };
+  const std::string text = written(build);
+  EXPECT_EQ(text.find("rms_norm(x"), text.rfind("rms_norm(x")) << text;
+  EXPECT_EQ(text.find(" mul("), std::string::npos) << text;
+}
+
+TEST(KnownForms, AnIndexOfOtherPlacesStays) {
+  EXPECT_NE(written([](Builder& b) { return indexed(b, 3, 0); }).find("gather("), std::string::npos);
+  EXPECT_NE(written([](Builder& b) { return indexed(b, 4, 1); }).find("gather("), std::string::npos);
+}
+
+TEST(KnownForms, AnIndexFromARangeIsNotNegative) {
+  EXPECT_EQ(written([](Builder& b) { return b.unary("neg", wrapped(b, places(b, Dim(0)))); }).find("select("),
+            std::string::npos);
+}
+
+TEST(KnownForms, OlderReleasesHaveNoRootMeanSquare) {
+  const auto build = [](Builder& b) { return normalized(b, floats(b), 4); };
+  EXPECT_NE(written(build, *nnef::Target::parse("tract@0.22.4")).find("recip("), std::string::npos);
+}
+
+TEST(StoredShapes, AVariableThatIsOnlyUnsqueezedHasTheAxes) {
+  const auto build = [](Builder& b) {
+    const Value w = b.variable("w", zeros({4}));
+    return b.binary("mul", b.binary("mul", floats(b), b.unsqueeze(w, {0, 1})), b.unsqueeze(w, {0, 1}));
+  };
+  EXPECT_EQ(written(build), "mul = mul(x, w);\ny = mul(mul, w);\n");
+}
+
+TEST(StoredShapes, AVariableThatIsReadAsItIsStays) {
+  const auto build = [](Builder& b) {
+    const Value w = b.variable("w", zeros({4}));
+    return b.binary("mul", b.binary("mul", floats(b), b.unsqueeze(w, {0, 1})), b.unsqueeze(b.unary("exp", w), {0, 1}));
+  };
+  EXPECT_NE(written(build).find("unsqueeze(w, axes = [0, 1])"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace torch2nnef
