@@ -23,18 +23,12 @@ using nnef::Operation;
 using nnef::Value;
 using Kind = WeightUse::Kind;
 
-constexpr nnef::Version kReadsBlocks{0, 21, 11};
 // Earlier releases multiply f32 by f16 up to 60 times slower than f32 by f32.
 constexpr nnef::Version kMultipliesMixed{0, 23, 9};
 
 void require_target(const nnef::Target& target, const std::vector<WeightRule>& rules) {
   if (target.kind != nnef::Target::Kind::kTract) {
     throw nnef::TargetError("weights are stored as " + std::string(to_string(rules.front().form)) + " for tract only");
-  }
-  for (const WeightRule& rule : rules) {
-    if (rule.form == WeightForm::kQ4_0 && target.version < kReadsBlocks) {
-      throw nnef::TargetError("weights stored as q4_0 need tract >= " + kReadsBlocks.to_string());
-    }
   }
 }
 

@@ -32,7 +32,7 @@ using AskWeight = std::function<std::optional<std::string>(const nnef::TensorDat
 
 // Changes the graph: variables, their uses and what is between. A product of f32 with f16 is written as such where
 // tract is fast at it, elsewhere the weight is cast, which tract does once, when it loads (lay_out_constants() must
-// follow). Throws nnef::TargetError where the target lacks a form, std::invalid_argument for a pattern that is not one.
+// follow). Throws nnef::TargetError where the target is not tract, std::invalid_argument for a pattern that is not one.
 ReducedWeights reduce_weights(nnef::Graph& graph, const nnef::Target& target, const std::vector<WeightRule>& rules,
                               const AskWeight& ask);
 

@@ -8,7 +8,7 @@
 //   quant "y": zero_point_linear_quantize(...);    a line of graph.quant; `symbol`, `assert`, `registry`: of graph.nnef
 //   graph
 //   y = relu(x);                           statements; fragments stand before the line `graph`
-//   fast                                   of a quirk of time: statements that give the same in less than half of it
+//   fast                                   of a quirk of time: statements that give the same sooner
 //
 // Items may be `ramp` (0, 1, 2, ...), `all VALUE` or `parity` (0, 1, 0, 1, ...).
 #pragma once

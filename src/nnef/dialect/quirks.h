@@ -30,7 +30,7 @@ enum class Symptom {
   kPanics,   // it ends the process
   kHangs,    // it does not end
   kAbsent,   // it lacks an operator of the graph
-  kSlow,     // it ends with the right values, after more than twice the time of a graph that gives the same
+  kSlow,     // it ends with the right values, after more than 2.5 times the time of a graph that gives the same
 };
 
 inline constexpr std::array<Version, 3> kMeasuredReleases = {{{0, 21, 19}, {0, 22, 4}, {0, 23, 9}}};
