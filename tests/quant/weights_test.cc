@@ -94,6 +94,36 @@ TEST(Blocks, AreWithinAStepOfTheirItems) {
   EXPECT_TRUE(to_tensor(*restored(stored)).equal(back));
 }
 
+double weighted_error(const at::Tensor& items, const at::Tensor& importance, float scale) {
+  std::byte block[18];
+  pack_block(items.data_ptr<float>(), scale, block);
+  at::Tensor back = at::empty({32});
+  nnef::unpack_blocks(nnef::q4_0_type(), block, 1, back.data_ptr<float>());
+  return ((back - items).square() * importance).sum().item<double>();
+}
+
+TEST(Blocks, ASearchedScaleIsNeverWorse) {
+  at::manual_seed(0);
+  double before = 0, after = 0;
+  for (int round = 0; round < 200; ++round) {
+    const at::Tensor items = at::randn({32}), importance = at::rand({32}).square();
+    const float peak = block_scale(items.data_ptr<float>());
+    const float searched = searched_scale(items.data_ptr<float>(), importance.data_ptr<float>());
+    const double of_peak = weighted_error(items, importance, peak);
+    const double of_searched = weighted_error(items, importance, searched);
+    EXPECT_LE(of_searched, of_peak * 1.0001);
+    before += of_peak;
+    after += of_searched;
+  }
+  EXPECT_LT(after, 0.9 * before);
+}
+
+TEST(Blocks, OfZerosStayZeros) {
+  const at::Tensor zeros = at::zeros({32}), ones = at::ones({32});
+  EXPECT_EQ(searched_scale(zeros.data_ptr<float>(), ones.data_ptr<float>()), 0);
+  EXPECT_EQ(weighted_error(zeros, ones, 0), 0);
+}
+
 TEST(PathPattern, FindsWhatItDescribes) {
   const auto found = [](const char* pattern, const char* path) { return PathPattern(pattern).found_in(path); };
   EXPECT_TRUE(found("", "anything"));

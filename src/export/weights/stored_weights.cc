@@ -9,6 +9,8 @@
 #include "export/record/fingerprints.h"
 #include "export/record/replay.h"
 #include "export/record/torch_types.h"
+#include "export/weights/block_scales.h"
+#include "export/weights/replay_inputs.h"
 #include "nnef/archive/item_type.h"
 #include "nnef/builder/builder.h"
 #include "quant/path_pattern.h"
@@ -133,6 +135,10 @@ void store_weights(nnef::Graph& graph, const ExportOptions& options, Recording& 
                       {Severity::kError, "T2N-U001", "", {}, std::string("--quantize: ") + error.what(), ""});
   }
   extend(lineage, reduced.added_for);
+  choose_block_scales(recording, reduced.weights);
+  for (const ReducedWeight& weight : reduced.weights) {
+    if (weight.stored) graph.variables[weight.label] = weight.stored;
+  }
   store_in_tape(reduced.weights, graph, recording.tape);
   for (const ReducedWeight& weight : reduced.weights) report.weights.push_back(report_of(weight));
 }
@@ -148,16 +154,6 @@ FloatDistance distance_between(const std::string& output, const nnef::Bindings& 
   distance.largest_error = difference.max().item<double>();
   distance.root_mean_square = wanted.square().mean().sqrt().item<double>();
   return distance;
-}
-
-std::vector<at::Tensor> inputs_of_run(const Tape& tape, const Recording::Run& run) {
-  std::vector<at::Tensor> inputs;
-  for (TapeValue input : tape.inputs) {
-    for (const nnef::NamedTensor& given : run.inputs) {
-      if (given.name == tape.info(input).label) inputs.push_back(shared_tensor(*given.data));
-    }
-  }
-  return inputs;
 }
 
 // Those that the recorder took of the results of a call.
@@ -180,7 +176,7 @@ void rerun_with_stored_weights(Recording& recording, Recording::Run& run, std::v
       static_cast<std::size_t>(std::find(tape.worlds.begin(), tape.worlds.end(), run.sizes) - tape.worlds.begin());
   const bool is_recorded = std::any_of(recording.runs.begin(), recording.runs.end(),
                                        [&](const Recording::Run& known) { return &known == &run; });
-  Replay replay(tape, inputs_of_run(tape, run), run.sizes);
+  Replay replay(tape, inputs_of(tape, run), run.sizes);
   while (!replay.done()) {
     const TapeCall& call = tape.calls[replay.next()];
     try {
