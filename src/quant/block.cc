@@ -42,34 +42,49 @@ float block_scale(const float* items) {
 
 namespace {
 
-constexpr std::size_t kLanes = 8;  // sums side by side, which a CPU adds at once
+using Block = float[kBlockItems];
 
-// What codes under a scale make of a block, each item times its importance.
-struct Fit {
-  double products = 0, squares = 0;  // of items and codes, of codes: their quotient is the best scale for these codes
-  double error = 0;                  // squared, under the scale itself
-};
-
-double sum_of(const float (&lanes)[kLanes]) {
-  double sum = 0;
-  for (float lane : lanes) sum += static_cast<double>(lane);
-  return sum;
+// Loops over whole blocks without a sum in them, which a compiler turns into a few wide operations.
+double sum_of(Block& numbers) {
+  for (std::size_t i = 0; i < 16; ++i) numbers[i] += numbers[i + 16];
+  for (std::size_t i = 0; i < 8; ++i) numbers[i] += numbers[i + 8];
+  for (std::size_t i = 0; i < 4; ++i) numbers[i] += numbers[i + 4];
+  return static_cast<double>(numbers[0] + numbers[1]) + static_cast<double>(numbers[2] + numbers[3]);
 }
 
-Fit fit_of(const float* items, const float* importance, float scale) {
+void find_codes(const float* items, float scale, Block& codes) {
   const float inverse = scale == 0 ? 0 : 1 / scale;
-  float products[kLanes] = {}, squares[kLanes] = {}, errors[kLanes] = {};
-  for (std::size_t i = 0; i < kBlockItems; i += kLanes) {
-    for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      const float item = items[i + lane], weight = importance[i + lane];
-      const float place = std::min(std::max(item * inverse + 8.5F, 0.0F), 15.5F);
-      const float code = static_cast<float>(static_cast<int>(place) - 8), difference = item - code * scale;
-      products[lane] += weight * item * code;
-      squares[lane] += weight * code * code;
-      errors[lane] += weight * difference * difference;
-    }
+  for (std::size_t i = 0; i < kBlockItems; ++i) {
+    const float place = std::min(std::max(items[i] * inverse + 8.5F, 0.0F), 15.5F);
+    codes[i] = static_cast<float>(static_cast<int>(place) - 8);
   }
-  return {sum_of(products), sum_of(squares), sum_of(errors)};
+}
+
+// What codes under a scale make of a block, each item times its importance: the quotient of the sums of items times
+// codes and of squared codes is the best scale for these codes.
+struct Fit {
+  double products = 0, squares = 0;
+};
+
+Fit fit_of(const float* items, const float* importance, float scale) {
+  Block codes, products, squares;
+  find_codes(items, scale, codes);
+  for (std::size_t i = 0; i < kBlockItems; ++i) {
+    const float weighted = importance[i] * codes[i];
+    products[i] = weighted * items[i];
+    squares[i] = weighted * codes[i];
+  }
+  return {sum_of(products), sum_of(squares)};
+}
+
+double error_of(const float* items, const float* importance, float scale) {
+  Block codes, errors;
+  find_codes(items, scale, codes);
+  for (std::size_t i = 0; i < kBlockItems; ++i) {
+    const float difference = items[i] - codes[i] * scale;
+    errors[i] = importance[i] * difference * difference;
+  }
+  return sum_of(errors);
 }
 
 float in_half(double scale) { return nnef::half_value(nnef::half_bits(static_cast<float>(scale))); }
@@ -89,7 +104,7 @@ float searched_scale(const float* items, const float* importance) {
   }
   const float found = in_half(best);
   const bool is_better =
-      std::isfinite(found) && fit_of(items, importance, found).error < fit_of(items, importance, first).error;
+      std::isfinite(found) && error_of(items, importance, found) < error_of(items, importance, first);
   return is_better ? found : first;
 }
 
