@@ -52,6 +52,8 @@ const std::vector<Group>& groups() {
        "output: NAME.nnef.tgz, NAME.nnef.tar or a folder\n(default: MODEL with the ending .nnef.tgz)"},
       {"target", 0, "TARGET", false, [](Line& line, Text v) { line.options.target = target_name(v); },
        "tract, tract@VERSION or khronos (default: tract@0.23.9)"},
+      {"quantize", 0, "FORM[:REGEX]", true, [](Line& line, Text v) { line.options.quantize.push_back(weight_rule(v)); },
+       "store float weights as f16 or q4_0 (4 bits), those whose path\nmatches; the first rule that matches counts"},
       {"compression", 0, "LEVEL", false,
        [](Line& line, Text v) { line.options.compression = static_cast<int>(integer_in(v, 0, 9)); },
        "of a .tgz, 0 (stored, default) to 9"},

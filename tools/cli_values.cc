@@ -15,6 +15,7 @@
 #include "cli_options.h"
 #include "nnef/builder/builder.h"
 #include "nnef/dtype.h"
+#include "quant/path_pattern.h"
 
 namespace torch2nnef::cli {
 namespace {
@@ -220,6 +221,20 @@ Tolerance tolerance_level(std::string_view text) {
                             {"very", Tolerance::kVery},
                             {"super", Tolerance::kSuper},
                             {"ultra", Tolerance::kUltra}});
+}
+
+WeightRule weight_rule(std::string_view text) {
+  const std::size_t colon = std::min(text.find(':'), text.size());
+  WeightRule rule;
+  rule.form = one_of<WeightForm>(text.substr(0, colon), "form of weights",
+                                 {{"f16", WeightForm::kF16}, {"q4_0", WeightForm::kQ4_0}});
+  rule.pattern = colon < text.size() ? text.substr(colon + 1) : "";
+  try {
+    PathPattern{rule.pattern};
+  } catch (const std::invalid_argument& error) {
+    throw UsageError(error.what());
+  }
+  return rule;
 }
 
 nnef::Target target_name(std::string_view text) {

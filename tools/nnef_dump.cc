@@ -101,16 +101,14 @@ std::string number_text(long double number, bool exact) {
 void print_tensor(const std::string& label, const nnef::TensorData& tensor) {
   const std::string type = nnef::type_text(tensor);
   std::string line = fmt::format("{} {} {}", label, type, nnef::to_string(nnef::make_shape(tensor.shape())));
-  if (type.find("blocks") == std::string::npos) {
-    const nnef::TensorStatistics s = nnef::tensor_statistics(tensor);
-    const bool exact = !nnef::is_float(tensor.dtype());
-    if (s.items > s.nans + s.infinities) {
-      line += fmt::format(" min {} max {} mean {}", number_text(s.minimum, exact), number_text(s.maximum, exact),
-                          number_text(s.mean, false));
-    }
-    for (const auto& [count, what] : {std::pair{s.zeros, "zero"}, {s.infinities, "infinite"}, {s.nans, "NaN"}}) {
-      if (count > 0) line += fmt::format(", {} {}", count, what);
-    }
+  const nnef::TensorStatistics s = nnef::tensor_statistics(tensor);
+  const bool exact = !nnef::is_float(tensor.dtype());
+  if (s.items > s.nans + s.infinities) {
+    line += fmt::format(" min {} max {} mean {}", number_text(s.minimum, exact), number_text(s.maximum, exact),
+                        number_text(s.mean, false));
+  }
+  for (const auto& [count, what] : {std::pair{s.zeros, "zero"}, {s.infinities, "infinite"}, {s.nans, "NaN"}}) {
+    if (count > 0) line += fmt::format(", {} {}", count, what);
   }
   print(fmt::format("{}\n", line));
 }

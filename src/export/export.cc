@@ -28,9 +28,11 @@
 #include "export/tape/tape_text.h"
 #include "export/verify/check.h"
 #include "export/verify/compare.h"
+#include "export/weights/stored_weights.h"
 #include "nnef/builder/builder.h"
 #include "nnef/dialect/target_rules.h"
 #include "nnef/io.h"
+#include "quant/constant_layout.h"
 
 namespace torch2nnef {
 namespace {
@@ -105,26 +107,17 @@ void note_lost_nan(const Tape& tape, const Lineage& lineage, const std::set<nnef
   diagnostics.note("T2N-L007", "tract does not keep NaN and infinities in " + names);
 }
 
-// What is added to the graph belongs to the call whose result it is for.
-void add_to_lineage(const std::vector<nnef::Value>& added_for, const nnef::Graph& graph, Lineage& lineage) {
-  lineage.call_of.resize(graph.values.size() - added_for.size(), -1);
-  for (nnef::Value result : added_for) {
-    lineage.call_of.push_back(result ? lineage.call_of.at(static_cast<std::size_t>(result.id)) : -1);
-  }
-}
-
 // --keep-nan
 std::set<nnef::Value> keep_nan_where_possible(nnef::Graph& graph, const nnef::Dialect& dialect, Lineage& lineage) {
   KeptNan kept = keep_nan(graph, dialect);
-  add_to_lineage(kept.added_for, graph, lineage);
+  lineage.call_of.resize(graph.values.size() - kept.added_for.size(), -1);
+  extend(lineage, kept.added_for);
   return std::move(kept.lost);
 }
 
 void write_known_forms(nnef::Graph& graph, const nnef::Dialect& dialect, Lineage& lineage) {
   lineage.call_of.resize(graph.values.size(), -1);
-  for (nnef::Value result : use_known_forms(graph, dialect)) {
-    lineage.call_of.push_back(lineage.call_of.at(static_cast<std::size_t>(result.id)));
-  }
+  extend(lineage, use_known_forms(graph, dialect));
 }
 
 // What made the archive and for what sizes it holds; nothing about where or when.
@@ -237,6 +230,12 @@ void add_given_runs(const Model& model, const Tables& tables, const ExportOption
   }
 }
 
+// What PyTorch computes with the weights as they are stored, which is what the archive is compared with.
+void rerun_with_stored_weights(const ExportOptions& options, Recording& recording, ExportReport& report) {
+  if (report.weights.empty() || options.check == Check::kNone) return;
+  for (Recording::Run& run : recording.runs) rerun_with_stored_weights(recording, run, report.float_distance);
+}
+
 nnef::WriteOptions write_options(const ExportOptions& options) {
   nnef::WriteOptions write;
   write.compression = options.compression;
@@ -300,6 +299,9 @@ void export_model(const Model& model, const Tables& tables, const std::filesyste
   steps.begin("simplify");
   if (!khronos) write_known_forms(graph, dialect, lineage);
   simplify(graph);
+  lineage.call_of.resize(graph.values.size(), -1);
+  store_weights(graph, options, recording, lineage, report);
+  extend(lineage, lay_out_constants(graph, options.target));
   if (!khronos) store_in_shape(graph);
   const LearntBounds bounds = state_bounds(graph, recording.tape, report);
   if (khronos) {
@@ -324,6 +326,7 @@ void export_model(const Model& model, const Tables& tables, const std::filesyste
     run_at_boundaries(model, tables, options, graph, bounds, recording);
   }
   if (!khronos) add_given_runs(model, tables, options, bounds, recording);
+  rerun_with_stored_weights(options, recording, report);
 
   steps.begin("write");
   PendingArchive pending(output, options.dry_run);
@@ -348,6 +351,8 @@ void export_model(const Model& model, const Tables& tables, const std::filesyste
   std::optional<Recording::Run> other_values;
   if (options.check != Check::kNone && !khronos) {
     other_values = front_ends::run_on_other_values(model, tables, options, recording);
+    std::vector<FloatDistance> ignored;
+    if (other_values && !report.weights.empty()) rerun_with_stored_weights(recording, *other_values, ignored);
   }
   const Recording::Run* second = other_values ? &*other_values : nullptr;
   check_archive(pending.path(), {recording, lineage, graph, archive, dialect, second}, options, report);

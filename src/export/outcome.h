@@ -47,6 +47,25 @@ struct CheckReport {
   bool agrees() const;  // every verdict; a check that did not run agrees with nothing
 };
 
+// What became of a weight that --quantize names.
+struct WeightReport {
+  std::string path;
+  std::string form;     // "f16", "q4_0"; "" of a weight that stays as it is
+  std::string why_not;  // it stays
+  std::int64_t items = 0;
+  std::uint64_t float_bytes = 0, bytes = 0;  // of its items before and after
+  // Of the stored values against the float weights: the mean squared error, the largest one, and the root mean square
+  // of the float weights.
+  double mean_squared_error = 0, largest_error = 0, root_mean_square = 0;
+};
+// How far an output of the model with its stored weights is from the float model's, both computed by PyTorch.
+struct FloatDistance {
+  std::string output;
+  nnef::Bindings sizes;
+  double rms_error = 0, largest_error = 0;
+  double root_mean_square = 0;  // of the float model's output
+};
+
 struct ModelTree;  // report/model_tree.h
 
 struct ExportReport {
@@ -62,7 +81,9 @@ struct ExportReport {
   std::vector<Symbol> symbols;
   std::vector<nnef::Bindings> recorded_sizes;
   std::vector<std::string> constraints;
-  std::string inputs_from;  // where the sample inputs came from, one sentence
+  std::string inputs_from;                    // where the sample inputs came from, one sentence
+  std::vector<WeightReport> weights;          // those that --quantize names, in the order of their paths
+  std::vector<FloatDistance> float_distance;  // at each size that is checked
   CheckReport check;
   Diagnostics diagnostics;
   std::map<std::string, double> seconds;  // by step

@@ -12,6 +12,7 @@
 #include "export/tape/tape.h"
 #include "nnef/builder/builder.h"
 #include "nnef/dialect/dialect.h"
+#include "quant/weight_form.h"
 
 namespace torch2nnef TORCH2NNEF_API {
 
@@ -86,6 +87,10 @@ struct ExportOptions {
   std::int64_t max_operations = 250000;  // that are executed to record the model; more: it is refused
   bool complex_pairs = false;  // complex outputs become real ones with a last axis of 2; else they are refused
   bool keep_nan = false;       // write operations of tract so that they keep NaN and infinities, where that is possible
+
+  // The forms of float weights, asked in this order; a weight that none matches stays as it is. The check is then held
+  // against PyTorch on the values that the stored weights have.
+  std::vector<WeightRule> quantize;
 
   std::vector<DynamicAxis> dynamic_axes;
   std::vector<Symbol> symbols;  // bounds

@@ -90,12 +90,12 @@ TEST_F(LowerTest, ShapesAreComparedAtManySizes) {
 
 TEST_F(LowerTest, TypesThatTheFormatLacksAreNamed) {
   TapeValue x = hand_.input("x", kF32, {2});
-  hand_.input("z", ScalarType::kBFloat16, {2});
+  hand_.input("z", ScalarType::kQInt8, {2});
   hand_.input("c", ScalarType::kComplex64, {2});
   hand_.output("y", relu(x, {2}));
   std::vector<std::string> lines = lower();
   ASSERT_EQ(lines.size(), 2u);
-  EXPECT_NE(lines[0].find("T2N-L006 : input z is bfloat16"), std::string::npos) << lines[0];
+  EXPECT_NE(lines[0].find("T2N-L006 : input z is qint8"), std::string::npos) << lines[0];
   EXPECT_NE(lines[1].find("T2N-L006 : input c is complex64"), std::string::npos) << lines[1];
 }
 

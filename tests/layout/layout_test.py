@@ -25,7 +25,7 @@ ROOMS = [
     ["export/torchscript", "export/exported_program"],
     ["export/lower"],
     ["export/ops"],
-    ["export/modules", "export/simplify"],
+    ["export/modules", "export/simplify", "export/weights"],
     ["export/report", "export/verify"],
     ["export/driver"],
 ]

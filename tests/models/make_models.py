@@ -151,6 +151,31 @@ class Embedding(nn.Module):
 
 
 # name: (class, scripted?, arguments). Traced models lose their control flow; those that are about it are scripted.
+class StoredWeights(nn.Module):
+    """A weight in every use that --quantize tells apart: a table that is the last layer's matrix too, products of inputs
+    of 2 and 3 axes and from the other side, a filter, a depthwise one, a factor, and what no form fits."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(96, 64)
+        self.mix = nn.Conv1d(64, 64, 3, padding=1)
+        self.depthwise = nn.Conv1d(64, 64, 3, padding=1, groups=64)
+        self.hidden = nn.Linear(64, 96)
+        self.back = nn.Parameter(torch.randn(96, 64))
+        self.scale = nn.Parameter(torch.randn(1, 64))
+        self.norm = nn.LayerNorm(64)
+        self.narrow = nn.Linear(20, 64)
+        self.pooled = nn.Linear(64, 32)
+        self.head = nn.Linear(64, 96, bias=False)
+        self.head.weight = self.embed.weight
+
+    def forward(self, tokens: Tensor, features: Tensor) -> Tuple[Tensor, Tensor]:
+        x = self.embed(tokens) + self.narrow(features)
+        x = x + self.depthwise(self.mix(x.transpose(1, 2))).transpose(1, 2)
+        x = self.norm(x + torch.relu(self.hidden(x)) @ self.back) * self.scale
+        return self.head(x), self.pooled(x.mean(1))
+
+
 MODELS = {
     "if_on_values": (IfOnValues, True, lambda: [torch.randn(2, 4)]),
     "if_on_size": (IfOnSize, True, lambda: [torch.randn(2, 4)]),
@@ -160,6 +185,7 @@ MODELS = {
     "recurrent": (Recurrent, False, lambda: [torch.randn(2, 7, 6), torch.randn(4, 2, 8), torch.randn(4, 2, 8)]),
     "sizes_in_the_graph": (SizesInTheGraph, True, lambda: [torch.randn(2, 5, 8)]),
     "convolutions_and_norms": (ConvolutionsAndNorms, False, lambda: [torch.randn(2, 3, 12, 10)]),
+    "stored_weights": (StoredWeights, False, lambda: [torch.randint(0, 96, (2, 5)), torch.randn(2, 5, 20)]),
     "embedding": (Embedding, False, lambda: [torch.randint(0, 11, (2, 5)), torch.rand(2, 5) > 0.3]),
 }
 

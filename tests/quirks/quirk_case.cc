@@ -66,6 +66,8 @@ std::vector<double> items_of(std::istringstream& words, std::size_t count) {
   for (std::string word; words >> word;) {
     if (word == "ramp") {
       for (std::size_t i = 0; i < count; ++i) items.push_back(static_cast<double>(i));
+    } else if (word == "parity") {
+      for (std::size_t i = 0; i < count; ++i) items.push_back(static_cast<double>(i % 2));
     } else if (word == "all" && words >> word) {
       items.assign(count, number(word));
     } else {
@@ -154,8 +156,10 @@ class Reader {
     std::istringstream words(line);
     std::string first;
     words >> first;
-    if (in_graph_) {
-      body_ += "  " + line + "\n";
+    if (in_graph_ && first == "fast") {
+      in_fast_ = true;
+    } else if (in_graph_) {
+      (in_fast_ ? fast_ : body_) += "  " + line + "\n";
     } else if (first == "graph") {
       in_graph_ = true;
     } else if (first == "symbol" || first == "assert" || first == "registry") {
@@ -183,12 +187,17 @@ class Reader {
 
   QuirkCase result() && {
     if (!in_graph_ || case_.expected.empty()) throw std::runtime_error("no graph, or no `out`");
-    case_.text = "version 1.0;\nextension tract_registry tract_core;\n" + extensions_ + fragments_ +
-                 fmt::format("graph net({}) -> ({}) {{\n{}{}{}}}\n", names_, results_, externals_, variables_, body_);
+    case_.text = text_with(body_);
+    if (in_fast_) case_.fast_text = text_with(fast_);
     return std::move(case_);
   }
 
  private:
+  std::string text_with(const std::string& body) const {
+    return "version 1.0;\nextension tract_registry tract_core;\n" + extensions_ + fragments_ +
+           fmt::format("graph net({}) -> ({}) {{\n{}{}{}}}\n", names_, results_, externals_, variables_, body);
+  }
+
   void add_input(const Declared& one) {
     names_ += (names_.empty() ? "" : ", ") + one.name;
     externals_ += fmt::format("  {} = tract_core_external(shape = [{}], datum_type = '{}');\n", one.name, one.shape,
@@ -197,8 +206,8 @@ class Reader {
   }
 
   QuirkCase case_;
-  std::string extensions_, fragments_, names_, results_, externals_, variables_, body_;
-  bool in_graph_ = false;
+  std::string extensions_, fragments_, names_, results_, externals_, variables_, body_, fast_;
+  bool in_graph_ = false, in_fast_ = false;
 };
 
 }  // namespace
@@ -220,9 +229,9 @@ QuirkCase read_quirk_case(const std::filesystem::path& file) {
   return std::move(reader).result();
 }
 
-void write_archive(const QuirkCase& one, const std::filesystem::path& folder) {
+void write_archive(const QuirkCase& one, const std::string& text, const std::filesystem::path& folder) {
   std::filesystem::create_directories(folder);
-  std::ofstream(folder / "graph.nnef") << one.text;
+  std::ofstream(folder / "graph.nnef") << text;
   if (!one.quant.empty()) std::ofstream(folder / "graph.quant") << one.quant;
   for (const nnef::NamedTensor& tensor : one.data) {
     std::ofstream file(folder / (tensor.name + ".dat"), std::ios::binary);

@@ -8,8 +8,9 @@
 //   quant "y": zero_point_linear_quantize(...);    a line of graph.quant; `symbol`, `assert`, `registry`: of graph.nnef
 //   graph
 //   y = relu(x);                           statements; fragments stand before the line `graph`
+//   fast                                   of a quirk of time: statements that give the same sooner
 //
-// Items may be `ramp` (0, 1, 2, ...) or `all VALUE`.
+// Items may be `ramp` (0, 1, 2, ...), `all VALUE` or `parity` (0, 1, 0, 1, ...).
 #pragma once
 
 #include <filesystem>
@@ -22,14 +23,15 @@ namespace torch2nnef_test {
 
 struct QuirkCase {
   std::string text, quant;  // graph.nnef, graph.quant
+  std::string fast_text;    // "" without `fast`
   std::vector<nnef::NamedTensor> data, inputs, expected;
 };
 
 // Throws std::runtime_error with the line that cannot be read.
 QuirkCase read_quirk_case(const std::filesystem::path& file);
 
-// The case as an archive in a folder.
-void write_archive(const QuirkCase& one, const std::filesystem::path& folder);
+// The case as an archive in a folder; `text` is one of the two.
+void write_archive(const QuirkCase& one, const std::string& text, const std::filesystem::path& folder);
 
 // How the result differs from what is expected, "" where it does not: names by position, dtypes and shapes, floats to
 // 1e-4, NaN only where NaN is expected.

@@ -9,7 +9,9 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -30,6 +32,7 @@ using nnef::Symptom;
 using torch2nnef_test::QuirkCase;
 
 constexpr double kTimeoutSeconds = 60, kHangSeconds = 4;
+constexpr double kSlow = 2.5;  // times as long as otherwise
 
 std::string_view to_string(Symptom symptom) {
   switch (symptom) {
@@ -45,6 +48,8 @@ std::string_view to_string(Symptom symptom) {
       return "hangs";
     case Symptom::kAbsent:
       return "absent";
+    case Symptom::kSlow:
+      return "slow";
   }
   return "";
 }
@@ -54,17 +59,57 @@ struct Seen {
   std::string detail;
 };
 
+// Processor seconds of all processes that ended by now.
+double seconds_of_children() {
+  rusage usage{};
+  getrusage(RUSAGE_CHILDREN, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+// What a run takes once the graph is loaded: many runs in one process, without one.
+double seconds_per_run(const QuirkCase& one, const std::string& text, const torch2nnef::Engine& engine) {
+  constexpr std::size_t kRuns = 25;
+  const torch2nnef::PrivateFolder folder;
+  const fs::path archive = folder.path() / "model";
+  torch2nnef_test::write_archive(one, text, archive);
+  const auto seconds_of = [&](std::size_t runs) {
+    const double since = seconds_of_children();
+    const std::vector<std::vector<nnef::NamedTensor>> inputs(runs, one.inputs);
+    for (const torch2nnef::EngineRun& run : torch2nnef::run_engine_on_each(engine, archive, inputs, kTimeoutSeconds)) {
+      if (!run.ran) throw std::runtime_error(run.message);
+    }
+    return seconds_of_children() - since;
+  };
+  const double loaded = seconds_of(1);
+  return (seconds_of(kRuns + 1) - loaded) / kRuns;
+}
+
+Seen seen_of_time(const QuirkCase& one, const torch2nnef::Engine& engine) {
+  constexpr int kRounds = 3;  // the shortest time is that with the least of other work
+  double slow = kTimeoutSeconds, fast = kTimeoutSeconds;
+  for (int round = 0; round < kRounds; ++round) {
+    slow = std::min(slow, seconds_per_run(one, one.text, engine));
+    fast = std::min(fast, seconds_per_run(one, one.fast_text, engine));
+  }
+  const std::string detail = fmt::format("{:.2f} ms a run, and {:.2f} ms otherwise", 1e3 * slow, 1e3 * fast);
+  return {slow > kSlow * fast ? Symptom::kSlow : Symptom::kRight, detail};
+}
+
 Seen seen(const QuirkCase& one, const torch2nnef::Engine& engine, double seconds) {
   const torch2nnef::PrivateFolder folder;
   const fs::path archive = folder.path() / "model";
-  torch2nnef_test::write_archive(one, archive);
+  torch2nnef_test::write_archive(one, one.text, archive);
   const torch2nnef::EngineRun run = torch2nnef::run_engine(engine, archive, one.inputs, seconds);
   if (run.exit_status == -1) return {Symptom::kHangs, run.message};
   if (run.exit_status == 101 || run.exit_status > 128) return {Symptom::kPanics, run.message};
   if (run.message.find("No definition for operator") != std::string::npos) return {Symptom::kAbsent, run.message};
   if (!run.ran) return {Symptom::kRefused, run.message};
   const std::string difference = torch2nnef_test::difference(one, run.outputs);
-  return {difference.empty() ? Symptom::kRight : Symptom::kWrong, difference};
+  if (!difference.empty()) return {Symptom::kWrong, difference};
+  return one.fast_text.empty() ? Seen{} : seen_of_time(one, engine);
 }
 
 torch2nnef::Engine engine_of(const nnef::Version& release) {

@@ -317,9 +317,12 @@ TEST(BFloat16, OfProductsAndSums) {
   EXPECT_TRUE(outcome.report.diagnostics.list().empty());
 }
 
-TEST(BFloat16, IsNoTypeOfAnInputOrOutput) {
-  expect_refused("T2N-L003", "def forward(self, x):\n  return x.to(15)\n", {sample({3})});
-  expect_refused("T2N-L006", "def forward(self, x):\n  return x.to(6)\n", {sample({3}).to(at::kBFloat16)});
+// As f32 at both ends; the archive rounds what it is given.
+TEST(BFloat16, OfInputsAndOutputs) {
+  expect_right("def forward(self, x):\n  return x.to(15)\n", {sample({3})});
+  expect_right("def forward(self, x):\n  return x.to(6)\n", {sample({3}).to(at::kBFloat16)});
+  expect_right("def forward(self, x):\n  return torch.relu(x) * 0.3, x\n", {sample({3, 5}).to(at::kBFloat16)},
+               dynamic({axis(0, "B")}));
 }
 
 // --- structures ---

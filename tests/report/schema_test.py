@@ -68,6 +68,7 @@ class Schema(unittest.TestCase):
         made = self.check(0, MODELS / "sizes_in_the_graph.pt", "--inputs", inputs, "--dynamic-axes", "x:1=S", "--symbol",
                           "S=2..64", "--dump-after=lower")
         self.assertTrue(made["check"]["outputs"] and made["symbols"] and made["dump"])
+        self.check(0, MODELS / "stored_weights.pt", "--inputs", MODELS / "stored_weights.inputs.npz", "--quantize", "q4_0")
         self.check(0, "codes/notes.pt", "--input", "x:f32:4,3", "--check=none")
 
     def test_refusals(self):

@@ -7,6 +7,7 @@
 
 #include "export/ops/number_types/quantised.h"
 #include "export/sizes/constraints.h"
+#include "quant/bfloat16.h"
 
 namespace torch2nnef {
 namespace {
@@ -107,19 +108,26 @@ class Lowerer {
   void declare_input(TapeValue input) {
     const TapeValueInfo& info = tape_.info(input);
     std::optional<DType> dtype = to_nnef(info.type);
-    if (!dtype || info.type == ScalarType::kBFloat16) {
+    if (!dtype) {
       problem("T2N-L006", "", {},
               "input " + info.label + " is " + std::string(to_string(info.type)) + ", which the format cannot hold",
-              dtype ? "take float32 and convert it in forward" : "export with a sample input of another dtype");
+              "export with a sample input of another dtype");
       poisoned_.insert(input);
       return;
     }
     try {
-      values_.stored(input).set_plain(builder_.external(info.label, *dtype, info.shape));
+      const Value given = builder_.external(info.label, *dtype, info.shape);
+      const bool is_rounded = info.type == ScalarType::kBFloat16;
+      values_.stored(input).set_plain(is_rounded ? cast_to_bfloat16(builder_, given) : given);
+      if (is_rounded) note_bfloat16("input " + info.label);
     } catch (const nnef::BuildError& error) {
       problem("T2N-L003", "", {}, "input " + info.label + " cannot be declared: " + error.what(), "");
       poisoned_.insert(input);
     }
+  }
+
+  void note_bfloat16(const std::string& what) {
+    diagnostics_.note("T2N-L009", what + " is bfloat16 in the model and f32 in the archive");
   }
 
   void lower(const TapeCall& call) {
@@ -243,14 +251,15 @@ class Lowerer {
     }
     for (const auto& [name, value] : tape_.outputs) {
       const ScalarType dtype = tape_.info(value).type;
-      if (representation_of(dtype).form != Representation::Form::kPlain) {
+      const Representation::Form form = representation_of(dtype).form;
+      if (form != Representation::Form::kPlain && form != Representation::Form::kRounded) {
         std::string type(to_string(dtype));
         problem("T2N-L003", "", {}, "output " + name + " is " + type + ", which the format cannot hold",
                 is_complex(dtype) ? "return torch.view_as_real() of it, or export with --complex-outputs pairs"
-                : dtype == ScalarType::kBFloat16 ? "return float() of it"
-                                                 : "return dequantize() or int_repr() of it");
+                                  : "return dequantize() or int_repr() of it");
         continue;
       }
+      if (form == Representation::Form::kRounded) note_bfloat16("output " + name);
       try {
         lineage_.outputs.push_back(builder_.name_output(values_.get(value), name));
         const auto maker = makers.find(value);

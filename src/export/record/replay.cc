@@ -106,7 +106,11 @@ void clear_if_empty(const TapeCall& call, std::vector<at::Tensor>& results) {
 
 Replay::Replay(const Tape& tape, const std::vector<at::Tensor>& inputs, nnef::Bindings sizes)
     : tape_(tape), sizes_(std::move(sizes)), values_(tape.values.size()), dead_after_(tape.calls.size()) {
-  for (std::size_t i = 0; i < inputs.size(); ++i) values_[static_cast<std::size_t>(tape.inputs.at(i).id)] = inputs[i];
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const TapeValue input = tape.inputs.at(i);
+    const bool is_rounded = tape.info(input).type == ScalarType::kBFloat16;  // given as f32
+    values_[static_cast<std::size_t>(input.id)] = is_rounded ? inputs[i].to(at::kBFloat16) : inputs[i];
+  }
   std::vector<std::int32_t> last_use(tape.values.size(), -1);
   for (std::size_t i = 0; i < tape.calls.size(); ++i) {
     for (TapeValue value : tape.calls[i].tensors_read())

@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "nnef/archive/block_items.h"
+
 namespace torch2nnef {
 namespace {
 
@@ -194,10 +196,15 @@ std::vector<at::Tensor> tensors_in_graph(const at::Tensor& tensor) {
 at::Tensor to_tensor(const nnef::TensorData& data) {
   at::Tensor tensor = at::empty(data.shape(), to_torch(from_nnef(data.dtype())));
   auto* place = static_cast<char*>(tensor.data_ptr());
-  data.stream([&](const void* bytes, std::size_t count) {
+  const nnef::ByteSink copy = [&](const void* bytes, std::size_t count) {
     std::copy_n(static_cast<const char*>(bytes), count, place);
     place += count;
-  });
+  };
+  if (nnef::item_type_of(data).is_block()) {
+    nnef::stream_unpacked(data, copy);
+  } else {
+    data.stream(copy);
+  }
   return tensor;
 }
 

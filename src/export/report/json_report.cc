@@ -122,6 +122,24 @@ void write_divergence(JsonWriter& json, const Divergence& first) {
   json.end_object();
 }
 
+void write_weights(JsonWriter& json, const ExportReport& report) {
+  json.key("weights").begin_array();
+  for (const WeightReport& one : report.weights) {
+    json.begin_object().member("path", one.path).member("form", one.form).member("why_not", one.why_not);
+    json.member("items", one.items).member("float_bytes", one.float_bytes).member("bytes", one.bytes);
+    json.member("mean_squared_error", one.mean_squared_error).member("largest_error", one.largest_error);
+    json.member("root_mean_square", one.root_mean_square).end_object();
+  }
+  json.end_array().key("float_distance").begin_array();
+  for (const FloatDistance& one : report.float_distance) {
+    json.begin_object().member("output", one.output);
+    write_map(json, "sizes", one.sizes);
+    json.member("rms_error", one.rms_error).member("largest_error", one.largest_error);
+    json.member("root_mean_square", one.root_mean_square).end_object();
+  }
+  json.end_array();
+}
+
 void write_check(JsonWriter& json, const CheckReport& check) {
   json.key("check").begin_object().member("engine", check.engine).member("agrees", check.agrees());
   json.member("not_run_because", check.not_run_because).key("outputs").begin_array();
@@ -150,6 +168,7 @@ std::string json_report(const ExportReport& report) {
   write_states(json, report.states);
   write_symbols(json, report);
   write_map(json, "operators", report.operators);
+  if (!report.weights.empty()) write_weights(json, report);
   write_check(json, report.check);
   write_diagnostics(json, report.diagnostics.list());
   write_map(json, "seconds", report.seconds);

@@ -6,6 +6,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
+#include <map>
 #include <set>
 
 #include "export/report/codes.h"
@@ -15,6 +17,7 @@ namespace {
 
 constexpr std::size_t kMostOperators = 12;  // in the line of operators; the rest is counted
 constexpr std::size_t kMostOutputs = 40;
+constexpr std::size_t kMostWeights = 6;  // those with the largest errors
 
 std::string row(std::string_view title, std::string_view text) { return fmt::format("  {:<12} {}\n", title, text); }
 
@@ -87,6 +90,63 @@ std::string operators_text(const std::map<std::string, int>& operators) {
   }
   if (sorted.size() > kMostOperators) parts.push_back(fmt::format("{} more", sorted.size() - kMostOperators));
   return parts.empty() ? "" : row("operators", fmt::format("{}", fmt::join(parts, ", ")));
+}
+
+// "8.6 %" of the size of the numbers themselves.
+std::string share_text(double error, double of) {
+  return of > 0 ? fmt::format("{:.2g} %", 100 * error / of) : fmt::format("{:.2g}", error);
+}
+
+// How many weights stay, by the reason.
+std::string left_alone_text(const std::vector<WeightReport>& weights) {
+  std::map<std::string, int> reasons;
+  for (const WeightReport& one : weights) {
+    if (one.form.empty()) ++reasons[one.why_not];
+  }
+  std::string text;
+  for (const auto& [reason, count] : reasons)
+    text += row("", fmt::format("{} f32: {}", count == 1 ? "1 stays" : fmt::format("{} stay", count), reason));
+  return text;
+}
+
+std::string weights_text(const ExportReport& report) {
+  std::uint64_t before = 0, after = 0;
+  std::map<std::string, int> forms;
+  std::vector<const WeightReport*> stored;
+  for (const WeightReport& one : report.weights) {
+    before += one.float_bytes;
+    after += one.bytes;
+    if (one.form.empty()) continue;
+    ++forms[one.form];
+    stored.push_back(&one);
+  }
+  if (report.weights.empty()) return "";
+  std::string counts;
+  for (const auto& [form, count] : forms) counts += fmt::format("{}{} as {}", counts.empty() ? "" : ", ", count, form);
+  std::string text =
+      row("weights", fmt::format("{}: {} instead of {}", counts.empty() ? "none is stored otherwise" : counts,
+                                 text_size(after), text_size(before)));
+  const auto share = [](const WeightReport& one) {
+    return one.root_mean_square > 0 ? std::sqrt(one.mean_squared_error) / one.root_mean_square : 0;
+  };
+  std::stable_sort(stored.begin(), stored.end(), [&](const auto* a, const auto* b) { return share(*a) > share(*b); });
+  for (std::size_t i = 0; i < std::min(stored.size(), kMostWeights); ++i) {
+    const WeightReport& one = *stored[i];
+    text +=
+        row("", fmt::format("{} {}: rms error {}, largest {:.2g}", one.path, one.form,
+                            share_text(std::sqrt(one.mean_squared_error), one.root_mean_square), one.largest_error));
+  }
+  if (stored.size() > kMostWeights)
+    text += row("", fmt::format("and {} more with smaller errors", stored.size() - kMostWeights));
+  text += left_alone_text(report.weights);
+  for (std::size_t i = 0; i < std::min(report.float_distance.size(), kMostOutputs); ++i) {
+    const FloatDistance& one = report.float_distance[i];
+    const std::string at = one.sizes.empty() ? "" : " at " + sizes_text(one.sizes);
+    text += row(i == 0 ? "float model" : "",
+                fmt::format("{}{}: rms error {} ({:.2g}), largest {:.2g}", one.output, at,
+                            share_text(one.rms_error, one.root_mean_square), one.rms_error, one.largest_error));
+  }
+  return text;
 }
 
 std::string check_text(const CheckReport& check) {
@@ -214,7 +274,7 @@ std::string text_report(const ExportReport& report) {
   text += tensors_text("input", report.inputs) + tensors_text("output", report.outputs) + states_text(report.states) +
           symbols_text(report);
   if (!report.inputs_from.empty()) text += row("samples", report.inputs_from);
-  return text + operators_text(report.operators) + check_text(report.check);
+  return text + operators_text(report.operators) + weights_text(report) + check_text(report.check);
 }
 
 std::string text_diagnostics(const Diagnostics& diagnostics) {

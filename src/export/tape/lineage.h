@@ -21,4 +21,11 @@ struct Lineage {
   std::vector<nnef::Value> outputs;   // of Tape::outputs
 };
 
+// Values that were added to the graph belong to the calls of those that they are for, or to none.
+inline void extend(Lineage& lineage, const std::vector<nnef::Value>& added_for) {
+  for (nnef::Value value : added_for) {
+    lineage.call_of.push_back(value ? lineage.call_of.at(static_cast<std::size_t>(value.id)) : -1);
+  }
+}
+
 }  // namespace torch2nnef

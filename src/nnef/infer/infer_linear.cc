@@ -1,4 +1,5 @@
 // Contractions: matrix products, einsum, attention.
+#include <algorithm>
 #include <map>
 
 #include "nnef/infer/infer_call.h"
@@ -113,6 +114,14 @@ void require_contraction(const Call& call, const EinsumText& text) {
   }
 }
 
+// f32 and f16 go together where the sums are f32.
+bool is_mixed(const Call& call, const std::vector<Fact>& inputs) {
+  const auto is_half_or_single = [](const Fact& input) {
+    return input.dtype == DType::kF16 || input.dtype == DType::kF32;
+  };
+  return call.dtype("acc") == DType::kF32 && std::all_of(inputs.begin(), inputs.end(), is_half_or_single);
+}
+
 Results infer_einsum(const Call& call) {
   const std::vector<Fact> inputs = call.tensors("inputs");
   const EinsumText text = read_einsum(call);
@@ -121,7 +130,7 @@ Results infer_einsum(const Call& call) {
   std::map<char, Dim> extents;
   for (std::size_t k = 0; k < inputs.size(); ++k) {
     call.require_type(inputs[k], kProductTypes);
-    call.require(inputs[k].dtype == inputs[0].dtype, "the inputs differ in type");
+    call.require(inputs[k].dtype == inputs[0].dtype || is_mixed(call, inputs), "the inputs differ in type");
     call.require(text.operands[k].size() == inputs[k].shape.size(),
                  "term '" + text.operands[k] + "' does not fit " + to_string(inputs[k].shape));
     for (std::size_t i = 0; i < inputs[k].shape.size(); ++i) {

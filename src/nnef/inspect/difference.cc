@@ -106,12 +106,6 @@ void compare_tensors(const Graph& a, const Graph& b, Lines& result) {
       result.push_back("- " + label + ".dat: " + kind);
     } else if (const std::string other_kind = kind_of(*other->second); kind != other_kind) {
       result.push_back("! " + label + ".dat: " + kind + " and " + other_kind);
-    } else if (type_text(*data).find("blocks") != std::string::npos) {
-      std::string left, right;
-      data->stream([&](const void* bytes, std::size_t count) { left.append(static_cast<const char*>(bytes), count); });
-      other->second->stream(
-          [&](const void* bytes, std::size_t count) { right.append(static_cast<const char*>(bytes), count); });
-      if (left != right) result.push_back("! " + label + ".dat: the blocks differ");
     } else if (const TensorDifference d = tensor_difference(*data, *other->second); d.items > 0) {
       result.push_back("! " + label + ".dat: " + std::to_string(d.items) + " of " + std::to_string(data->numel()) +
                        " items differ, the first is " + std::to_string(d.first) + ", by at most " +

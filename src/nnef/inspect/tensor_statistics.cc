@@ -7,7 +7,8 @@
 #include <limits>
 #include <stdexcept>
 
-#include "nnef/archive/item_type.h"
+#include "nnef/archive/block_items.h"
+#include "nnef/half.h"
 
 namespace nnef {
 namespace {
@@ -17,17 +18,6 @@ Item load(const std::byte* at) {
   Item item;
   std::memcpy(&item, at, sizeof item);
   return item;
-}
-
-long double half(std::uint16_t bits) {
-  const int exponent = bits >> 10 & 31, fraction = bits & 1023;
-  const long double sign = (bits & 0x8000) != 0 ? -1 : 1;
-  if (exponent == 31) {
-    return fraction != 0 ? std::numeric_limits<long double>::quiet_NaN()
-                         : sign * std::numeric_limits<long double>::infinity();
-  }
-  if (exponent == 0) return sign * std::ldexp(static_cast<long double>(fraction), -24);
-  return sign * std::ldexp(static_cast<long double>(fraction + 1024), exponent - 25);
 }
 
 long double number(DType dtype, const std::byte* at) {
@@ -51,7 +41,7 @@ long double number(DType dtype, const std::byte* at) {
     case DType::kI64:
       return static_cast<long double>(load<std::int64_t>(at));
     case DType::kF16:
-      return half(load<std::uint16_t>(at));
+      return static_cast<long double>(half_value(load<std::uint16_t>(at)));
     case DType::kF32:
       return static_cast<long double>(load<float>(at));
     case DType::kF64:
@@ -60,14 +50,19 @@ long double number(DType dtype, const std::byte* at) {
   return static_cast<long double>(load<double>(at));
 }
 
+// The items of the dtype, in pieces.
+void stream_items(const TensorData& tensor, const ByteSink& sink) {
+  if (item_type_of(tensor).is_block()) return stream_unpacked(tensor, sink);
+  tensor.stream(sink);
+}
+
 // Calls `visit` with each item, whose bytes may be cut anywhere by the pieces of the stream.
 template <typename Visit>
 void each_item(const TensorData& tensor, Visit visit) {
-  if (item_type_of(tensor).is_block()) throw std::invalid_argument("the items of a block cannot be read one by one");
   const DType dtype = tensor.dtype();
   const std::size_t width = item_size(dtype);
   std::vector<std::byte> rest;
-  tensor.stream([&](const void* bytes, std::size_t count) {
+  stream_items(tensor, [&](const void* bytes, std::size_t count) {
     const auto* at = static_cast<const std::byte*>(bytes);
     const auto* const end = at + count;
     while (!rest.empty() && at != end) {
@@ -84,7 +79,7 @@ void each_item(const TensorData& tensor, Visit visit) {
 std::vector<std::byte> bytes_of(const TensorData& tensor) {
   std::vector<std::byte> all;
   all.reserve(tensor.byte_size());
-  tensor.stream([&](const void* bytes, std::size_t count) {
+  stream_items(tensor, [&](const void* bytes, std::size_t count) {
     const auto* begin = static_cast<const std::byte*>(bytes);
     all.insert(all.end(), begin, begin + count);
   });

@@ -14,7 +14,7 @@ struct TensorStatistics {
   // Of the finite items; all 0 when there are none. Exact for integers, logicals count as 0 and 1.
   long double minimum = 0, maximum = 0, mean = 0;
 };
-// One pass over the stream. Throws std::invalid_argument for block-quantised tensors, whose items cannot be told apart.
+// One pass over the stream; blocks count as the f32 that they mean.
 TensorStatistics tensor_statistics(const TensorData& tensor);
 
 struct TensorDifference {

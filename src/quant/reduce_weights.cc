@@ -1,0 +1,188 @@
+#include "quant/reduce_weights.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <stdexcept>
+#include <utility>
+
+#include "nnef/archive/item_type.h"
+#include "nnef/builder/builder.h"
+#include "quant/block.h"
+#include "quant/graph_edit.h"
+#include "quant/path_pattern.h"
+#include "quant/reduced.h"
+#include "quant/weight_uses.h"
+
+namespace torch2nnef {
+namespace {
+
+using nnef::DType;
+using nnef::Graph;
+using nnef::Operation;
+using nnef::Value;
+using Kind = WeightUse::Kind;
+
+// Earlier releases multiply f32 by f16 up to 60 times slower than f32 by f32.
+constexpr nnef::Version kMultipliesMixed{0, 23, 9};
+
+void require_target(const nnef::Target& target, const std::vector<WeightRule>& rules) {
+  if (target.kind != nnef::Target::Kind::kTract) {
+    throw nnef::TargetError("weights are stored as " + std::string(to_string(rules.front().form)) + " for tract only");
+  }
+}
+
+// The first rule that names the path.
+class Rules {
+ public:
+  explicit Rules(const std::vector<WeightRule>& rules) {
+    for (const WeightRule& rule : rules) rules_.emplace_back(PathPattern(rule.pattern), rule.form);
+  }
+  std::optional<WeightForm> form_of(const std::string& path) const {
+    for (const auto& [pattern, form] : rules_) {
+      if (pattern.found_in(path)) return form;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  std::vector<std::pair<PathPattern, WeightForm>> rules_;
+};
+
+std::string why_not_in_blocks(const UsedWeight& weight, const std::vector<std::int64_t>& shape) {
+  if (!fits_blocks(shape)) {
+    std::int64_t row = 1;
+    for (std::size_t axis = 1; axis < shape.size(); ++axis) row *= shape[axis];
+    return "its rows of " + std::to_string(row) + " items are not whole blocks of 32";
+  }
+  for (const WeightUse& use : weight.uses) {
+    if (use.kind == Kind::kOther) return "it is used by " + use.name;
+    if (use.kind == Kind::kFlipped) return "its product contracts the first axis, and blocks lie along the last one";
+    if (use.kind == Kind::kFilter && shape[1] == 1) return "it is a depthwise filter";
+    if (use.kind != Kind::kFilter && shape.size() != 2) return "it is used by " + use.name + " with more axes than 2";
+  }
+  return "";
+}
+
+class Reducer {
+ public:
+  Reducer(Graph& graph, const nnef::Target& target, const Rules& rules, const AskWeight& ask)
+      : graph_(graph), target_(target), rules_(rules), ask_(ask), edit_(graph) {
+    for (const nnef::Fragment& fragment : graph.fragments) {
+      for (const UsedWeight& weight : weight_uses(fragment.body)) in_loops_.insert(weight.label);
+    }
+  }
+
+  ReducedWeights run() {
+    std::map<std::string, ReducedWeight> chosen;
+    for (const UsedWeight& weight : weight_uses(graph_)) {
+      std::optional<ReducedWeight> reduced = choose(weight);
+      if (!reduced) continue;
+      if (reduced->stored) write(weight, *reduced);
+      chosen.emplace(weight.label, std::move(*reduced));
+    }
+    ReducedWeights result;
+    result.added_for = edit_.finish();
+    for (auto& [label, weight] : chosen) result.weights.push_back(std::move(weight));
+    return result;
+  }
+
+ private:
+  // Nothing for what no rule names, for items that are not f32, and for what is not a weight.
+  std::optional<ReducedWeight> choose(const UsedWeight& weight) const {
+    const auto found = graph_.variables.find(weight.label);
+    const std::optional<WeightForm> form = rules_.form_of(weight.label);
+    if (!form || found == graph_.variables.end() || found->second->dtype() != DType::kF32) return std::nullopt;
+    if (nnef::item_type_of(*found->second) != nnef::ItemType::of(DType::kF32)) return std::nullopt;
+    const std::optional<std::string> answer = ask_(found->second, *form);
+    if (!answer) return std::nullopt;
+    ReducedWeight reduced{weight.label, found->second, nullptr, *form, *answer};
+    if (reduced.why_not.empty()) reduced.why_not = why_not(weight, found->second->shape(), *form);
+    if (!reduced.why_not.empty()) return reduced;
+    try {
+      reduced.stored = torch2nnef::reduced(reduced.original, *form);
+    } catch (const std::range_error& error) {
+      reduced.why_not = error.what();
+    }
+    return reduced;
+  }
+
+  std::string why_not(const UsedWeight& weight, const std::vector<std::int64_t>& shape, WeightForm form) const {
+    if (shape.size() < 2) return "it has fewer than 2 axes";
+    if (in_loops_.count(weight.label) > 0) return "it is used in a loop";
+    const bool is_output = std::any_of(weight.uses.begin(), weight.uses.end(),
+                                       [](const WeightUse& use) { return use.name == WeightUse::kOutput; });
+    if (is_output) return "it is an output";
+    return form == WeightForm::kQ4_0 ? why_not_in_blocks(weight, shape) : "";
+  }
+
+  void write(const UsedWeight& weight, const ReducedWeight& reduced) {
+    const bool is_half = reduced.form == WeightForm::kF16;
+    graph_.variables[weight.label] = reduced.stored;
+    if (is_half) graph_.info(weight.value).dtype = DType::kF16;
+    std::vector<bool> is_done(weight.uses.size(), false);
+    for (std::size_t i = 0; i < weight.uses.size(); ++i) {
+      const WeightUse& use = weight.uses[i];
+      const bool is_flipped = use.kind == Kind::kFlipped;
+      if (use.kind == Kind::kRows) {
+        take_rows(use.operation, is_half);
+        is_done[i] = true;
+      } else if ((is_flipped || use.kind == Kind::kProduct) && (!is_half || target_.version >= kMultipliesMixed)) {
+        Operation& product = graph_.operations[use.operation];
+        product = product_with(graph_, product, weight.value, is_flipped);
+        is_done[i] = true;
+      }
+    }
+    for (std::size_t operation : weight.between) edit_.may_go(operation);
+    const bool is_all_done = std::find(is_done.begin(), is_done.end(), false) == is_done.end();
+    if (is_half && !is_all_done) cast_for_others(weight, is_done);
+  }
+
+  // Rows of blocks come out as f32 where that is asked for; those of f16 are cast.
+  void take_rows(std::size_t at, bool is_half) {
+    Operation& gather = graph_.operations[at];
+    if (!is_half) {
+      gather.arguments.push_back({"datum_type", "f32"});
+      return;
+    }
+    const Value rows = gather.results.front();
+    const nnef::ValueInfo info = graph_.info(rows);
+    gather.results.front() = edit_.add_value(info.name + "_f16", DType::kF16, info.shape, rows);
+    edit_.add_after(at, {"tract_core_cast", {{"input", gather.results.front()}, {"to", "f32"}}, {rows}, ""});
+  }
+
+  void cast_for_others(const UsedWeight& weight, const std::vector<bool>& is_done) {
+    const nnef::ValueInfo info = graph_.info(weight.value);
+    const Value cast = edit_.add_value(info.name + "_f32", DType::kF32, info.shape, weight.value);
+    edit_.add_after(weight.operation, {"tract_core_cast", {{"input", weight.value}, {"to", "f32"}}, {cast}, ""});
+    const auto read_cast = [&](std::size_t at) {
+      for (nnef::NamedArgument& named : graph_.operations[at].arguments) {
+        for_each_value_in(named.argument, [&](Value& value) {
+          if (value == weight.value) value = cast;
+        });
+      }
+    };
+    for (std::size_t operation : weight.between) read_cast(operation);
+    for (std::size_t i = 0; i < weight.uses.size(); ++i) {
+      if (!is_done[i]) read_cast(weight.uses[i].operation);
+    }
+  }
+
+  Graph& graph_;
+  const nnef::Target& target_;
+  const Rules& rules_;
+  const AskWeight& ask_;
+  GraphEdit edit_;
+  std::set<std::string> in_loops_;
+};
+
+}  // namespace
+
+ReducedWeights reduce_weights(Graph& graph, const nnef::Target& target, const std::vector<WeightRule>& rules,
+                              const AskWeight& ask) {
+  if (rules.empty()) return {};
+  require_target(target, rules);
+  return Reducer(graph, target, Rules(rules), ask).run();
+}
+
+}  // namespace torch2nnef
