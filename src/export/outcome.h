@@ -40,9 +40,9 @@ struct CheckReport {
     std::string detail;  // what differs, first place
     // Of a quantised model whose roundings carry: root mean squares of differences from PyTorch's values.
     struct Steps {
-      double rms = 0;       // of the engine's
-      double moved = 0;     // of PyTorch's own, where 0.1 % of the input's codes are moved by one step
-      double accepted = 0;  // quant/tolerance.h
+      double rms = 0;                // of the engine's
+      double moved = 0;              // of PyTorch's own, where 0.1 % of the input's codes are moved by one step
+      double accepted = 0;           // quant/tolerance.h
       bool is_exact_engine = false;  // PyTorch's values are those of its engine whose sums do not saturate
     };
     std::optional<Steps> steps;
