@@ -224,7 +224,7 @@ std::optional<Failure> check_codes(const CheckSubject& subject, const ExportOpti
   }
   for (const std::string& call : steps.codes.inexact_in_torch) {
     report.diagnostics.warning(
-        "T2N-C013", "PyTorch's own kernel misses the exact result of " + call, {},
+        "T2N-C014", "PyTorch's own kernel misses the exact result of " + call, {},
         "its sums saturate: quantise the activations to 7 bits (reduce_range), or with another engine");
   }
   const bool saturates = !steps.codes.inexact_in_torch.empty();
@@ -232,7 +232,7 @@ std::optional<Failure> check_codes(const CheckSubject& subject, const ExportOpti
   if (!steps.wrong_codes) return saturates ? std::nullopt : not_shown_to_saturate(run, report.check);
   const Divergence& first = *steps.wrong_codes;
   Failure failure{&run,
-                  {{Severity::kError, "T2N-C012", first.aten, first.where,
+                  {{Severity::kError, "T2N-C013", first.aten, first.where,
                     "on PyTorch's own values, " + first.to_string() + " is wrong: " + first.detail,
                     std::string("this is a bug in torch2nnef; ") + kMakeBundle}},
                   ""};
