@@ -38,9 +38,27 @@ struct CheckReport {
     double max_abs = 0, max_rel = 0;
     bool agrees = false;
     std::string detail;  // what differs, first place
+    // Of a quantised model whose roundings carry: root mean squares of differences from PyTorch's values.
+    struct Steps {
+      double rms = 0;                // of the engine's
+      double moved = 0;              // of PyTorch's own, where 0.1 % of the input's codes are moved by one step
+      double accepted = 0;           // quant/tolerance.h
+      bool is_exact_engine = false;  // PyTorch's values are those of its engine whose sums do not saturate
+    };
+    std::optional<Steps> steps;
   };
-  std::vector<Output> outputs;           // of each engine that ran, at each size
-  std::vector<CallError> calls;          // of the sample, by the reference evaluator
+  std::vector<Output> outputs;   // of each engine that ran, at each size
+  std::vector<CallError> calls;  // of the sample, by the reference evaluator
+  // The quantised calls, each on PyTorch's own values: by exact arithmetic, where its codes are not PyTorch's.
+  struct Codes {
+    int calls = 0;
+    std::int64_t items = 0;
+    std::int64_t others = 0;  // that are not PyTorch's
+    double largest = 0;       // distance of these from the exact result, in steps; right up to half a step
+    // Calls whose exact result PyTorch's own kernel misses by more than a rounding: its sums saturate.
+    std::vector<std::string> inexact_in_torch;
+  };
+  std::optional<Codes> codes;
   std::optional<Divergence> divergence;  // of the first output that differs
   // Those of the engine whose word counts: tract's where it ran.
   std::vector<const Output*> verdicts() const;

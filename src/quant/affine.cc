@@ -14,6 +14,10 @@ using nnef::DType;
 using nnef::Value;
 
 constexpr DType kF32 = DType::kF32;
+// A number of magnitude below 2^22 plus 1.5 * 2^23 has no bits left behind the point: the sum is rounded to the nearest
+// whole number, ties to even.
+constexpr double kRounds = 12582912.0;
+constexpr double kRoundedBelow = 4194304.0;
 
 const double* number_of(const Argument& argument) { return std::get_if<double>(&argument.is); }
 
@@ -31,12 +35,20 @@ Value placed(Builder& b, Value row, int behind) {
 
 }  // namespace
 
-Value number_variable(Builder& b, const std::string& label, const std::vector<double>& numbers) {
+Value number_variable(Builder& b, const std::string& label, const std::vector<double>& numbers,
+                      std::vector<std::int64_t> shape) {
   std::vector<float> items(numbers.begin(), numbers.end());
   std::vector<std::byte> bytes(items.size() * sizeof(float));
   if (!bytes.empty()) std::memcpy(bytes.data(), items.data(), bytes.size());
-  const std::vector<std::int64_t> shape{static_cast<std::int64_t>(items.size())};
-  return b.variable(label, std::make_shared<nnef::OwnedTensor>(kF32, shape, std::move(bytes)));
+  if (shape.empty()) shape.push_back(static_cast<std::int64_t>(items.size()));
+  return b.variable(label, std::make_shared<nnef::OwnedTensor>(kF32, std::move(shape), std::move(bytes)));
+}
+
+Value scaled_weight(Builder& b, const std::string& label, Value codes, const std::vector<double>& factors, int axis) {
+  if (factors.size() == 1) return b.binary("mul", codes, b.literal(factors.front(), kF32));
+  std::vector<std::int64_t> shape(static_cast<std::size_t>(b.rank(codes)), 1);
+  shape.at(static_cast<std::size_t>(axis)) = static_cast<std::int64_t>(factors.size());
+  return b.binary("mul", codes, number_variable(b, label, factors, std::move(shape)));
 }
 
 Argument zero_point_operand(Builder& b, const std::string& label, const AffineParameters& parameters, int rank) {
@@ -55,14 +67,29 @@ AffineOperands operands_of(Builder& b, const std::string& label, const AffinePar
   return {placed(b, row, rank - 1 - parameters.axis), zero_point_operand(b, label, parameters, rank)};
 }
 
-Value codes_of_numbers(Builder& b, Value x, const AffineOperands& operands, ItemRange range) {
+Value steps_of_numbers(Builder& b, Value x, const Argument& scale) {
   x = b.cast(x, kF32);
-  const double* scale = number_of(operands.scale);
-  const double inverse = scale == nullptr ? 0.0 : static_cast<double>(1.0F / static_cast<float>(*scale));
-  const Value steps =
-      scale == nullptr ? b.binary("div", x, operands.scale) : b.binary("mul", x, b.literal(inverse, kF32));
-  const Value code = b.binary("max", b.unary("tract_core_round_even", steps), minus(b, range.low, operands.zero_point));
-  return b.binary("min", code, minus(b, range.high, operands.zero_point));
+  const double* known = number_of(scale);
+  if (known == nullptr) return b.binary("div", x, scale);
+  return b.binary("mul", x, b.literal(static_cast<double>(1.0F / static_cast<float>(*known)), kF32));
+}
+
+Value rounded_codes(Builder& b, Value steps, const Argument& zero_point, ItemRange range, bool is_relu) {
+  Argument low = minus(b, range.low, zero_point);
+  if (const double* known = number_of(low)) {
+    low = b.literal(is_relu ? std::max(*known, 0.0) : *known, kF32);
+  } else if (is_relu) {
+    low = b.binary("max", low, b.literal(0.0, kF32));
+  }
+  const bool is_small = range.high - range.low < kRoundedBelow;
+  if (!is_small) steps = b.unary("tract_core_round_even", steps);
+  const Value code = b.binary("min", b.binary("max", steps, low), minus(b, range.high, zero_point));
+  if (!is_small) return code;
+  return b.binary("sub", b.binary("add", code, b.literal(kRounds, kF32)), b.literal(kRounds, kF32));
+}
+
+Value codes_of_numbers(Builder& b, Value x, const AffineOperands& operands, ItemRange range) {
+  return rounded_codes(b, steps_of_numbers(b, x, operands.scale), operands.zero_point, range);
 }
 
 Value codes_of_items(Builder& b, Value items, const Argument& zero_point) {

@@ -32,11 +32,22 @@ struct AffineOperands {
 AffineOperands operands_of(nnef::Builder& b, const std::string& label, const AffineParameters& parameters, int rank);
 nnef::Argument zero_point_operand(nnef::Builder& b, const std::string& label, const AffineParameters& parameters,
                                   int rank);
-// A float32 variable of rank 1.
-nnef::Value number_variable(nnef::Builder& b, const std::string& label, const std::vector<double>& numbers);
+// A float32 variable of rank 1, or of that shape.
+nnef::Value number_variable(nnef::Builder& b, const std::string& label, const std::vector<double>& numbers,
+                            std::vector<std::int64_t> shape = {});
+// A weight times one factor, or one for each place of an axis: constants alone, which an engine computes once, when it
+// loads the archive. `codes` are those of the weight, kept in the archive in their own size.
+nnef::Value scaled_weight(nnef::Builder& b, const std::string& label, nnef::Value codes,
+                          const std::vector<double>& factors, int axis);
 
-// clamp(round(x / scale), low - zero_point, high - zero_point); ties go to the even code, as in torch. A scale that is
-// a literal is multiplied by its inverse in single precision, which torch does too.
+// x / scale, which rounded_codes() makes codes of. A scale that is a literal is multiplied by its inverse in single
+// precision, which torch does too.
+nnef::Value steps_of_numbers(nnef::Builder& b, nnef::Value x, const nnef::Argument& scale);
+// clamp(round(steps), low - zero_point, high - zero_point), and no less than 0 with `is_relu`; ties go to the even
+// code, as in torch. Items of 8 bits are rounded by an addition, which an engine does as the last step of a convolution
+// or a product.
+nnef::Value rounded_codes(nnef::Builder& b, nnef::Value steps, const nnef::Argument& zero_point, ItemRange range,
+                          bool is_relu = false);
 nnef::Value codes_of_numbers(nnef::Builder& b, nnef::Value x, const AffineOperands& operands, ItemRange range);
 nnef::Value codes_of_items(nnef::Builder& b, nnef::Value items, const nnef::Argument& zero_point);
 nnef::Value items_of_codes(nnef::Builder& b, nnef::Value codes, const nnef::Argument& zero_point);

@@ -32,6 +32,8 @@ const std::map<std::string, std::string> kNotProvoked = {
     {"T2N-C008", "needs a report with the errors of calls on quantised tensors (ops_test)"},
     {"T2N-C011", "needs two files of inputs, one of which is wrong (record_test)"},
     {"T2N-C012", "needs --quantize on a model with a call that Replay cannot execute"},
+    {"T2N-C013", "needs a wrong lowering (mutation_test)"},
+    {"T2N-C014", "needs a kernel that saturates"},
     {"T2N-I001", "needs a lowering that is wrong about a shape: any that was known would be mended (lower_test)"},
     {"T2N-I002", "a lowering that throws what it should not: any that was known would be mended"},
     {"T2N-I003", "what nobody foresaw: any case that was known would be mended"},

@@ -148,7 +148,8 @@ TEST(StateCode, CallsNothingWithEffects) {
     EXPECT_TRUE(is_refused(call)) << call;
   }
   for (const char* call : {"self.w = ops.quantized.linear_prepack(state, None)", "_0 = torch.add(state, 1.5)",
-                           "self.save = state", "_1 = (state).save", "self.torch.save"}) {
+                           "self.save = state", "_1 = (state).save", "self.torch.save",
+                           "ops.prim.RaiseException(\"no such dtype\", \"builtins.RuntimeError\")"}) {
     EXPECT_FALSE(is_refused(call)) << call;
   }
   check_state_code("  def forward(self):\n    torch.save(x, \"f\")\n");

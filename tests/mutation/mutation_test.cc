@@ -11,13 +11,11 @@
 #include "../ops/op_case.h"
 #include "../ops/op_module.h"
 #include "export/load/compat_ops.h"
-#include "export/lower/lower.h"
-#include "export/simplify/simplify.h"
-#include "export/torchscript/record.h"
 #include "export/verify/judge.h"
 #include "export/verify/private_folder.h"
 #include "export/verify/reference.h"
 #include "export/verify/tract_engine.h"
+#include "exported.h"
 #include "mutations.h"
 
 namespace mutation_tests {
@@ -34,24 +32,6 @@ constexpr double kTimeoutSeconds = 60;
 bool all_agree(const std::vector<CheckReport::Output>& outputs) {
   return std::all_of(outputs.begin(), outputs.end(), [](const CheckReport::Output& output) { return output.agrees; });
 }
-
-// An export until just before it is written.
-struct Exported {
-  Recording recording;
-  nnef::Dialect dialect{nnef::Target{}};
-  nnef::Graph graph;
-  torch2nnef::Lineage lineage;
-  bool is_exportable = false;
-
-  Exported(const torch2nnef::Model& model, const torch2nnef::ExportOptions& options) {
-    torch2nnef::Diagnostics diagnostics;
-    recording = torch2nnef::record(model, torch2nnef::builtin_tables(), options, diagnostics);
-    lineage = torch2nnef::lower_tape(recording.tape, graph, dialect, torch2nnef::builtin_tables(), {}, diagnostics);
-    is_exportable = !diagnostics.has_errors();
-    torch2nnef::simplify(graph);
-    nnef::set_registries(graph, dialect);
-  }
-};
 
 // What became of one mutant.
 struct Verdict {

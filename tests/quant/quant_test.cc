@@ -1,6 +1,7 @@
 // The formulas of src/quant, evaluated, against what libtorch computes.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <functional>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "export/verify/reference/evaluator.h"
 #include "quant/bfloat16.h"
 #include "quant/stored_value.h"
+#include "quant/tolerance.h"
 
 namespace torch2nnef {
 namespace {
@@ -107,6 +109,45 @@ TEST(StoredValue, APairIsMadeFromEitherForm) {
   EXPECT_TRUE(is_equal(results[0], x.select(-1, 0)));
   EXPECT_TRUE(is_equal(results[1], x.select(-1, 1)));
   EXPECT_TRUE(is_equal(results[2], x));
+}
+
+TEST(Affine, RoundsAsTorchDoesWithTheSmallestAndLargestCodes) {
+  const at::Tensor x = at::tensor({-300.5, -0.5, 0.5, 1.5, 2.5, 2.4999, 126.5, 300.0}, at::kFloat);
+  const auto results = evaluated(x, [&](Builder& b, Value value) {
+    const nnef::Argument zero = b.literal(3.0, nnef::DType::kF32);
+    const ItemRange range = representation_of(ScalarType::kQInt8).range;
+    return std::vector{rounded_codes(b, value, zero, range), rounded_codes(b, value, zero, range, true),
+                       rounded_codes(b, value, zero, representation_of(ScalarType::kQInt32).range)};
+  });
+  EXPECT_TRUE(is_equal(results[0], at::tensor({-131., 0., 0., 2., 2., 2., 124., 124.}, at::kFloat)));
+  EXPECT_TRUE(is_equal(results[1], at::tensor({0., 0., 0., 2., 2., 2., 124., 124.}, at::kFloat)));
+  EXPECT_TRUE(is_equal(results[2], at::tensor({-300., 0., 0., 2., 2., 2., 126., 300.}, at::kFloat)));
+}
+
+TEST(Tolerance, IsHalfAStepOfTheExactResult) {
+  const CodeRule rule{{-128, 127}, kCodeSlack};
+  EXPECT_EQ(tally_codes({3, -128, 127}, {3.5004, -400, 126.6}, rule).outside, 0);
+  EXPECT_EQ(tally_codes({3, 4}, {3.502, 3.4}, rule).outside, 2);
+  EXPECT_EQ(tally_codes({3, 4}, {3.4, 3.4}, rule).first, 1);
+  EXPECT_EQ(tally_codes({std::nan("")}, {3.0}, rule).outside, 1);
+  EXPECT_EQ(tally_codes({3.25, 128}, {3.25, 127}, rule).outside, 2);  // no codes
+  EXPECT_NEAR(slack_with_bias(0.02, 0.05, 0.1), 0.006, 1e-12);
+}
+
+TEST(Tolerance, TiesGoToAnEvenCodeWhereArithmeticIsExact) {
+  CodeRule rule{{-128, 127}, kCodeSlack, true, 2};
+  EXPECT_EQ(tally_codes({2, 2, 3}, {1.5, 2.5, 2.5}, rule).outside, 1);
+  rule.zero_point = 1;  // counted from 0, an odd code is even
+  EXPECT_EQ(tally_codes({2, 2, 3}, {1.5, 2.5, 2.5}, rule).outside, 0);
+  EXPECT_TRUE(is_short_scale(0.0625));
+  EXPECT_FALSE(is_short_scale(0.1));
+}
+
+TEST(Tolerance, OutputsMayDifferAsMovedCodesDo) {
+  EXPECT_EQ(accepted_rms(1.5, 0.5), 3.25);
+  EXPECT_NEAR(step_of({0.4F, 0.2F, 1.0F, 0.2F}), 0.2, 1e-6);
+  EXPECT_EQ(step_of({0.3, 0.1, 0.55}), 0);
+  EXPECT_EQ(step_of({0.3}), 0);
 }
 
 }  // namespace

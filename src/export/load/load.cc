@@ -10,6 +10,7 @@
 #include "export/load/file_kind.h"
 #include "export/load/model_archive.h"
 #include "export/load/model_impl.h"
+#include "export/record/quantised_engine.h"
 #include "export/record/torch_types.h"
 #include "nnef/io.h"
 
@@ -103,6 +104,21 @@ std::optional<std::vector<c10::IValue>> read_traced_inputs(const std::shared_ptr
   }
 }
 
+torch::jit::Module module_of(const std::shared_ptr<const ModelArchive>& archive, torch::jit::ExtraFilesMap& extra) {
+  const auto load = [&] {
+    return torch::jit::load(std::make_shared<CheckedFile>(archive), at::Device(at::kCPU), extra);
+  };
+  try {
+    return load();
+  } catch (const std::exception& error) {
+    // Weights that one of torch's engines alone packs.
+    const bool is_packing = std::string_view(error.what()).find("for transposed conv") != std::string_view::npos;
+    if (!is_packing || !has_exact_engine()) throw;
+    const ExactEngineInUse engine;
+    return load();
+  }
+}
+
 }  // namespace
 
 FileKind kind_of_model(const std::filesystem::path& path) {
@@ -130,7 +146,7 @@ Model Model::load_torchscript(const std::filesystem::path& path) {
   impl->path = path;
   torch::jit::ExtraFilesMap extra{{"inputs.npz", ""}};
   try {
-    impl->module = torch::jit::load(std::make_shared<CheckedFile>(archive), at::Device(at::kCPU), extra);
+    impl->module = module_of(archive, extra);
     check_attribute_types(impl->module);
   } catch (const std::exception& failure) {
     explain_load_error(path, failure);

@@ -11,9 +11,9 @@ namespace torch2nnef {
 namespace {
 
 constexpr std::array<std::string_view, 4> kNamespaces = {"aten", "quantized", "torchvision", "prim"};
-constexpr std::array<std::string_view, 14> kEffects = {
+constexpr std::array<std::string_view, 13> kEffects = {
     "save", "load",      "from_file", "manual_seed",     "seed",          "set_grad_enabled", "cuda",
-    "fork", "awaitable", "wait",      "set_num_threads", "get_file_path", "warn_once",        "RaiseException"};
+    "fork", "awaitable", "wait",      "set_num_threads", "get_file_path", "warn_once"};
 
 bool is_word_letter(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; }
 

@@ -77,6 +77,7 @@ class Lowerer {
   Lineage::Standing standing(TapeValue value) {
     const TapeValueInfo& info = tape_.info(value);
     if (info.kind != TapeValueInfo::Kind::kResult || !info.wanted || !values_.has(value)) return {};
+    if (is_quantised(info.type)) return {values_.codes(value), {}, {}};
     if (!is_complex(info.type)) return {values_.get(value), {}, {}};
     const ComplexParts parts = values_.parts(value);
     return {{}, parts.re, parts.im};
@@ -162,9 +163,9 @@ class Lowerer {
   bool lower_by(const TapeCall& call, const std::vector<const Lowering*>& lowerings) {
     builder_.set_scope(call.where.module_path, name_hint(call.op), comment_of(call));
     std::string code = "T2N-L002", reason, hint;
-    const bool on_codes = only_moves_codes(call, values_);
+    const Call::Quantised quantised = read_of_quantised(call, values_);
     for (const Lowering* lowering : lowerings) {
-      Call view(call, values_, builder_, on_codes);
+      Call view(call, values_, builder_, quantised);
       try {
         lowering->lower(view);
         return agrees_with_recording(call, *lowering);

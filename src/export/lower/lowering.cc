@@ -65,7 +65,7 @@ TapeValue Call::tape_value(std::string_view name) const {
 }
 
 Value Call::read(TapeValue value) {
-  const bool takes_codes = on_codes_ && is_quantised(tape().info(value).type);
+  const bool takes_codes = quantised_ != Quantised::kNumbers && is_quantised(tape().info(value).type);
   return takes_codes ? values_.codes(value) : values_.get(value);
 }
 
@@ -222,10 +222,21 @@ void Call::result(std::size_t index, Value value) {
   if (info.type == ScalarType::kBFloat16) value = as_bfloat16(b_, value, call_, values_.tape());
   StoredValue& stored = values_.stored(call_.results.at(index));
   if (!is_quantised(info.type)) return stored.set_plain(value);
+  if (quantised_ == Quantised::kSteps) return result_steps(index, value);
   bool chosen_at_run_time = false;
   AffineOperands operands = operands_of_result(index, chosen_at_run_time);
-  if (!on_codes_) value = codes_of_numbers(b_, value, operands, representation_of(info.type).range);
+  if (quantised_ == Quantised::kNumbers) {
+    value = codes_of_numbers(b_, value, operands, representation_of(info.type).range);
+  }
   stored.set_codes(value);
+  stored.set_operands(std::move(operands), chosen_at_run_time);
+}
+
+void Call::result_steps(std::size_t index, Value steps, bool is_relu) {
+  bool chosen_at_run_time = false;
+  AffineOperands operands = operands_of_result(index, chosen_at_run_time);
+  StoredValue& stored = values_.stored(call_.results.at(index));
+  stored.set_codes(rounded_codes(b_, steps, operands.zero_point, representation_of(result_type(index)).range, is_relu));
   stored.set_operands(std::move(operands), chosen_at_run_time);
 }
 

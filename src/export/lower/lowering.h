@@ -72,9 +72,14 @@ ConstantParts parts_of_constant(const ConstantTensor& constant);
 
 class Call {
  public:
-  // `on_codes`: what the lowering reads and gives of quantised tensors are their codes, not the numbers.
-  Call(const TapeCall& call, ValueMap& values, Builder& builder, bool on_codes = false)
-      : call_(call), values_(values), b_(builder), on_codes_(on_codes) {}
+  // What the lowering reads and gives of quantised tensors.
+  enum class Quantised {
+    kNumbers,  // those that the codes mean
+    kCodes,    // their codes: it moves or chooses items
+    kSteps,    // codes, and gives fractions of them, which are rounded then
+  };
+  Call(const TapeCall& call, ValueMap& values, Builder& builder, Quantised read = Quantised::kNumbers)
+      : call_(call), values_(values), b_(builder), quantised_(read) {}
 
   const TapeCall& tape_call() const { return call_; }
   const Tape& tape() const { return values_.tape(); }
@@ -128,6 +133,8 @@ class Call {
   // Must have result_dtype(index) and result_shape(index). Numbers for a quantised result become its codes.
   void result(std::size_t index, Value value);
   void unchecked_result(std::size_t index, Value value) { values_.stored(call_.results.at(index)).set_plain(value); }
+  // Of a quantised result: numbers divided by its scale, before they are rounded; negative ones are 0 with `is_relu`.
+  void result_steps(std::size_t index, Value steps, bool is_relu = false);
   // Of a quantised result whose scale and zero point are computed in the graph.
   void result_codes(std::size_t index, Value codes, AffineOperands operands);
   // A complex result: real tensors of part_dtype(index) and result_shape(index), or that shape and a last axis of 2.
@@ -158,7 +165,7 @@ class Call {
   const TapeCall& call_;
   ValueMap& values_;
   Builder& b_;
-  bool on_codes_;
+  Quantised quantised_;
 };
 
 using LoweringFunction = std::function<void(Call&)>;

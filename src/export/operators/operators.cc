@@ -55,6 +55,7 @@ constexpr OperatorRow fails_by(std::string_view name) { return column(&OperatorR
 constexpr OperatorRow moves = fact(kMoves);
 constexpr OperatorRow chooses = fact(kChooses);
 constexpr OperatorRow on_codes = fact(kOnCodes);
+constexpr OperatorRow scales = fact(kScales);
 constexpr OperatorRow casts = fact(kCasts | kChooses);
 constexpr OperatorRow meets_in_one_type = fact(kMeetsInOneType);
 constexpr OperatorRow rounds_once = fact(kRoundsOnce);

@@ -165,6 +165,7 @@ enum Fact : std::uint64_t {
   kRefused = 1 << 26,    // is never executed: it reaches beyond its arguments
   kOverloads = 1 << 27,  // set by the table: some overload has a row of its own
   kOrders = 1 << 28,     // gives places of items along an axis, of equal ones in an order that is left open
+  kScales = 1 << 29,     // of a multiple of its tensor it gives that multiple of its result
 };
 
 struct OperatorRow {

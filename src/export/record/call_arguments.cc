@@ -83,6 +83,43 @@ TapeArgument CallArguments::number(const c10::IValue& value, const Note& note, c
   return plain_argument(value, formal);
 }
 
+// Of a quantised recurrent layer in one direction: its kind, the two packed weights, and whether inputs are quantised
+// to 7 bits. libtorch shows of it what it would save.
+std::optional<TapeArgument> CallArguments::packed_cell(const c10::IValue& value) {
+  torch::jit::Function* save = value.toObjectRef().type()->findMethod("__getstate__");
+  if (save == nullptr) return std::nullopt;
+  const c10::IValue state = (*save)(std::vector<c10::IValue>{value});
+  const auto& parts = state.toTupleRef().elements();
+  if (parts.size() != 5 || !parts[0].isString()) return std::nullopt;
+  TapeList list{{parts[0].toStringRef()}};
+  for (const c10::IValue& weight : items_of(parts[4])) {
+    std::optional<TapeArgument> held = packed(weight);
+    if (!held) return std::nullopt;
+    list.push_back(std::move(*held));
+  }
+  const std::vector<c10::IValue> numbers = items_of(parts[3]);
+  list.push_back({!numbers.empty() && numbers.front().toInt() != 0});
+  return TapeArgument{std::move(list)};
+}
+
+// Of an embedding with 8 bits: the items, and for each row a scale and a zero point, which is a fraction.
+std::optional<TapeArgument> CallArguments::packed_table(const c10::IValue& value) {
+  const auto unpack = torch::jit::findOperatorFor(c10::OperatorName("quantized::embedding_bag_unpack", ""));
+  if (!unpack) return std::nullopt;
+  torch::jit::Stack stack{value};
+  unpack->getOperation()(stack);
+  const at::Tensor table = stack.at(0).toTensor();
+  if (table.scalar_type() != at::kQUInt8 || table.q_per_channel_axis() != 0) return std::nullopt;
+  const auto row = [&](const at::Tensor& numbers) {
+    return TapeArgument{
+        context_.read(numbers.to(at::kFloat).reshape({-1, 1}).clone())};  // else it is the packed object's
+  };
+  TapeArgument argument{TapeList{
+      {context_.read(table.int_repr())}, row(table.q_per_channel_scales()), row(table.q_per_channel_zero_points())}};
+  packed_.emplace(value.toObject().get(), std::pair(value, argument));
+  return argument;
+}
+
 // Packed parameters of quantised operators as the tensors and numbers that they hold: the weight, the bias or None; of
 // a convolution also stride, padding, output padding, dilation, groups and whether it is transposed.
 std::optional<TapeArgument> CallArguments::packed(const c10::IValue& value) {
@@ -90,6 +127,8 @@ std::optional<TapeArgument> CallArguments::packed(const c10::IValue& value) {
   const void* object = value.toObject().get();
   if (auto found = packed_.find(object); found != packed_.end()) return found->second.second;
   std::string name = value.toObjectRef().type()->name()->qualifiedName();
+  if (name.ends_with(".rnn.CellParamsBase")) return packed_cell(value);
+  if (name.ends_with(".EmbeddingPackedParamsBase")) return packed_table(value);
   std::tuple<at::Tensor, c10::optional<at::Tensor>> held;
   TapeList numbers;
   if (auto linear = custom<LinearPackedParamsBase>(value, name, ".LinearPackedParamsBase")) {
@@ -135,6 +174,8 @@ TapeArgument CallArguments::list(const c10::IValue& value, const std::string& op
     const c10::IValue& item = items[i];
     if (item.isTensor()) {
       list.push_back(item.toTensor().defined() ? TapeArgument{context_.read(item.toTensor())} : TapeArgument{});
+    } else if (std::optional<TapeArgument> held = packed(item)) {
+      list.push_back(std::move(*held));
     } else {
       list.push_back(is_number(item) ? number(item, notes[i], "int", op) : plain_argument(item, ""));
     }

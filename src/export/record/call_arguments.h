@@ -29,6 +29,8 @@ class CallArguments {
  private:
   TapeArgument number(const c10::IValue& value, const Note& note, const std::string& formal, const std::string& op);
   std::optional<TapeArgument> packed(const c10::IValue& value);
+  std::optional<TapeArgument> packed_cell(const c10::IValue& value);
+  std::optional<TapeArgument> packed_table(const c10::IValue& value);
   TapeArgument list(const c10::IValue& value, const std::string& op);
 
   RecordContext& context_;

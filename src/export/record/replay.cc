@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "export/operators/operators.h"
+#include "export/record/packed_weights.h"
 #include "export/record/slot.h"
 #include "export/record/tape_writer.h"
 #include "export/record/torch_types.h"
@@ -132,11 +133,11 @@ at::Tensor Replay::value(TapeValue value) const {
   return values_[static_cast<std::size_t>(value.id)];
 }
 
-c10::IValue Replay::argument(const TapeArgument& argument, const c10::Argument& formal) const {
+c10::IValue Replay::argument(const TapeArgument& argument, const c10::Argument& formal, const ValueOf& value_of) const {
   if (argument.is_none()) return {};
   if (const TapeValue* one = argument.value()) {
     if (!*one) return at::Tensor();
-    return takes_number(formal) ? c10::IValue(value(*one).item()) : c10::IValue(value(*one));
+    return takes_number(formal) ? c10::IValue(value_of(*one).item()) : c10::IValue(value_of(*one));
   }
   if (const auto* dim = std::get_if<nnef::Dim>(&argument.is)) {
     const std::int64_t number = dim->evaluate(sizes_);
@@ -147,27 +148,39 @@ c10::IValue Replay::argument(const TapeArgument& argument, const c10::Argument& 
   if (const auto* text = std::get_if<std::string>(&argument.is)) return from_text(*text, formal);
   c10::TypePtr type = formal.real_type();
   if (auto optional = type->cast<c10::OptionalType>()) type = optional->getElementType();
-  if (type->cast<c10::ClassType>()) throw std::runtime_error("its weights are packed");
+  if (auto packed = type->cast<c10::ClassType>()) {
+    return packed_again(packed->name()->qualifiedName(), *argument.list(), value_of);
+  }
   const c10::TypePtr element = type->cast<c10::ListType>() ? type->expectRef<c10::ListType>().getElementType() : type;
   std::vector<c10::IValue> items;
-  for (const TapeArgument& item : *argument.list()) items.push_back(this->argument(item, c10::Argument("", element)));
+  for (const TapeArgument& item : *argument.list()) {
+    items.push_back(this->argument(item, c10::Argument("", element), value_of));
+  }
   return list_of(element, items);
 }
 
-std::vector<at::Tensor> Replay::dispatch(const TapeCall& call) {
+std::vector<at::Tensor> Replay::dispatch(const TapeCall& call, const ValueOf& value_of) const {
   const auto op = operator_of(call);
   torch::jit::Stack stack;
   for (const c10::Argument& formal : op->schema().arguments()) {
     const TapeArgument* given = call.find(formal.name());
-    stack.push_back(given ? argument(*given, formal) : formal.default_value().value());
+    stack.push_back(given ? argument(*given, formal, value_of) : formal.default_value().value());
   }
   call_with_wide_fallback(op->getOperation(), stack);
   std::vector<at::Tensor> flat;
   for (const c10::IValue& result : stack) flatten(result, flat);
-  for (const at::Tensor& result : flat) {
-    if (result.defined() && result.is_quantized()) throw std::runtime_error("its result is quantised");
-  }
   return flat;
+}
+
+std::vector<at::Tensor> Replay::on_numbers(const TapeCall& call) const {
+  return dispatch(call, [this](TapeValue read) {
+    const at::Tensor given = value(read);
+    return given.defined() ? numbers_of(given) : given;
+  });
+}
+
+std::vector<at::Tensor> Replay::given(const TapeCall& call, TapeValue value, const at::Tensor& tensor) const {
+  return dispatch(call, [&](TapeValue read) { return read == value ? tensor : this->value(read); });
 }
 
 at::Tensor Replay::dims(const TapeCall& call) const {
@@ -215,7 +228,7 @@ std::vector<at::Tensor> Replay::scan(const TapeCall& call) {
 std::vector<at::Tensor> Replay::execute(const TapeCall& call) {
   if (call.op == "t2n::dims") return {dims(call)};
   if (call.op == "t2n::scan") return scan(call);
-  return dispatch(call);
+  return dispatch(call, [this](TapeValue read) { return value(read); });
 }
 
 void Replay::step() {

@@ -193,6 +193,30 @@ std::vector<at::Tensor> tensors_in_graph(const at::Tensor& tensor) {
   }
 }
 
+namespace {
+
+// Per-channel parameters beside their tensor.
+at::Tensor along_channels(const at::Tensor& quantised, const at::Tensor& parameters) {
+  std::vector<std::int64_t> shape(static_cast<std::size_t>(quantised.dim()), 1);
+  shape.at(static_cast<std::size_t>(quantised.q_per_channel_axis())) = parameters.numel();
+  return parameters.to(at::kDouble).reshape(shape);
+}
+
+}  // namespace
+
+at::Tensor codes_of(const at::Tensor& quantised) {
+  const at::Tensor items = quantised.int_repr().to(at::kDouble);
+  if (quantised.qscheme() == at::kPerTensorAffine) return (items - quantised.q_zero_point()).to(at::kFloat);
+  return (items - along_channels(quantised, quantised.q_per_channel_zero_points())).to(at::kFloat);
+}
+
+at::Tensor numbers_of(const at::Tensor& tensor) {
+  if (!tensor.is_quantized()) return at::isFloatingType(tensor.scalar_type()) ? tensor.to(at::kDouble) : tensor;
+  const at::Tensor codes = codes_of(tensor).to(at::kDouble);
+  if (tensor.qscheme() == at::kPerTensorAffine) return codes * tensor.q_scale();
+  return codes * along_channels(tensor, tensor.q_per_channel_scales());
+}
+
 at::Tensor to_tensor(const nnef::TensorData& data) {
   at::Tensor tensor = at::empty(data.shape(), to_torch(from_nnef(data.dtype())));
   auto* place = static_cast<char*>(tensor.data_ptr());

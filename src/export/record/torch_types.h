@@ -21,6 +21,11 @@ ConstantPtr make_constant(const at::Tensor& tensor);
 // quantised one.
 std::vector<at::Tensor> tensors_in_graph(const at::Tensor& tensor);
 
+// The codes of a quantised tensor, less their zero points, in f32: what stands for it in a graph.
+at::Tensor codes_of(const at::Tensor& quantised);
+// The numbers that a tensor means, in f64; integers and bools as they are.
+at::Tensor numbers_of(const at::Tensor& tensor);
+
 // A CPU tensor that owns a copy of the data.
 at::Tensor to_tensor(const nnef::TensorData& data);
 

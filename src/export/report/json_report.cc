@@ -147,9 +147,18 @@ void write_check(JsonWriter& json, const CheckReport& check) {
     json.begin_object().member("engine", output.engine).member("name", output.name);
     write_map(json, "sizes", output.sizes);
     json.member("max_abs", output.max_abs).member("max_rel", output.max_rel).member("agrees", output.agrees);
+    if (output.steps) {
+      json.key("steps").begin_object().member("rms", output.steps->rms).member("moved", output.steps->moved);
+      json.member("accepted", output.steps->accepted);
+      json.member("exact_engine", output.steps->is_exact_engine).end_object();
+    }
     json.member("detail", output.detail).end_object();
   }
   json.end_array();
+  if (check.codes) {
+    json.key("codes").begin_object().member("calls", check.codes->calls).member("items", check.codes->items);
+    json.member("others", check.codes->others).member("largest", check.codes->largest).end_object();
+  }
   if (check.divergence) write_divergence(json, *check.divergence);
   json.end_object();
 }

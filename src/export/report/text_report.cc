@@ -149,6 +149,26 @@ std::string weights_text(const ExportReport& report) {
   return text;
 }
 
+std::string verdict_text(const CheckReport::Output& output) {
+  std::string name = output.name;
+  if (!output.sizes.empty()) name += " at " + sizes_text(output.sizes);
+  std::string text = fmt::format("{}: {} (max abs {:.2g}, max rel {:.2g}", name, output.agrees ? "agrees" : "DIFFERS",
+                                 output.max_abs, output.max_rel);
+  if (output.steps) {
+    text += fmt::format("; rms {:.2g} of {:.2g} that moved codes of the input explain{}", output.steps->rms,
+                        output.steps->accepted, output.steps->is_exact_engine ? ", to PyTorch's qnnpack engine" : "");
+  }
+  return text + ")" + (output.detail.empty() ? "" : ": " + output.detail);
+}
+
+std::string codes_text(const CheckReport::Codes& codes) {
+  if (codes.others == 0) {
+    return fmt::format("{} have PyTorch's {} codes", counted(codes.calls, "quantised call"), codes.items);
+  }
+  return fmt::format("{}, of {} codes {} are not PyTorch's; they are up to {:.3f} steps from the exact result",
+                     counted(codes.calls, "quantised call"), codes.items, codes.others, codes.largest);
+}
+
 std::string check_text(const CheckReport& check) {
   if (check.outputs.empty()) {
     return row("check", "not run" + (check.not_run_because.empty() ? "" : ": " + check.not_run_because));
@@ -158,15 +178,12 @@ std::string check_text(const CheckReport& check) {
   if (!check.not_run_because.empty()) text += row("", "not in tract: " + check.not_run_because);
   const std::vector<const CheckReport::Output*> verdicts = check.verdicts();
   for (std::size_t i = 0; i < std::min(verdicts.size(), kMostOutputs); ++i) {
-    const CheckReport::Output& output = *verdicts[i];
-    std::string name = output.name;
-    if (!output.sizes.empty()) name += " at " + sizes_text(output.sizes);
-    text += row("", fmt::format("{}: {} (max abs {:.2g}, max rel {:.2g}){}", name, output.agrees ? "agrees" : "DIFFERS",
-                                output.max_abs, output.max_rel, output.detail.empty() ? "" : ": " + output.detail));
+    text += row("", verdict_text(*verdicts[i]));
   }
   if (verdicts.size() > kMostOutputs) {
     text += row("", fmt::format("and {} more", verdicts.size() - kMostOutputs));
   }
+  if (check.codes && check.codes->calls > 0) text += row("", codes_text(*check.codes));
   return text;
 }
 

@@ -5,8 +5,10 @@
 
 namespace torch2nnef {
 
-bool only_moves_codes(const TapeCall& call, ValueMap& values) {
-  if (!row_of(call.op, call.overload).is(kMoves | kOnCodes)) return false;
+namespace {
+
+// Whether all quantised tensors of a call have the same scale and zero point, and its results those, too.
+bool have_same_codes(const TapeCall& call, ValueMap& values) {
   const Tape& tape = values.tape();
   std::vector<TapeValue> given = call.tensors_read();
   std::erase_if(given, [&](TapeValue value) { return !is_quantised(tape.info(value).type); });
@@ -24,6 +26,18 @@ bool only_moves_codes(const TapeCall& call, ValueMap& values) {
          std::all_of(call.results.begin(), call.results.end(), [&](TapeValue result) {
            return !result || !is_quantised(tape.info(result).type) || agrees(result);
          });
+}
+
+}  // namespace
+
+Call::Quantised read_of_quantised(const TapeCall& call, ValueMap& values) {
+  const OperatorRow& row = row_of(call.op, call.overload);
+  if (!row.is(kMoves | kOnCodes | kScales) || !have_same_codes(call, values)) return Call::Quantised::kNumbers;
+  const bool is_result_quantised = std::any_of(call.results.begin(), call.results.end(), [&](TapeValue result) {
+    return result && is_quantised(values.tape().info(result).type);
+  });
+  if (row.is(kMoves | kOnCodes)) return Call::Quantised::kCodes;
+  return is_result_quantised ? Call::Quantised::kSteps : Call::Quantised::kNumbers;
 }
 
 }  // namespace torch2nnef

@@ -120,7 +120,17 @@ std::vector<nnef::NamedTensor> outputs_of(const nnef::Graph& graph, const nnef::
   return outputs;
 }
 
+// What rounds in f32 when it is added and taken away (quant/affine.cc), and the same for f64.
+constexpr double kRoundsSingle = 12582912.0, kRoundsDouble = 6755399441055744.0;
+
 void widen(nnef::Graph& graph) {
+  for (nnef::Operation& operation : graph.operations) {
+    if (operation.op != "add" && operation.op != "sub") continue;
+    for (nnef::NamedArgument& named : operation.arguments) {
+      double* number = std::get_if<double>(&named.argument.is);
+      if (number != nullptr && *number == kRoundsSingle) *number = kRoundsDouble;
+    }
+  }
   for (nnef::ValueInfo& info : graph.values) {
     if (info.dtype == nnef::DType::kF32) info.dtype = nnef::DType::kF64;
   }
