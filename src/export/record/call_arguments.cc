@@ -89,7 +89,7 @@ std::optional<TapeArgument> CallArguments::packed_cell(const c10::IValue& value)
   torch::jit::Function* save = value.toObjectRef().type()->findMethod("__getstate__");
   if (save == nullptr) return std::nullopt;
   const c10::IValue state = (*save)(std::vector<c10::IValue>{value});
-  const auto& parts = state.toTupleRef().elements();
+  const std::vector<c10::IValue> parts = items_of(state);
   if (parts.size() != 5 || !parts[0].isString()) return std::nullopt;
   TapeList list{{parts[0].toStringRef()}};
   for (const c10::IValue& weight : items_of(parts[4])) {
