@@ -19,6 +19,7 @@
 #include "export/lower/standard.h"
 #include "export/ops/networks/rnn.h"
 #include "export/report/model_tree.h"
+#include "export/simplify/batch_norms.h"
 #include "export/simplify/keep_nan.h"
 #include "export/simplify/known_forms.h"
 #include "export/simplify/nan_losses.h"
@@ -297,6 +298,7 @@ void export_model(const Model& model, const Tables& tables, const std::filesyste
       options, "lower", [&] { return nnef::write_text(graph, dialect, text); }, report);
 
   steps.begin("simplify");
+  if (options.quantize.empty()) fold_batch_norms(graph);  // else weights are stored as the model has them
   if (!khronos) write_known_forms(graph, dialect, lineage);
   simplify(graph);
   lineage.call_of.resize(graph.values.size(), -1);

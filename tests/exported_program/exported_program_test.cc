@@ -183,8 +183,9 @@ TEST_F(Exports, FollowTheGuards) {
 TEST_F(Exports, TieSizesThatMustAgree) {
   const ExportReport report = run("apart");
   EXPECT_EQ(shapes(report.inputs), "x[x_0,3] table[x_0,3] ");
-  EXPECT_TRUE(std::any_of(report.diagnostics.begin(), report.diagnostics.end(), [](const Diagnostic& one) {
-    return one.code == "T2N-R020" && one.message.find("axis 0 of table is as large as that of x") == 0;
+  const std::vector<Diagnostic>& said = report.diagnostics.list();
+  EXPECT_TRUE(std::any_of(said.begin(), said.end(), [](const Diagnostic& one) {
+    return one.code == "T2N-R020" && one.text.find("axis 0 of table is as large as that of x") == 0;
   }));
 }
 

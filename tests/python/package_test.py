@@ -52,7 +52,7 @@ class KeepsItsLength(nn.Module):
         return total
 
 
-class PackageTest(unittest.TestCase):
+class Exporting(unittest.TestCase):
     def setUp(self):
         torch.manual_seed(1)
         self.folder = tempfile.TemporaryDirectory()
@@ -71,6 +71,8 @@ class PackageTest(unittest.TestCase):
         self.assertFalse(self.output.exists())
         return caught.exception
 
+
+class PackageTest(Exporting):
     def test_exports_and_checks(self):
         report = self.export(Net(), torch.randn(2, 4))
         self.assertTrue(self.output.exists())
@@ -94,20 +96,6 @@ class PackageTest(unittest.TestCase):
     def test_takes_tuples(self):
         report = self.export(Pair(), (torch.randn(2, 3), (torch.randn(2, 3), torch.randn(2, 3))), dynamic_axes={"x": {0: "B"}, "pair_0": {0: "B"}, "pair_1": {0: "B"}})
         self.assertEqual([str(one) for one in report.inputs], ["x f32[B,3]", "pair_0 f32[B,3]", "pair_1 f32[B,3]"])
-
-    @unittest.skipUnless(HAS_EXPORT, "the tracer takes dicts of tensors alone")
-    def test_takes_structures(self):
-        batch = {"weight": torch.randn(5, 3), "pair": (torch.randn(2, 3), torch.randn(2, 3))}
-        report = self.export(Nested(), (torch.randn(2, 3), batch), dynamic_axes={"batch_weight": {0: "K"}})
-        self.assertEqual([str(one) for one in report.inputs],
-                         ["x f32[2,3]", "batch_weight f32[K,3]", "batch_pair_0 f32[2,3]", "batch_pair_1 f32[2,3]"])
-        self.assertEqual(len(report.outputs), 2)
-
-    @unittest.skipUnless(HAS_EXPORT, "arguments by name need torch.export")
-    def test_takes_keywords(self):
-        batch = {"weight": torch.randn(5, 3), "pair": (torch.randn(2, 3), torch.randn(2, 3))}
-        report = self.export(Nested(), (torch.randn(2, 3), batch), kwargs={"bias": torch.randn(3)})
-        self.assertEqual(report.inputs[-1].name, "bias")
 
     def test_traces_when_told(self):
         report = self.export(Net(), torch.randn(2, 4), via="torchscript", dynamic_axes={"x": {0: "B"}})
@@ -184,6 +172,21 @@ class PackageTest(unittest.TestCase):
         done = subprocess.run([sys.executable, "-m", "torch2nnef", "--version"], capture_output=True, text=True, check=True,
                               env={**os.environ, "PYTHONPATH": str(package)})
         self.assertIn("torch2nnef", done.stdout)
+
+
+if HAS_EXPORT:  # the tracer takes neither structures nor arguments by name
+    class ByExportTest(Exporting):
+        def test_takes_structures(self):
+            batch = {"weight": torch.randn(5, 3), "pair": (torch.randn(2, 3), torch.randn(2, 3))}
+            report = self.export(Nested(), (torch.randn(2, 3), batch), dynamic_axes={"batch_weight": {0: "K"}})
+            self.assertEqual([str(one) for one in report.inputs],
+                             ["x f32[2,3]", "batch_weight f32[K,3]", "batch_pair_0 f32[2,3]", "batch_pair_1 f32[2,3]"])
+            self.assertEqual(len(report.outputs), 2)
+
+        def test_takes_keywords(self):
+            batch = {"weight": torch.randn(5, 3), "pair": (torch.randn(2, 3), torch.randn(2, 3))}
+            report = self.export(Nested(), (torch.randn(2, 3), batch), kwargs={"bias": torch.randn(3)})
+            self.assertEqual(report.inputs[-1].name, "bias")
 
 
 if __name__ == "__main__":
