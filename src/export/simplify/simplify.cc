@@ -299,7 +299,8 @@ class ChainFolder {
   // Of two operations that are alike the later one goes.
   void merge_with_equal(const Operation& operation) {
     static const std::set<std::string_view> kOwn{"variable", "external", "tract_core_external", "tract_core_scan"};
-    if (kOwn.count(operation.op) != 0 || operation.op.starts_with("tract_onnx_")) return;
+    constexpr std::string_view kOfOnnx = "tract_onnx_";
+    if (kOwn.count(operation.op) != 0 || operation.op.starts_with(kOfOnnx)) return;
     std::string text = operation.op;
     for (const nnef::NamedArgument& named : operation.arguments) append(named, text);
     const Value first = known_.emplace(std::move(text), operation.results[0]).first->second;

@@ -86,8 +86,9 @@ nnef::TensorDataPtr packed_by_output(const at::Tensor& weight, const at::Tensor&
 using ByPlace = std::map<const void*, ReducedWeight*>;
 
 ReducedWeight* matrix_of(const Tape& tape, const TapeCall& call, const ByPlace& weights) {
-  if (call.op != "aten::linear") return nullptr;
   const TapeArgument* weight = call.find("weight");
+  const bool is_linear = call.arguments.size() == 3 && call.find("input") != nullptr && call.find("bias") != nullptr;
+  if (!is_linear) return nullptr;
   if (weight == nullptr || weight->value() == nullptr || !*weight->value()) return nullptr;
   const ConstantPtr& constant = tape.info(*weight->value()).constant;
   if (!constant || constant->scalar_type() != ScalarType::kFloat32) return nullptr;
