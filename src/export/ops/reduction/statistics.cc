@@ -84,8 +84,8 @@ Value between_counted(Call& call, Value sorted, int axis, Value place) {
   return b.select(b.binary("eq", weight, b.literal(0.0, b.dtype(sorted))), low, moved);
 }
 
-// The item at a fraction of an axis of any length, between two items. Where it is, is said in sizes alone: the engine
-// takes a product of a size and a fraction for a size, and rounds it.
+// The item at a fraction of an axis of any length, between two items. Where it is, is said in sizes alone
+// (T-SIZE-FRACTION).
 Value between_sized(Call& call, Value sorted, int axis, const Dim& size, double fraction) {
   constexpr std::int64_t kWhole = 1'000'000;
   Builder& b = call.builder();
