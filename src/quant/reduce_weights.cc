@@ -64,10 +64,30 @@ std::string why_not_in_blocks(const UsedWeight& weight, const std::vector<std::i
   return "";
 }
 
+// Results of convolutions that constants scale: tract makes the scale part of the filter, which blocks cannot be.
+std::vector<bool> scaled_by_constants(const Graph& graph) {
+  std::vector<bool> depends(graph.values.size(), false), result(graph.values.size(), false);
+  for (Value input : graph.inputs) depends[static_cast<std::size_t>(input.id)] = true;
+  for (const Operation& operation : graph.operations) {
+    std::vector<Value> read;
+    for (const nnef::NamedArgument& named : operation.arguments) {
+      for_each_value_in(named.argument, [&](Value value) { read.push_back(value); });
+    }
+    const auto is_constant = [&](Value value) { return !depends[static_cast<std::size_t>(value.id)]; };
+    const bool is_made_of_inputs = !std::all_of(read.begin(), read.end(), is_constant);
+    for (Value made : operation.results) depends[static_cast<std::size_t>(made.id)] = is_made_of_inputs || read.empty();
+    if (operation.op == "variable") depends[static_cast<std::size_t>(operation.results.front().id)] = false;
+    const bool is_scale = (operation.op == "mul" || operation.op == "div") && read.size() == 2 && is_made_of_inputs;
+    if (!is_scale || !std::any_of(read.begin(), read.end(), is_constant)) continue;
+    for (Value value : read) result[static_cast<std::size_t>(value.id)] = true;
+  }
+  return result;
+}
+
 class Reducer {
  public:
   Reducer(Graph& graph, const nnef::Target& target, const Rules& rules, const AskWeight& ask)
-      : graph_(graph), target_(target), rules_(rules), ask_(ask), edit_(graph) {
+      : graph_(graph), target_(target), rules_(rules), ask_(ask), edit_(graph), is_scaled_(scaled_by_constants(graph)) {
     for (const nnef::Fragment& fragment : graph.fragments) {
       for (const UsedWeight& weight : weight_uses(fragment.body)) in_loops_.insert(weight.label);
     }
@@ -113,7 +133,13 @@ class Reducer {
     const bool is_output = std::any_of(weight.uses.begin(), weight.uses.end(),
                                        [](const WeightUse& use) { return use.name == WeightUse::kOutput; });
     if (is_output) return "it is an output";
-    return form == WeightForm::kQ4_0 ? why_not_in_blocks(weight, shape) : "";
+    if (form != WeightForm::kQ4_0) return "";
+    for (const WeightUse& use : weight.uses) {
+      const bool is_scaled = use.kind == Kind::kFilter &&
+                             is_scaled_[static_cast<std::size_t>(graph_.operations[use.operation].results.front().id)];
+      if (is_scaled) return "constants scale its convolution, as a batch norm does";
+    }
+    return why_not_in_blocks(weight, shape);
   }
 
   void write(const UsedWeight& weight, const ReducedWeight& reduced) {
@@ -173,6 +199,7 @@ class Reducer {
   const Rules& rules_;
   const AskWeight& ask_;
   GraphEdit edit_;
+  const std::vector<bool> is_scaled_;
   std::set<std::string> in_loops_;
 };
 

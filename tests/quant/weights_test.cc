@@ -23,6 +23,7 @@ namespace torch2nnef {
 namespace {
 
 using nnef::Builder;
+using nnef::Dim;
 using nnef::DType;
 using nnef::Value;
 
@@ -237,6 +238,28 @@ TEST(ReduceWeights, TheFirstRuleThatMatchesCounts) {
   const at::Tensor head = to_tensor(*restored(reduced.weights[1].stored));
   const at::Tensor wanted = table.index_select(0, x.reshape({-1})).matmul(head.t()).unsqueeze(0);
   EXPECT_TRUE(to_tensor(*net.run(x).at(0).data).allclose(wanted, 1e-5, 1e-6));
+}
+
+// tract fails on these: it makes the scale part of the filter.
+TEST(ReduceWeights, LeavesFiltersThatConstantsScale) {
+  for (const char* op : {"mul", "div", "add", "self"}) {
+    Net net;
+    Builder b(net.graph, net.dialect);
+    const Value x = b.external("x", DType::kF32, nnef::make_shape({1, 32, 5}));
+    const Value filter = b.variable("f", make_constant(at::rand({8, 32, 2})));
+    const std::vector<std::pair<Dim, Dim>> padding{{0, 0}};
+    const std::vector<std::int64_t> one{1};
+    const Value y =
+        b.add("conv", {x, filter}, {{"padding", padding}, {"stride", one}, {"dilation", one}, {"groups", 1}});
+    const bool is_own = std::string_view(op) == "self";
+    const Value other = is_own ? y : b.unary("sqrt", b.variable("k", make_constant(at::rand({1, 8, 1}))));
+    net.graph.outputs = {b.name_output(b.binary(is_own ? "mul" : op, y, other), "y")};
+    const std::vector<WeightRule> rules = {{WeightForm::kQ4_0, "^f$"}};
+    const ReducedWeights reduced = reduce_weights(net.graph, nnef::Target{}, rules, every_weight);
+    const bool is_scaled = std::string_view(op) == "mul" || std::string_view(op) == "div";
+    EXPECT_EQ(reduced.weights.at(0).stored == nullptr, is_scaled) << op;
+    EXPECT_EQ(reduced.weights.at(0).why_not.empty(), !is_scaled) << op;
+  }
 }
 
 TEST(ReduceWeights, IsForTractOnly) {
