@@ -84,10 +84,65 @@ std::vector<bool> scaled_by_constants(const Graph& graph) {
   return result;
 }
 
+// How the axis that a product or a convolution contracts came about. Where it is joined of several axes, some of whose
+// lengths are not whole blocks (heads of 8 items), tract multiplies by the parts and takes the wrong codes; where it is
+// a concatenation, tract cuts the weight, which blocks do not allow.
+class JoinedAxes {
+ public:
+  explicit JoinedAxes(const Graph& graph) : graph_(graph), made_by_(graph.values.size(), -1) {
+    for (std::size_t i = 0; i < graph.operations.size(); ++i) {
+      for (Value result : graph.operations[i].results) made_by_[index_of(result)] = static_cast<std::ptrdiff_t>(i);
+    }
+  }
+
+  // Seen through what keeps the shape or moves axes, a few operations far. `axis` is the contracted one.
+  bool cut_blocks(Value value, std::size_t axis, int far = 6) const {
+    constexpr std::int64_t kBlock = 32;
+    if (far == 0 || made_by_[index_of(value)] < 0) return false;
+    const Operation& operation = graph_.operations[static_cast<std::size_t>(made_by_[index_of(value)])];
+    const nnef::Shape& shape = graph_.info(value).shape;
+    if (operation.op == "concat") {
+      const Argument* along = operation.find("axis");
+      return along != nullptr && along->dim() != nullptr && *along->dim() == nnef::Dim(static_cast<std::int64_t>(axis));
+    }
+    bool cuts = false;
+    for (const nnef::NamedArgument& named : operation.arguments) {
+      for_each_value_in(named.argument, [&](Value read) {
+        const nnef::Shape& before = graph_.info(read).shape;
+        if (operation.op == "reshape") {
+          const bool is_joined = !before.empty() && !shape.empty() && before.back() != shape.back();
+          cuts = cuts || (is_joined && (!before.back().is_constant() || before.back().value() % kBlock != 0));
+        } else if (!stops(operation.op) &&
+                   (before == shape || operation.op == "transpose" || operation.op == "unsqueeze")) {
+          cuts = cuts || cut_blocks(read, axis, far - 1);
+        }
+      });
+    }
+    return cuts;
+  }
+
+ private:
+  static std::size_t index_of(Value value) { return static_cast<std::size_t>(value.id); }
+  // What gathers items of an axis, which parts of the axis cannot pass.
+  static bool stops(std::string_view op) {
+    return op == "matmul" || op == "softmax" || op == "tract_core_einsum" || op == "tract_core_softmax" ||
+           op == "tract_core_rms_norm";
+  }
+
+  const Graph& graph_;
+  std::vector<std::ptrdiff_t> made_by_;
+};
+
 class Reducer {
  public:
   Reducer(Graph& graph, const nnef::Target& target, const Rules& rules, const AskWeight& ask)
-      : graph_(graph), target_(target), rules_(rules), ask_(ask), edit_(graph), is_scaled_(scaled_by_constants(graph)) {
+      : graph_(graph),
+        target_(target),
+        rules_(rules),
+        ask_(ask),
+        edit_(graph),
+        is_scaled_(scaled_by_constants(graph)),
+        joined_axes_(graph) {
     for (const nnef::Fragment& fragment : graph.fragments) {
       for (const UsedWeight& weight : weight_uses(fragment.body)) in_loops_.insert(weight.label);
     }
@@ -138,8 +193,21 @@ class Reducer {
       const bool is_scaled = use.kind == Kind::kFilter &&
                              is_scaled_[static_cast<std::size_t>(graph_.operations[use.operation].results.front().id)];
       if (is_scaled) return "constants scale its convolution, as a batch norm does";
+      if (reads_joined_axes(use)) return "what it multiplies is joined of pieces, at which tract would cut its blocks";
     }
     return why_not_in_blocks(weight, shape);
+  }
+
+  bool reads_joined_axes(const WeightUse& use) const {
+    if (use.kind != Kind::kProduct && use.kind != Kind::kFilter) return false;
+    bool result = false;
+    for (const nnef::NamedArgument& named : graph_.operations[use.operation].arguments) {
+      for_each_value_in(named.argument, [&](Value value) {
+        const std::size_t rank = graph_.info(value).shape.size();
+        if (rank > 0) result = result || joined_axes_.cut_blocks(value, use.kind == Kind::kFilter ? 1 : rank - 1);
+      });
+    }
+    return result;
   }
 
   void write(const UsedWeight& weight, const ReducedWeight& reduced) {
@@ -200,6 +268,7 @@ class Reducer {
   const AskWeight& ask_;
   GraphEdit edit_;
   const std::vector<bool> is_scaled_;
+  const JoinedAxes joined_axes_;
   std::set<std::string> in_loops_;
 };
 

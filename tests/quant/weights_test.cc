@@ -262,6 +262,25 @@ TEST(ReduceWeights, LeavesFiltersThatConstantsScale) {
   }
 }
 
+// Heads of 8 and of 32 items joined to the axis that a product contracts, and a concatenation.
+TEST(ReduceWeights, LeavesFactorsOfWhatIsJoinedOfPieces) {
+  for (const std::string kind : {"heads of 8", "heads of 32", "concat"}) {
+    Net net;
+    Builder b(net.graph, net.dialect);
+    const std::int64_t head = kind == "heads of 32" ? 32 : 8;
+    Value x = b.external("x", DType::kF32, nnef::make_shape({1, 3, 64 / head, head}));
+    x = kind == "concat"
+            ? b.concat({b.reshape(x, nnef::make_shape({1, 6, 32})), b.reshape(x, nnef::make_shape({1, 6, 32}))}, 2)
+            : b.unary("relu", b.reshape(x, nnef::make_shape({1, 3, 64})));
+    const Value weight = b.unsqueeze(b.variable("w", make_constant(at::rand({32, 64}))), {0});
+    const Value y = b.add("matmul", {x, weight}, {{"transposeA", false}, {"transposeB", true}});
+    net.graph.outputs = {b.name_output(y, "y")};
+    const std::vector<WeightRule> rules = {{WeightForm::kQ4_0, ""}};
+    const ReducedWeights reduced = reduce_weights(net.graph, nnef::Target{}, rules, every_weight);
+    EXPECT_EQ(reduced.weights.at(0).stored != nullptr, kind == "heads of 32") << kind;
+  }
+}
+
 TEST(ReduceWeights, IsForTractOnly) {
   Net net = tied_net(64, 32, false);
   const std::vector<WeightRule> rules = {{WeightForm::kQ4_0, ""}};

@@ -1,6 +1,7 @@
 #include "export/record/replay.h"
 
 #include <algorithm>
+#include <set>
 
 #include "export/operators/operators.h"
 #include "export/record/packed_weights.h"
@@ -103,10 +104,27 @@ void clear_if_empty(const TapeCall& call, std::vector<at::Tensor>& results) {
   for (at::Tensor& result : results) result.zero_();
 }
 
+// Adds the symbols that are not among the sizes, by the axes of the inputs: a run of the sample may have other symbols,
+// of before an axis was found to be a multiple.
+void add_missing(const Tape& tape, const std::vector<at::Tensor>& inputs, nnef::Bindings& sizes) {
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const nnef::Shape& shape = tape.info(tape.inputs.at(i)).shape;
+    for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+      const std::set<std::string> symbols = shape[axis].symbols();
+      if (symbols.size() != 1 || sizes.count(*symbols.begin()) > 0) continue;
+      const std::int64_t size = inputs[i].size(static_cast<std::int64_t>(axis));
+      for (std::int64_t value = 0; value <= size; ++value) {
+        if (shape[axis].evaluate({{*symbols.begin(), value}}) == size) sizes[*symbols.begin()] = value;
+      }
+    }
+  }
+}
+
 }  // namespace
 
 Replay::Replay(const Tape& tape, const std::vector<at::Tensor>& inputs, nnef::Bindings sizes)
     : tape_(tape), sizes_(std::move(sizes)), values_(tape.values.size()), dead_after_(tape.calls.size()) {
+  add_missing(tape, inputs, sizes_);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const TapeValue input = tape.inputs.at(i);
     const bool is_rounded = tape.info(input).type == ScalarType::kBFloat16;  // given as f32
