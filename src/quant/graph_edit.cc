@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "quant/weight_uses.h"
+#include "nnef/arguments.h"
 
 namespace torch2nnef {
 
@@ -41,7 +41,7 @@ void GraphEdit::take_out_unread() {
   for (nnef::Value output : graph_.outputs) read(output);
   std::vector<nnef::Operation> kept;
   const auto keep = [&](nnef::Operation& operation) {
-    for (const nnef::NamedArgument& named : operation.arguments) for_each_value_in(named.argument, read);
+    for (const nnef::NamedArgument& named : operation.arguments) nnef::for_each_value(named.argument, read);
     kept.push_back(std::move(operation));
   };
   for (std::size_t i = before_.size(); i-- > 0;) {

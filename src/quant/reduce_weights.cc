@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "nnef/archive/item_type.h"
+#include "nnef/arguments.h"
 #include "nnef/builder/builder.h"
 #include "quant/block.h"
 #include "quant/graph_edit.h"
@@ -71,7 +72,7 @@ std::vector<bool> scaled_by_constants(const Graph& graph) {
   for (const Operation& operation : graph.operations) {
     std::vector<Value> read;
     for (const nnef::NamedArgument& named : operation.arguments) {
-      for_each_value_in(named.argument, [&](Value value) { read.push_back(value); });
+      nnef::for_each_value(named.argument, [&](Value value) { read.push_back(value); });
     }
     const auto is_constant = [&](Value value) { return !depends[static_cast<std::size_t>(value.id)]; };
     const bool is_made_of_inputs = !std::all_of(read.begin(), read.end(), is_constant);
@@ -107,7 +108,7 @@ class JoinedAxes {
     }
     bool cuts = false;
     for (const nnef::NamedArgument& named : operation.arguments) {
-      for_each_value_in(named.argument, [&](Value read) {
+      nnef::for_each_value(named.argument, [&](Value read) {
         const nnef::Shape& before = graph_.info(read).shape;
         if (operation.op == "reshape") {
           const bool is_joined = !before.empty() && !shape.empty() && before.back() != shape.back();
@@ -202,7 +203,7 @@ class Reducer {
     if (use.kind != Kind::kProduct && use.kind != Kind::kFilter) return false;
     bool result = false;
     for (const nnef::NamedArgument& named : graph_.operations[use.operation].arguments) {
-      for_each_value_in(named.argument, [&](Value value) {
+      nnef::for_each_value(named.argument, [&](Value value) {
         const std::size_t rank = graph_.info(value).shape.size();
         if (rank > 0) result = result || joined_axes_.cut_blocks(value, use.kind == Kind::kFilter ? 1 : rank - 1);
       });
@@ -251,7 +252,7 @@ class Reducer {
     edit_.add_after(weight.operation, {"tract_core_cast", {{"input", weight.value}, {"to", "f32"}}, {cast}, ""});
     const auto read_cast = [&](std::size_t at) {
       for (nnef::NamedArgument& named : graph_.operations[at].arguments) {
-        for_each_value_in(named.argument, [&](Value& value) {
+        nnef::for_each_value(named.argument, [&](Value& value) {
           if (value == weight.value) value = cast;
         });
       }

@@ -4,6 +4,8 @@
 #include <numeric>
 #include <optional>
 
+#include "nnef/arguments.h"
+
 namespace torch2nnef {
 namespace {
 
@@ -12,22 +14,6 @@ using nnef::Graph;
 using nnef::Operation;
 using nnef::Value;
 using Kind = WeightUse::Kind;
-
-const std::string* string_of(const Operation& operation, std::string_view name) {
-  const Argument* argument = operation.find(name);
-  return argument == nullptr ? nullptr : std::get_if<std::string>(&argument->is);
-}
-
-std::optional<std::vector<std::int64_t>> integers_of(const Operation& operation, std::string_view name) {
-  const Argument* argument = operation.find(name);
-  if (argument == nullptr || argument->array() == nullptr) return std::nullopt;
-  std::vector<std::int64_t> numbers;
-  for (const Argument& item : argument->array()->items) {
-    if (item.dim() == nullptr || !item.dim()->is_constant()) return std::nullopt;
-    numbers.push_back(item.dim()->value());
-  }
-  return numbers;
-}
 
 bool is_true(const Operation& operation, std::string_view name) {
   const Argument* argument = operation.find(name);
@@ -65,7 +51,7 @@ class UseFinder {
   UsedWeight& weight(const Derived& of) { return weights_.at(static_cast<std::size_t>(of.weight)); }
 
   void visit(const Operation& operation, std::size_t index) {
-    const std::string* label = operation.op == "variable" ? string_of(operation, "label") : nullptr;
+    const std::string* label = operation.op == "variable" ? nnef::text_of(operation, "label") : nullptr;
     if (label != nullptr && operation.results.size() == 1) {
       const Value result = operation.results.front();
       derived_[static_cast<std::size_t>(result.id)].weight = static_cast<std::int32_t>(weights_.size());
@@ -73,7 +59,7 @@ class UseFinder {
       return;
     }
     for (const nnef::NamedArgument& named : operation.arguments) {
-      for_each_value_in(named.argument, [&](const Value& value) {
+      nnef::for_each_value(named.argument, [&](const Value& value) {
         const Derived& of = derived_of(value);
         if (of.weight < 0) return;
         if (const std::optional<Derived> next = seen_through(operation, value, of)) {
@@ -91,7 +77,7 @@ class UseFinder {
     const std::size_t rank = graph_.info(value).shape.size();
     if (rank != of.leading + 2) return std::nullopt;
     if (operation.op == "unsqueeze") {
-      const auto axes = integers_of(operation, "axes");
+      const auto axes = nnef::numbers_of(operation, "axes");
       if (!axes) return std::nullopt;
       for (std::size_t i = 0; i < axes->size(); ++i) {
         if ((*axes)[i] != static_cast<std::int64_t>(i)) return std::nullopt;
@@ -103,7 +89,7 @@ class UseFinder {
     std::vector<std::int64_t> swapped(rank);
     std::iota(swapped.begin(), swapped.end(), 0);
     std::swap(swapped[rank - 1], swapped[rank - 2]);
-    if (integers_of(operation, "axes") != swapped) return std::nullopt;
+    if (nnef::numbers_of(operation, "axes") != swapped) return std::nullopt;
     next.is_swapped = !next.is_swapped;
     return next;
   }
@@ -129,7 +115,7 @@ class UseFinder {
 
   // The expressions that product_expression() makes, under any letters.
   Kind einsum_kind(const Operation& operation, Value value, const Derived& of) const {
-    const std::string* expression = string_of(operation, "expr");
+    const std::string* expression = nnef::text_of(operation, "expr");
     const Argument* inputs = operation.find("inputs");
     if (expression == nullptr || inputs == nullptr || inputs->array() == nullptr || of.leading > 0) return Kind::kOther;
     const auto& items = inputs->array()->items;

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "nnef/graph.h"
@@ -45,15 +44,5 @@ std::string product_expression(std::size_t rank, bool is_flipped);
 // An operation of the same results: that einsum of x (the first factor of the product) and the weight.
 nnef::Operation product_with(const nnef::Graph& graph, const nnef::Operation& product, nnef::Value weight,
                              bool is_flipped);
-
-// Calls `visit` with every value of an argument, those in lists and tuples too.
-template <class ArgumentType, class Visit>
-void for_each_value_in(ArgumentType& argument, const Visit& visit) {
-  if (auto* value = std::get_if<nnef::Value>(&argument.is)) {
-    visit(*value);
-  } else if (auto* array = std::get_if<nnef::Argument::Array>(&argument.is)) {
-    for (auto& item : array->items) for_each_value_in(item, visit);
-  }
-}
 
 }  // namespace torch2nnef

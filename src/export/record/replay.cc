@@ -1,7 +1,6 @@
 #include "export/record/replay.h"
 
 #include <algorithm>
-#include <set>
 
 #include "export/operators/operators.h"
 #include "export/record/packed_weights.h"
@@ -9,6 +8,7 @@
 #include "export/record/tape_writer.h"
 #include "export/record/torch_types.h"
 #include "export/record/wide_fallback.h"
+#include "nnef/dim/solve.h"
 
 namespace torch2nnef {
 namespace {
@@ -110,12 +110,7 @@ void add_missing(const Tape& tape, const std::vector<at::Tensor>& inputs, nnef::
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const nnef::Shape& shape = tape.info(tape.inputs.at(i)).shape;
     for (std::size_t axis = 0; axis < shape.size(); ++axis) {
-      const std::set<std::string> symbols = shape[axis].symbols();
-      if (symbols.size() != 1 || sizes.count(*symbols.begin()) > 0) continue;
-      const std::int64_t size = inputs[i].size(static_cast<std::int64_t>(axis));
-      for (std::int64_t value = 0; value <= size; ++value) {
-        if (shape[axis].evaluate({{*symbols.begin(), value}}) == size) sizes[*symbols.begin()] = value;
-      }
+      nnef::solve(shape[axis], inputs[i].size(static_cast<std::int64_t>(axis)), sizes);
     }
   }
 }

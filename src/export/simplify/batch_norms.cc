@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "nnef/arguments.h"
+
 namespace torch2nnef {
 namespace {
 
@@ -80,7 +82,9 @@ class BatchNorms {
         goes_(graph.operations.size()) {
     for (std::size_t i = 0; i < graph.operations.size(); ++i) {
       for (Value result : graph.operations[i].results) made_by_[index_of(result)] = static_cast<std::ptrdiff_t>(i);
-      for (const nnef::NamedArgument& named : graph.operations[i].arguments) count(named.argument);
+      for (const nnef::NamedArgument& named : graph.operations[i].arguments) {
+        nnef::for_each_value(named.argument, [&](Value value) { ++reads_[index_of(value)]; });
+      }
     }
     for (Value output : graph.outputs) ++reads_[index_of(output)];
   }
@@ -95,13 +99,6 @@ class BatchNorms {
 
  private:
   static std::size_t index_of(Value value) { return static_cast<std::size_t>(value.id); }
-
-  void count(const Argument& argument) {
-    if (const Value* value = argument.value()) ++reads_[index_of(*value)];
-    if (const Argument::Array* array = argument.array()) {
-      for (const Argument& item : array->items) count(item);
-    }
-  }
 
   // The operation of that name whose result is read here alone; -1: it is none.
   std::ptrdiff_t only_read_here(Value value, const char* op) const {

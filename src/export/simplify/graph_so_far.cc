@@ -47,17 +47,6 @@ const Value* GraphSoFar::operand(const Operation& operation, std::size_t place) 
   return place < operation.arguments.size() ? operation.arguments[place].argument.value() : nullptr;
 }
 
-std::optional<std::vector<std::int64_t>> GraphSoFar::numbers(const Operation& operation, std::string_view name) {
-  const Argument* argument = operation.find(name);
-  if (argument == nullptr || argument->array() == nullptr) return std::nullopt;
-  std::vector<std::int64_t> numbers;
-  for (const Argument& item : argument->array()->items) {
-    if (item.dim() == nullptr || !item.dim()->is_constant()) return std::nullopt;
-    numbers.push_back(item.dim()->value());
-  }
-  return numbers;
-}
-
 std::optional<double> GraphSoFar::number(const Argument& argument) const {
   if (const double* literal = std::get_if<double>(&argument.is)) return *literal;
   if (const nnef::Dim* dim = argument.dim()) {

@@ -27,7 +27,6 @@ class GraphSoFar {
   const nnef::Operation* maker(nnef::Value value, std::string_view op = "") const;
   // The value of the n-th argument; null when that is none.
   static const nnef::Value* operand(const nnef::Operation& operation, std::size_t place);
-  static std::optional<std::vector<std::int64_t>> numbers(const nnef::Operation& operation, std::string_view name);
 
   // The number that an argument is everywhere: a literal, a cast of one, or a tensor of rank 0.
   std::optional<double> number(const nnef::Argument& argument) const;

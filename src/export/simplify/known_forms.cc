@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "export/simplify/graph_so_far.h"
+#include "nnef/arguments.h"
 
 namespace torch2nnef {
 namespace {
@@ -101,7 +102,7 @@ std::optional<Value> with_narrow_operands(GraphSoFar& graph, const Operation& op
   if (!is_narrower) return std::nullopt;
   if (is_reduction) {  // an axis that repeats one item could be left out, too: of no use here
     const Shape &whole = graph.shape(*GraphSoFar::operand(operation, 0)), &part = graph.shape(*operands[0].value());
-    for (std::int64_t axis : GraphSoFar::numbers(operation, "axes").value_or(std::vector<std::int64_t>{})) {
+    for (std::int64_t axis : nnef::numbers_of(operation, "axes").value_or(std::vector<std::int64_t>{})) {
       if (whole[static_cast<std::size_t>(axis)] != part[static_cast<std::size_t>(axis)]) return std::nullopt;
     }
   }
@@ -125,13 +126,13 @@ std::optional<Squares> mean_of_squares(const GraphSoFar& graph, Value mean) {
     const Value* sum = GraphSoFar::operand(*quotient, 0);
     const auto count = graph.number(quotient->arguments.at(1).argument);
     reduction = sum == nullptr ? nullptr : graph.maker(*sum, "sum_reduce");
-    const auto axes = reduction == nullptr ? std::nullopt : GraphSoFar::numbers(*reduction, "axes");
+    const auto axes = reduction == nullptr ? std::nullopt : nnef::numbers_of(*reduction, "axes");
     if (!axes || axes->size() != 1 || !count) return std::nullopt;
     const Dim& length = graph.shape(*GraphSoFar::operand(*reduction, 0)).at(static_cast<std::size_t>(axes->front()));
     if (!length.is_constant() || static_cast<double>(length.value()) != *count) return std::nullopt;
   }
   const Value* squares = reduction == nullptr ? nullptr : GraphSoFar::operand(*reduction, 0);
-  const auto axes = reduction == nullptr ? std::nullopt : GraphSoFar::numbers(*reduction, "axes");
+  const auto axes = reduction == nullptr ? std::nullopt : nnef::numbers_of(*reduction, "axes");
   const Operation* square = squares == nullptr ? nullptr : graph.maker(*squares);
   if (square == nullptr || !axes || axes->size() != 1) return std::nullopt;
   const Value* x = GraphSoFar::operand(*square, 0);
@@ -172,7 +173,7 @@ std::optional<Value> as_rms_norm(GraphSoFar& graph, const Operation& operation) 
 // The operand of a transpose that swaps the last two axes only.
 const Value* with_axes_swapped(const GraphSoFar& graph, const Value* value) {
   const Operation* transpose = value == nullptr ? nullptr : graph.maker(*value, "transpose");
-  auto axes = transpose == nullptr ? std::nullopt : GraphSoFar::numbers(*transpose, "axes");
+  auto axes = transpose == nullptr ? std::nullopt : nnef::numbers_of(*transpose, "axes");
   if (!axes || axes->size() < 2 || axes->size() != graph.shape(*value).size()) return nullptr;
   std::swap(axes->back(), (*axes)[axes->size() - 2]);
   return std::is_sorted(axes->begin(), axes->end()) ? GraphSoFar::operand(*transpose, 0) : nullptr;

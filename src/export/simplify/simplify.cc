@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "nnef/arguments.h"
 #include "nnef/builder/narrow_reshape.h"
 
 namespace torch2nnef {
@@ -23,21 +24,6 @@ using nnef::Operation;
 using nnef::Value;
 
 std::size_t index_of(Value value) { return static_cast<std::size_t>(value.id); }
-
-// Calls `visit` with every value of an argument, those in lists and tuples too.
-template <class ArgumentType, class Visit>
-void for_each_value(ArgumentType& argument, const Visit& visit) {
-  if (auto* value = std::get_if<Value>(&argument.is)) {
-    visit(*value);
-  } else if (auto* array = std::get_if<Argument::Array>(&argument.is)) {
-    for (auto& item : array->items) for_each_value(item, visit);
-  }
-}
-
-const std::string* text_of(const Operation& operation, std::string_view name) {
-  const Argument* argument = operation.find(name);
-  return argument == nullptr ? nullptr : std::get_if<std::string>(&argument->is);
-}
 
 // Values that keep the operation that makes them: outputs, and those that graph.quant names.
 std::vector<bool> pinned_values(const Graph& graph) {
@@ -113,7 +99,7 @@ void share_variables(Graph& graph) {
   std::vector<std::string> labels;
   std::map<std::string, Value> holders;
   for (const Operation& operation : graph.operations) {
-    const std::string* label = operation.op == "variable" ? text_of(operation, "label") : nullptr;
+    const std::string* label = operation.op == "variable" ? nnef::text_of(operation, "label") : nullptr;
     if (label == nullptr || graph.variables.count(*label) == 0) continue;
     if (holders.emplace(*label, operation.results.at(0)).second) labels.push_back(*label);
   }
@@ -125,7 +111,7 @@ void share_variables(Graph& graph) {
   }
   for (Operation& operation : graph.operations) {
     for (nnef::NamedArgument& named : operation.arguments) {
-      for_each_value(named.argument, [&](Value& value) {
+      nnef::for_each_value(named.argument, [&](Value& value) {
         if (replacement[index_of(value)]) value = replacement[index_of(value)];
       });
     }
@@ -141,17 +127,6 @@ bool is_widening(DType from, DType to) {
   if (nnef::is_float(from)) return nnef::is_float(to) && b > a;
   if (nnef::is_integer(to)) return b > a && (nnef::is_signed(to) || !nnef::is_signed(from));
   return to == DType::kF64 ? a <= 4 : to == DType::kF32 ? a <= 2 : to == DType::kF16 && a <= 1;
-}
-
-std::optional<std::vector<std::int64_t>> numbers_of(const Operation& operation, std::string_view name) {
-  const Argument* argument = operation.find(name);
-  if (argument == nullptr || argument->array() == nullptr) return std::nullopt;
-  std::vector<std::int64_t> numbers;
-  for (const Argument& item : argument->array()->items) {
-    if (item.dim() == nullptr || !item.dim()->is_constant()) return std::nullopt;
-    numbers.push_back(item.dim()->value());
-  }
-  return numbers;
 }
 
 // A reshape that says the whole new shape: nothing in it refers to the shape that it is given.
@@ -178,7 +153,7 @@ class ChainFolder {
   void run() {
     for (Operation& operation : graph_.operations) {
       for (nnef::NamedArgument& named : operation.arguments) {
-        for_each_value(named.argument, [this](Value& value) {
+        nnef::for_each_value(named.argument, [this](Value& value) {
           if (replacement_[index_of(value)]) value = replacement_[index_of(value)];
         });
       }
@@ -239,7 +214,7 @@ class ChainFolder {
 
   // The axes written out for every axis of the result.
   std::optional<std::vector<std::int64_t>> permutation(const Operation& operation) const {
-    std::optional<std::vector<std::int64_t>> axes = numbers_of(operation, "axes");
+    std::optional<std::vector<std::int64_t>> axes = nnef::numbers_of(operation, "axes");
     const std::size_t rank = graph_.info(operation.results[0]).shape.size();
     while (axes && axes->size() < rank) axes->push_back(static_cast<std::int64_t>(axes->size()));
     return axes;
@@ -263,13 +238,13 @@ class ChainFolder {
     if (before == nullptr || input_of(*before) == nullptr) return;
     if (operation.op == "unsqueeze" && before->op == "unsqueeze") return merge_unsqueezes(operation, input, *before);
     if (before->op != (operation.op == "squeeze" ? "unsqueeze" : "squeeze")) return;
-    const auto axes = numbers_of(operation, "axes");
-    if (axes && axes == numbers_of(*before, "axes")) stand_for(operation, *input_of(*before));
+    const auto axes = nnef::numbers_of(operation, "axes");
+    if (axes && axes == nnef::numbers_of(*before, "axes")) stand_for(operation, *input_of(*before));
   }
 
   // The axes that both add, as axes of the result.
   void merge_unsqueezes(Operation& operation, Value& input, Operation& before) {
-    const auto outer = numbers_of(operation, "axes"), inner = numbers_of(before, "axes");
+    const auto outer = nnef::numbers_of(operation, "axes"), inner = nnef::numbers_of(before, "axes");
     if (!outer || !inner) return;
     std::vector<std::int64_t> axes = *outer;
     std::int64_t axis_before = 0;  // of the value between the two
@@ -285,7 +260,7 @@ class ChainFolder {
   }
 
   void fold_cast(const Operation& operation, const Value& input) {
-    const std::string* to = text_of(operation, "to");
+    const std::string* to = nnef::text_of(operation, "to");
     if (to == nullptr || !nnef::dtype_from_string(*to)) return;  // a quantised type
     stand_for(operation, input);
     Operation* before = maker(input);
@@ -348,7 +323,7 @@ void remove_dead(Graph& graph) {
     if (std::none_of(results.begin(), results.end(), [&](Value value) { return live[index_of(value)]; })) continue;
     for (Value result : results) live[index_of(result)] = true;
     for (const nnef::NamedArgument& named : operation->arguments) {
-      for_each_value(named.argument, [&](const Value& value) { live[index_of(value)] = true; });
+      nnef::for_each_value(named.argument, [&](const Value& value) { live[index_of(value)] = true; });
     }
     kept.push_back(std::move(*operation));
   }
@@ -366,7 +341,7 @@ void collect_names(const Graph& graph, std::set<std::string>& labels, std::vecto
   for (const Operation& operation : graph.operations) {
     const bool is_variable = operation.op == "variable";
     if (!is_variable && operation.op != "tract_core_scan") continue;
-    const std::string* name = text_of(operation, is_variable ? "label" : "body");
+    const std::string* name = nnef::text_of(operation, is_variable ? "label" : "body");
     if (name == nullptr) continue;
     if (is_variable) {
       labels.insert(*name);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "nnef/archive/item_type.h"
+#include "nnef/arguments.h"
 
 namespace torch2nnef {
 namespace {
@@ -59,7 +60,11 @@ class ShapeStore {
       if (operation.op == "unsqueeze" && is_stored(operation)) {
         replacement_[index_of(operation.results.front())] = *operation.arguments.front().argument.value();
       }
-      for (nnef::NamedArgument& named : operation.arguments) replace(named.argument);
+      for (nnef::NamedArgument& named : operation.arguments) {
+        nnef::for_each_value(named.argument, [&](Value& value) {
+          if (replacement_[index_of(value)]) value = replacement_[index_of(value)];
+        });
+      }
     }
     std::erase_if(graph_.operations, [&](const Operation& operation) {
       return operation.op == "unsqueeze" && bool(replacement_[index_of(operation.results.front())]);
@@ -75,20 +80,15 @@ class ShapeStore {
     const Value* added_to =
         operation.op == "unsqueeze" && !is_pinned ? operation.arguments.front().argument.value() : nullptr;
     if (added_to == nullptr) {
-      for (const nnef::NamedArgument& named : operation.arguments) read_otherwise(named.argument);
+      for (const nnef::NamedArgument& named : operation.arguments) {
+        nnef::for_each_value(named.argument, [&](Value value) { reading_of(value).is_otherwise = true; });
+      }
       return;
     }
     const Shape& shape = graph_.info(operation.results.front()).shape;
     Reading& reading = reading_of(*added_to);
     if (!reading.shape) reading.shape = shape;
     if (*reading.shape != shape) reading.is_otherwise = true;
-  }
-
-  void read_otherwise(const Argument& argument) {
-    if (const Value* value = argument.value()) reading_of(*value).is_otherwise = true;
-    if (const Argument::Array* array = argument.array()) {
-      for (const Argument& item : array->items) read_otherwise(item);
-    }
   }
 
   void store(Operation& variable) {
@@ -110,14 +110,6 @@ class ShapeStore {
   bool is_stored(const Operation& unsqueeze) const {
     const Value* value = unsqueeze.arguments.front().argument.value();
     return value != nullptr && is_stored_[index_of(*value)];
-  }
-
-  void replace(Argument& argument) const {
-    if (auto* value = std::get_if<Value>(&argument.is)) {
-      if (replacement_[index_of(*value)]) *value = replacement_[index_of(*value)];
-    } else if (auto* array = std::get_if<Argument::Array>(&argument.is)) {
-      for (Argument& item : array->items) replace(item);
-    }
   }
 
   Graph& graph_;

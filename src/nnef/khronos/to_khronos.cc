@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "nnef/archive/item_type.h"
+#include "nnef/arguments.h"
 #include "nnef/khronos/khronos_rules.h"
 #include "nnef/khronos/khronos_writer.h"
 
@@ -14,13 +15,6 @@ namespace {
 DType class_type(DType dtype) {
   if (dtype == DType::kBool) return dtype;
   return is_float(dtype) ? DType::kF32 : DType::kI64;
-}
-
-void each_value(const Argument& argument, const std::function<void(Value)>& visit) {
-  if (const Value* value = argument.value()) return visit(*value);
-  if (const Argument::Array* array = argument.array()) {
-    for (const Argument& item : array->items) each_value(item, visit);
-  }
 }
 
 // What has another name in the standard, with the names of its parameters.
@@ -75,7 +69,7 @@ KhronosWriter::KhronosWriter(const Graph& source) : source_(source), khronos_(*T
   used_ = outputs_;
   for (const Operation& operation : source.operations) {
     for (const NamedArgument& named : operation.arguments)
-      each_value(named.argument, [&](Value v) { used_.insert(v); });
+      for_each_value(named.argument, [&](Value v) { used_.insert(v); });
   }
   for (const ValueInfo& info : source.values) names_.insert(info.name);
 }
@@ -341,7 +335,7 @@ Graph KhronosWriter::run(std::vector<Untranslated>& problems) {
     at_ = static_cast<std::size_t>(&operation - source_.operations.data());
     bool depends = false;
     for (const NamedArgument& named : operation.arguments) {
-      each_value(named.argument, [&](Value v) { depends = depends || lost.count(v) != 0; });
+      for_each_value(named.argument, [&](Value v) { depends = depends || lost.count(v) != 0; });
     }
     try {
       if (!depends) {

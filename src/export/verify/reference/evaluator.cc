@@ -1,35 +1,11 @@
 #include "export/verify/reference/evaluator.h"
 
 #include "export/record/torch_types.h"
+#include "nnef/arguments.h"
+#include "nnef/dim/solve.h"
 
 namespace torch2nnef {
 namespace {
-
-void visit_values(const nnef::Argument& argument, const std::function<void(nnef::Value)>& visit) {
-  if (const nnef::Value* value = argument.value()) visit(*value);
-  if (const nnef::Argument::Array* array = argument.array()) {
-    for (const nnef::Argument& item : array->items) visit_values(item, visit);
-  }
-}
-
-// The size of the one open symbol that makes a linear expression come to `wanted`.
-bool solve(const nnef::Dim& dim, std::int64_t wanted, nnef::Bindings& sizes) {
-  std::string open;
-  for (const std::string& symbol : dim.symbols()) {
-    if (sizes.count(symbol) > 0) continue;
-    if (!open.empty()) return false;
-    open = symbol;
-  }
-  if (open.empty()) return false;
-  nnef::Bindings trial = sizes;
-  trial[open] = 0;
-  const std::int64_t at_zero = dim.evaluate(trial);
-  trial[open] = 1;
-  const std::int64_t slope = dim.evaluate(trial) - at_zero;
-  if (slope == 0 || (wanted - at_zero) % slope != 0) return false;
-  sizes[open] = (wanted - at_zero) / slope;
-  return true;
-}
 
 at::Tensor tensor_of(const nnef::Graph& graph, const std::string& label) {
   const auto found = graph.variables.find(label);
@@ -40,7 +16,7 @@ at::Tensor tensor_of(const nnef::Graph& graph, const std::string& label) {
 }  // namespace
 
 void for_each_operand(const nnef::Operation& operation, const std::function<void(nnef::Value)>& visit) {
-  for (const nnef::NamedArgument& named : operation.arguments) visit_values(named.argument, visit);
+  for (const nnef::NamedArgument& named : operation.arguments) nnef::for_each_value(named.argument, visit);
 }
 
 nnef::Bindings bind_symbols(const nnef::Graph& graph, const std::vector<at::Tensor>& inputs) {
@@ -51,7 +27,7 @@ nnef::Bindings bind_symbols(const nnef::Graph& graph, const std::vector<at::Tens
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       const nnef::Shape& shape = graph.info(graph.inputs[i]).shape;
       for (std::size_t axis = 0; axis < shape.size() && axis < static_cast<std::size_t>(inputs[i].dim()); ++axis) {
-        found = solve(shape[axis], inputs[i].size(static_cast<std::int64_t>(axis)), sizes) || found;
+        found = nnef::solve(shape[axis], inputs[i].size(static_cast<std::int64_t>(axis)), sizes) || found;
       }
     }
   }
@@ -132,7 +108,8 @@ void Evaluator::check(const nnef::Operation& operation, const Tensors& results) 
   for (std::size_t i = 0; i < results.size(); ++i) {
     const nnef::ValueInfo& info = graph_.info(operation.results[i]);
     for (std::size_t axis = 0; axis < info.shape.size() && axis < static_cast<std::size_t>(results[i].dim()); ++axis) {
-      solve(info.shape[axis], results[i].size(static_cast<std::int64_t>(axis)), sizes_);  // a symbol of this result
+      nnef::solve(info.shape[axis], results[i].size(static_cast<std::int64_t>(axis)),
+                  sizes_);  // a symbol of this result
     }
     const std::vector<std::int64_t> sizes = nnef::evaluate(info.shape, sizes_);
     if (results[i].sizes().vec() == sizes && from_torch(results[i].scalar_type()) == from_nnef(info.dtype)) continue;
