@@ -7,8 +7,8 @@
 #include <memory>
 
 #include "export/record/replay.h"
+#include "export/record/replay_inputs.h"
 #include "export/record/torch_types.h"
-#include "export/weights/replay_inputs.h"
 #include "nnef/archive/block_items.h"
 #include "quant/block.h"
 

@@ -8,9 +8,9 @@
 
 #include "export/record/fingerprints.h"
 #include "export/record/replay.h"
+#include "export/record/replay_inputs.h"
 #include "export/record/torch_types.h"
 #include "export/weights/block_scales.h"
-#include "export/weights/replay_inputs.h"
 #include "nnef/archive/item_type.h"
 #include "nnef/builder/builder.h"
 #include "quant/path_pattern.h"

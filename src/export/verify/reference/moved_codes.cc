@@ -9,6 +9,7 @@
 #include <set>
 
 #include "export/record/quantised_engine.h"
+#include "export/record/replay_inputs.h"
 #include "export/record/torch_types.h"
 #include "export/verify/distance.h"
 #include "export/verify/reference.h"
@@ -83,20 +84,10 @@ at::Tensor with_moved_codes(const at::Tensor& quantised, at::Generator& generato
   return at::_make_per_tensor_quantized_tensor(typed, quantised.q_scale(), quantised.q_zero_point());
 }
 
-std::vector<at::Tensor> in_order_of_tape(const Tape& tape, const Recording::Run& run) {
-  std::vector<at::Tensor> inputs;
-  for (TapeValue input : tape.inputs) {
-    for (const nnef::NamedTensor& given : run.inputs) {
-      if (given.name == tape.info(input).label) inputs.push_back(shared_tensor(*given.data));
-    }
-  }
-  return inputs;
-}
-
 // What the model gives where some of its first codes are moved by one step, or none.
 std::map<std::string, at::Tensor> outputs_of(const Tape& tape, const Recording::Run& run, const FirstCodes& moved,
                                              at::Generator& generator) {
-  Replay replay(tape, in_order_of_tape(tape, run), run.sizes);
+  Replay replay(tape, inputs_of(tape, run), run.sizes);
   std::set<TapeValue> left = moved.inputs;
   while (!replay.done()) {
     const TapeCall& call = tape.calls[replay.next()];
