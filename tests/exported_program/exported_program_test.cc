@@ -204,6 +204,26 @@ TEST_F(Exports, HoldBranchesAndLoops) {
   EXPECT_EQ(shapes(run("scan").outputs), "output_0[3] output_1[x_0,3] ");
 }
 
+TEST_F(Exports, ComputeBothSidesOfABranchThatASizeDecides) {
+  const ExportReport report = run("by_size");
+  EXPECT_EQ(shapes(report.outputs), "output[x_0,3] ");
+  EXPECT_TRUE(report.constraints.empty());
+  bool is_larger_too = false;
+  for (const CheckReport::Output& output : report.check.outputs) {
+    EXPECT_TRUE(output.agrees);
+    is_larger_too = is_larger_too || output.sizes.at("x_0") > 4;
+  }
+  EXPECT_TRUE(is_larger_too);
+}
+
+TEST_F(Exports, CastWhatAutocastCasts) {
+  const ExportReport report = run("autocast");
+  EXPECT_EQ(shapes(report.outputs), "output[2,3] ");
+  EXPECT_EQ(report.operators.at("aten::to"), 2);  // the input of the product and that of softmax
+}
+
+TEST_F(Exports, HoldDefinitionsOfVisionOperators) { EXPECT_EQ(shapes(run("vision").outputs), "output[2,2,2,3] "); }
+
 TEST_F(Exports, RefuseStateOrMakeItAnInput) {
   for (const char* name : {"state", "mutation"}) {
     EXPECT_NE(refusal(name).find("--state=io"), std::string::npos) << name;
@@ -223,7 +243,7 @@ TEST_F(Exports, ListAllForbiddenOperatorsAtOnce) {
   const std::string text = refusal("foreign");
   EXPECT_NE(text.find("T2N-R016: mylib::twice"), std::string::npos) << text;
   EXPECT_NE(text.find("T2N-R016: aten::save"), std::string::npos) << text;
-  EXPECT_NE(text.find("wrap_with_autocast computes a region in another dtype"), std::string::npos) << text;
+  EXPECT_NE(text.find("higher_order.associative_scan is not supported"), std::string::npos) << text;
   EXPECT_NE(text.find("model.py:11"), std::string::npos) << text;
   EXPECT_EQ(text.find("secret"), std::string::npos) << "a path of the machine that exported it";
 }

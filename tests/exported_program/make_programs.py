@@ -9,7 +9,7 @@ import sys
 
 import torch
 
-from program_file import (FLOAT, LEAF, LONG, Graph, buffer, dict_tree, meta, number, output, pack, parameter, program, records, saved, size,
+from program_file import (BFLOAT, FLOAT, LEAF, LONG, Graph, buffer, dict_tree, meta, number, output, pack, parameter, program, records, saved, size,
                           symbol, tensor, tensors, tree, user, write)
 
 WEIGHT, BIAS = [float(i % 5) - 2 for i in range(12)], [0.5, -0.5, 0.25]
@@ -196,14 +196,48 @@ def stand_ins():
     return records(program(graph, [user("x")], [output("back")], tree(LEAF), LEAF), samples=example(ramp(1, 6, 1)))
 
 
+def autocast():
+    """A region in bfloat16 as torch writes it: its casts are told by dtypes alone, of a sum in f32 too."""
+    inner = Graph(["p_w", "y"], {"p_w": meta([3, 4]), "y": meta([2, 4])})
+    inner.call("torch.ops.aten.linear.default", {"half": meta([2, 3], BFLOAT)}, input=tensor("y"), weight=tensor("p_w"))
+    inner.call("torch.ops.aten.softmax.int", {"soft": meta([2, 3])}, self=tensor("half"), dim=1)
+    inner.call("torch.ops.aten.add.Tensor", {"sum": meta([2, 3])}, self=tensor("soft"), other=tensor("half")).result("sum")
+    graph = Graph(["p_w", "x"], {"p_w": meta([3, 4]), "x": meta([2, 4])})
+    graph.call("torch.ops.higher_order.wrap_with_autocast", {"c": meta([2, 3])}, "cpu", {"as_scalar_type": BFLOAT}, True, None,
+               inner.as_graph("inner"), tensor("p_w"), tensor("x")).result("c")
+    return records(program(graph, [parameter("p_w", "fc.weight"), user("x")], [output("c")], tree(LEAF), LEAF), *LINEAR,
+                   samples=example(ramp(2, 4)))
+
+
+def by_size():
+    """A branch that a size decides; one side for the sample, the other for larger ones."""
+    sides = [Graph(["y"], {"y": meta([B, 3])}).call(f"torch.ops.aten.{op}.Tensor", {"z": meta([B, 3])}, self=tensor("y"), other=2.0).result("z")
+             for op in ("mul", "sub")]
+    graph = Graph(["x"], {"x": meta([B, 3])})
+    graph.call("torch.ops.aten.sym_size.int", {"n": None}, self=tensor("x"), dim=0)
+    graph.call("_operator.gt", {"is_large": None}, a=number("n"), b=4)
+    graph.call("torch.ops.higher_order.cond", {"c": meta([B, 3])}, {"as_sym_bool": {"as_name": "is_large"}}, sides[0].as_graph("yes"),
+               sides[1].as_graph("no"), tensors("x")).result("c")
+    return records(program(graph, [user("x")], [output("c")], tree(LEAF), LEAF, ranges={"s77": {"min_val": 0, "max_val": None}}),
+                   samples=example(ramp(3, 3)))
+
+
+def vision():
+    """An operator of torchvision that the exporter has a definition of."""
+    graph = Graph(["x", "boxes"], {"x": meta([1, 2, 6, 6]), "boxes": meta([2, 5])})
+    graph.call("torch.ops.torchvision.roi_align.default", {"c": meta([2, 2, 2, 3])}, input=tensor("x"), rois=tensor("boxes"), spatial_scale=1.0,
+               pooled_height=2, pooled_width=3, sampling_ratio=2, aligned=True).result("c")
+    return records(program(graph, [user("x"), user("boxes")], [output("c")], tree(LEAF, LEAF), LEAF),
+                   samples=example(ramp(1, 2, 6, 6), torch.tensor([[0, 0.5, 1, 4, 5], [0, 2, 0, 5, 3.5]])))
+
+
 def foreign():
-    """Operators that are not executed, and a region that is not followed."""
+    """Operators that are not executed, and one of higher order that is not followed."""
     graph = Graph(["x"], {"x": meta([3])})
     graph.call("torch.ops.mylib.twice.default", {"a": meta([3])}, x=tensor("x"), line=11)
     graph.call("torch.ops.aten.save.default", {"b": meta([3])}, self=tensor("a"), line=12)
     inner = Graph(["y"], {"y": meta([3])}).call("torch.ops.aten.relu.default", {"z": meta([3])}, self=tensor("y")).result("z")
-    graph.call("torch.ops.higher_order.wrap_with_autocast", {"c": meta([3])}, "cpu", None, True, None, inner.as_graph("inner"), tensor("b"),
-               line=13).result("c")
+    graph.call("torch.ops.higher_order.associative_scan", {"c": meta([3])}, inner.as_graph("inner"), tensor("b"), line=13).result("c")
     return records(program(graph, [user("x")], [output("c")], tree(LEAF), LEAF), samples=example(ramp(3)))
 
 
@@ -218,9 +252,9 @@ def several():
     return contents
 
 
-FILES = {"linear": linear, "dynamic": dynamic, "pickled": pickled, "trees": trees, "multiples": multiples, "pinned": pinned, "apart": apart, "branch": branch,
-         "loop": loop, "scan": scan, "state": state, "mutation": mutation, "stand_ins": stand_ins, "foreign": foreign, "compiled": compiled,
-         "several": several}
+FILES = {"linear": linear, "dynamic": dynamic, "pickled": pickled, "trees": trees, "multiples": multiples, "pinned": pinned, "apart": apart,
+         "branch": branch, "by_size": by_size, "loop": loop, "scan": scan, "autocast": autocast, "vision": vision, "state": state,
+         "mutation": mutation, "stand_ins": stand_ins, "foreign": foreign, "compiled": compiled, "several": several}
 
 
 def main():

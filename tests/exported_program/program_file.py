@@ -4,7 +4,7 @@ import json
 import struct
 import zipfile
 
-FLOAT, LONG, BOOL, INT8 = 7, 5, 12, 2
+FLOAT, LONG, BOOL, INT8, BFLOAT = 7, 5, 12, 2, 13
 ITEM = {FLOAT: "f", LONG: "q", BOOL: "?", INT8: "b"}
 
 

@@ -3,11 +3,11 @@
 #include <utility>
 
 #include "export/diagnostics.h"
+#include "export/exported_program/autocast.h"
 #include "export/exported_program/higher_order.h"
 #include "export/exported_program/loaded_program.h"
 #include "export/exported_program/source_frames.h"
 #include "export/exported_program/stand_ins.h"
-#include "export/exported_program/targets.h"
 #include "export/record/failures.h"
 #include "export/record/ivalues.h"
 #include "export/record/torch_types.h"
@@ -134,6 +134,13 @@ Slots ProgramExecutor::run(const ProgramGraph& graph, Slots inputs) {
   return outputs;
 }
 
+Slots ProgramExecutor::run_in_autocast(const ProgramGraph& graph, Slots inputs, bool is_enabled) {
+  const bool before = std::exchange(is_autocast_, is_enabled);
+  Slots results = run(graph, std::move(inputs));
+  is_autocast_ = before;
+  return results;
+}
+
 void ProgramExecutor::run_node(const ProgramNode& node, Frame& frame) {
   const Entered entered(place_, &node);
   if (++executed_ > kMostNodes) {
@@ -175,8 +182,18 @@ Slots ProgramExecutor::dispatch(const ProgramNode& node, const Frame& frame) {
   const auto op = operator_of(node.target);
   if (!op) throw Unsupported(node.target + " is not supported");
   if (is_assertion(*op)) return {};
+  if (is_autocast_) arguments = autocast_arguments(node, *op, std::move(arguments), frame);
   if (std::optional<Slots> results = run_stand_in(calls_, *op, arguments)) return std::move(*results);
   return calls_.call(op->name, op->overload, arguments);
+}
+
+NamedSlots ProgramExecutor::autocast_arguments(const ProgramNode& node, const OperatorName& op, NamedSlots arguments,
+                                               const Frame& frame) {
+  if (node.outputs.empty()) return arguments;
+  const ProgramArgument& first = node.outputs.front();
+  const auto found = frame.graph.dtypes.find(first.kind == Kind::kName ? first.text : "");
+  if (found == frame.graph.dtypes.end()) return arguments;
+  return with_casts(calls_, op, std::move(arguments), dtype_of(found->second));
 }
 
 void ProgramExecutor::bind_results(const ProgramNode& node, const Slots& results, Frame& frame) {

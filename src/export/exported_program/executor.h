@@ -9,6 +9,7 @@
 
 #include "export/exported_program/operator_calls.h"
 #include "export/exported_program/program.h"
+#include "export/exported_program/targets.h"
 
 namespace torch2nnef {
 
@@ -38,6 +39,8 @@ class ProgramExecutor {
 
   // The outputs of a graph for its inputs; those are bound in order.
   Slots run(const ProgramGraph& graph, Slots inputs);
+  // The same inside of torch.autocast, or where that is switched off.
+  Slots run_in_autocast(const ProgramGraph& graph, Slots inputs, bool is_enabled);
 
   OperatorRecorder& recorder() { return recorder_; }
   OperatorCalls& calls() { return calls_; }
@@ -52,6 +55,8 @@ class ProgramExecutor {
 
   void run_node(const ProgramNode& node, Frame& frame);
   Slots dispatch(const ProgramNode& node, const Frame& frame);
+  NamedSlots autocast_arguments(const ProgramNode& node, const OperatorName& op, NamedSlots arguments,
+                                const Frame& frame);
   void bind_results(const ProgramNode& node, const Slots& results, Frame& frame);
   void bind(const ProgramArgument& output, Slot result, Frame& frame);
   void check_dtype(const std::string& name, const Slot& result, const Frame& frame) const;
@@ -65,6 +70,7 @@ class ProgramExecutor {
   OperatorCalls calls_;
   std::int64_t max_iterations_;
   std::int64_t executed_ = 0;
+  bool is_autocast_ = false;
   // Names by the node that uses them last.
   std::unordered_map<const ProgramGraph*, std::vector<std::vector<std::string>>> last_uses_;
 };

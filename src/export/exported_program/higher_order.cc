@@ -37,7 +37,7 @@ Slot as_bool(ProgramExecutor& executor, const Slot& value) {
 
 [[noreturn]] void refuse_data(RecordContext& context, const std::string& what, const Note& note,
                               const std::string& reason) {
-  std::string text = what + " depends on the values of an input";
+  std::string text = what + " depends on " + (note.symbols.empty() ? "the values of an input" : "a dynamic size");
   if (!note.text.empty()) text += " (" + note.text + ")";
   context.refuse("T2N-R005", text + ", and " + reason,
                  "say it with torch.where, or export the model once for each case");
@@ -48,8 +48,11 @@ Slots run_cond(ProgramExecutor& executor, const std::vector<GraphOperand>& opera
   RecordContext& context = executor.recorder().context();
   const ProgramGraph &yes = graph_at(operands, 1), &no = graph_at(operands, 2);
   const Slots& values = values_at(operands, 3);
-  const Slot condition = as_bool(executor, values_at(operands, 0).at(0));
+  Slot condition = as_bool(executor, values_at(operands, 0).at(0));
   const bool taken = condition.sample().toBool();
+  if (auto computed = executor.recorder().numbers().computed_condition(condition.note)) {
+    condition.note = std::move(*computed);  // of sizes: both branches, and what holds when the model runs
+  }
   if (condition.note.kind != Note::Kind::kData) {
     return executor.run(decide_by_sizes(context, condition, true, kBranch) ? yes : no, values);
   }
@@ -127,21 +130,29 @@ Slots run_while(ProgramExecutor& executor, const std::vector<GraphOperand>& oper
   }
 }
 
-// The graph, behind the values that say how it was to be run.
-Slots run_inline(ProgramExecutor& executor, const std::vector<GraphOperand>& operands, std::size_t graph) {
+// What stands behind the graph at that place: its inputs.
+Slots values_behind(const std::vector<GraphOperand>& operands, std::size_t graph) {
   Slots values;
   for (std::size_t i = graph + 1; i < operands.size(); ++i) values = joined(std::move(values), operands[i].values);
-  return executor.run(graph_at(operands, graph), std::move(values));
+  return values;
+}
+
+// Device, dtype, whether it is switched on, whether casts are kept, and the graph.
+Slots run_autocast(ProgramExecutor& executor, const std::vector<GraphOperand>& operands) {
+  constexpr std::size_t kEnabled = 2, kGraph = 4;
+  const Slots& enabled = values_at(operands, kEnabled);
+  const bool is_enabled = enabled.empty() || !enabled[0].sample().isBool() || enabled[0].sample().toBool();
+  return executor.run_in_autocast(graph_at(operands, kGraph), values_behind(operands, kGraph), is_enabled);
 }
 
 }  // namespace
 
 GraphRefusal refusal_of_higher_order(const std::string& name) {
-  for (const char* known : {"cond", "while_loop", "map_impl", "scan", "wrap_with_set_grad_enabled"}) {
+  for (const char* known :
+       {"cond", "while_loop", "map_impl", "scan", "wrap_with_set_grad_enabled", "wrap_with_autocast"}) {
     if (name == known) return {};
   }
   const std::string decompose = "call ep.run_decompositions() before saving, which writes it as operators";
-  if (name == "wrap_with_autocast") return {"computes a region in another dtype", decompose};
   if (name.starts_with("auto_functionalized")) {
     return {"calls an operator of the user's own that writes into its arguments",
             "write the model without the operator"};
@@ -159,7 +170,8 @@ Slots run_higher_order(ProgramExecutor& executor, const std::string& name, const
     return run_scan(executor, graph_at(operands, 0), values_at(operands, 1), values_at(operands, 2),
                     values_at(operands, 3));
   }
-  if (name == "wrap_with_set_grad_enabled") return run_inline(executor, operands, 1);
+  if (name == "wrap_with_set_grad_enabled") return executor.run(graph_at(operands, 1), values_behind(operands, 1));
+  if (name == "wrap_with_autocast") return run_autocast(executor, operands);
   const GraphRefusal refusal = refusal_of_higher_order(name);
   throw Unsupported("torch.ops.higher_order." + name + " " + refusal.reason, refusal.hint);
 }

@@ -4,6 +4,7 @@
 
 #include "export/diagnostics.h"
 #include "export/record/tape_writer.h"
+#include "export/torchscript/own_operators.h"
 
 namespace torch2nnef {
 namespace {
@@ -174,11 +175,34 @@ Slots OperatorCalls::call(const std::string& name, const std::string& overload, 
     throw Unsupported(op + " has no argument " + key + " in libtorch " + std::to_string(TORCH_VERSION_MAJOR) + "." +
                       std::to_string(TORCH_VERSION_MINOR));
   }
+  if (std::optional<Slot> defined = run_definition(recorder_, callee.schema, inputs)) return {std::move(*defined)};
   return recorder_.call(callee, std::move(inputs));
 }
 
 Slot OperatorCalls::call1(const std::string& name, const std::string& overload, const NamedSlots& arguments) {
   return call(name, overload, arguments).at(0);
+}
+
+std::optional<at::ScalarType> OperatorCalls::dtype_of_result(const std::string& name, const std::string& overload,
+                                                             const NamedSlots& arguments) const {
+  try {
+    Callee callee = callee_for(name, overload, arguments);
+    torch::jit::Stack stack;
+    for (const c10::Argument& formal : callee.schema.arguments()) {
+      const Slot* given = find(arguments, formal.name());
+      c10::IValue value = given != nullptr ? given->sample() : formal.default_value().value_or(c10::IValue());
+      if (needs_conversion(value, formal.type())) {
+        value = formal.type()->kind() == TypeKind::FloatType
+                    ? c10::IValue(static_cast<double>(value.toInt()))
+                    : as_list_of(value, formal.type()->expectRef<c10::ListType>());
+      }
+      stack.push_back(std::move(value));
+    }
+    callee.operation(stack);
+    if (!stack.empty() && stack.front().isTensor()) return stack.front().toTensor().scalar_type();
+  } catch (const std::exception&) {  // of a kernel: it does not mix these dtypes
+  }
+  return std::nullopt;
 }
 
 Slot OperatorCalls::numbers(const std::string& name, const Slots& operands) {

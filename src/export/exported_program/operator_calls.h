@@ -26,6 +26,10 @@ class OperatorCalls {
   Slots call(const std::string& name, const std::string& overload, const NamedSlots& arguments);
   // The one result.
   Slot call1(const std::string& name, const std::string& overload, const NamedSlots& arguments);
+  // The dtype of the first result at the sample's values, by the kernel alone: nothing is recorded. Nothing where the
+  // kernel does not take these arguments.
+  std::optional<at::ScalarType> dtype_of_result(const std::string& name, const std::string& overload,
+                                                const NamedSlots& arguments) const;
   // An operator on numbers, by the types of its operands: aten::add of two ints, or of an int and a float.
   Slot numbers(const std::string& name, const Slots& operands);
 

@@ -12,10 +12,6 @@
 namespace torch2nnef {
 namespace {
 
-[[noreturn]] void refuse(const char* code, const std::string& text, const std::string& hint = "") {
-  throw ExportError(ExportError::Kind::kUsage, {Severity::kError, code, "", {}, text, hint});
-}
-
 std::vector<std::vector<std::int64_t>> sizes_of_samples(const ProgramPlan& plan) {
   std::vector<std::vector<std::int64_t>> sizes;
   for (const DynamicInput& input : plan.sizes.inputs) sizes.push_back(input.sizes);
@@ -30,7 +26,7 @@ class AxisPlanner {
     try {
       sample_ = sizes_.bind(sizes_of_samples(plan));
     } catch (const std::invalid_argument& error) {
-      refuse("T2N-M005", error.what(), "give a sample input of the size that the program was exported for");
+      refuse_options("T2N-M005", error.what(), "give a sample input of the size that the program was exported for");
     }
     result_ = options;
   }
@@ -106,10 +102,11 @@ class AxisPlanner {
         given_.emplace(i, static_cast<std::size_t>(place));
         const Expression& size = shape[static_cast<std::size_t>(place)];
         if (size.op == Expression::Op::kInteger) {
-          refuse("T2N-M006",
-                 "--dynamic-axes " + axis.input + ":" + std::to_string(axis.axis) + ": the program was exported for " +
-                     std::to_string(size.integer) + " there, and for no other size",
-                 "export it with that dimension in dynamic_shapes");
+          refuse_options("T2N-M006",
+                         "--dynamic-axes " + axis.input + ":" + std::to_string(axis.axis) +
+                             ": the program was exported for " + std::to_string(size.integer) +
+                             " there, and for no other size",
+                         "export it with that dimension in dynamic_shapes");
         }
         if (!size.is_symbol() || dims_.count(size.symbol) > 0) continue;
         const std::set<std::string> names = axis.expression.symbols();
@@ -150,26 +147,30 @@ void check_ranks(const ProgramPlan& plan) {
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const std::size_t rank = plan.sizes.inputs[i].sizes.size();
     if (rank == inputs[i].shape.size()) continue;
-    refuse("T2N-M005", "the sample of input " + plan.sizes.inputs[i].name + " has " + std::to_string(rank) +
-                           " axes, and the program takes " + std::to_string(inputs[i].shape.size()));
+    refuse_options("T2N-M005", "the sample of input " + plan.sizes.inputs[i].name + " has " + std::to_string(rank) +
+                                   " axes, and the program takes " + std::to_string(inputs[i].shape.size()));
   }
 }
 
 }  // namespace
 
+void refuse_options(const char* code, const std::string& text, const std::string& hint) {
+  throw ExportError(ExportError::Kind::kUsage, {Severity::kError, code, "", {}, text, hint});
+}
+
 ProgramPlan make_program_plan(const LoadedProgram& loaded, const std::filesystem::path& path,
                               const ExportOptions& options) {
   if (!options.module_path.empty() || options.method != "forward") {
-    refuse("T2N-M007", "a .pt2 file holds one program: --module and --method are for TorchScript",
-           "export the part of the model alone, with torch.export.export(part, ...)");
+    refuse_options("T2N-M007", "a .pt2 file holds one program: --module and --method are for TorchScript",
+                   "export the part of the model alone, with torch.export.export(part, ...)");
   }
   ProgramPlan plan(loaded);
   plan.sizes.may_hold_sample_sizes = false;
   const std::vector<ProgramUserInput>& inputs = plan.file_sizes.inputs();
   if (!options.input_names.empty() && options.input_names.size() != inputs.size()) {
-    refuse("T2N-M005", "--input-names gives " + std::to_string(options.input_names.size()) +
-                           " names, but the program takes " + std::to_string(inputs.size()) +
-                           (inputs.size() == 1 ? " input" : " inputs"));
+    refuse_options("T2N-M005", "--input-names gives " + std::to_string(options.input_names.size()) +
+                                   " names, but the program takes " + std::to_string(inputs.size()) +
+                                   (inputs.size() == 1 ? " input" : " inputs"));
   }
   std::vector<std::string> names;
   for (std::size_t i = 0; i < inputs.size(); ++i) {

@@ -32,6 +32,9 @@ struct ProgramPlan {
   std::vector<ProgramState> states;
 };
 
+// Throws ExportError (usage): the options do not fit the program.
+[[noreturn]] void refuse_options(const char* code, const std::string& text, const std::string& hint = "");
+
 // Throws ExportError (usage) where the options do not fit the program. Without state.
 ProgramPlan make_program_plan(const LoadedProgram& loaded, const std::filesystem::path& path,
                               const ExportOptions& options);

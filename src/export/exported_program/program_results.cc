@@ -8,10 +8,6 @@
 namespace torch2nnef {
 namespace {
 
-[[noreturn]] void refuse(const char* code, const std::string& text, const std::string& hint = "") {
-  throw ExportError(ExportError::Kind::kUsage, {Severity::kError, code, "", {}, text, hint});
-}
-
 // A name for each result of the user, by the tree of the results.
 std::vector<std::string> tree_names(const Program& program, std::size_t count) {
   std::vector<std::string> names;
@@ -51,15 +47,15 @@ void note_left_out(const std::vector<std::string>& kinds, Diagnostics& diagnosti
 
 void check_names(const ExportOptions& options, const SizePlan& sizes, std::size_t tensors) {
   if (options.output_names.size() != tensors) {
-    refuse("T2N-M005", "--output-names gives " + std::to_string(options.output_names.size()) +
-                           " names, but the program returns " + std::to_string(tensors) +
-                           (tensors == 1 ? " tensor" : " tensors"));
+    refuse_options("T2N-M005", "--output-names gives " + std::to_string(options.output_names.size()) +
+                                   " names, but the program returns " + std::to_string(tensors) +
+                                   (tensors == 1 ? " tensor" : " tensors"));
   }
   for (const Symbol& symbol : sizes.axes.symbols) {
     const auto& names = options.output_names;
     if (std::find(names.begin(), names.end(), symbol.name) == names.end()) continue;
-    refuse("T2N-M006", "--dynamic-axes: the symbol " + symbol.name + " has the name of an output",
-           "choose another name, such as S");
+    refuse_options("T2N-M006", "--dynamic-axes: the symbol " + symbol.name + " has the name of an output",
+                   "choose another name, such as S");
   }
 }
 

@@ -43,13 +43,14 @@ struct Note {
   std::string opposite;
   std::set<std::string> symbols;
   std::function<bool(const nnef::Bindings&)> test;
+  std::string sign;  // of one comparison of sizes: `ratio` `sign` 0
   explicit operator bool() const { return kind != Kind::kNone; }
 
-  static Note sizes(Ratio ratio) { return {Kind::kSizes, std::move(ratio), {}, "", "", {}, {}}; }
+  static Note sizes(Ratio ratio) { return {Kind::kSizes, std::move(ratio), {}, "", "", {}, {}, ""}; }
   static Note data(TapeValue scalar, std::string text) {
-    return {Kind::kData, {}, scalar, std::move(text), "", {}, {}};
+    return {Kind::kData, {}, scalar, std::move(text), "", {}, {}, ""};
   }
-  static Note unexplained(std::string text) { return {Kind::kUnexplained, {}, {}, std::move(text), "", {}, {}}; }
+  static Note unexplained(std::string text) { return {Kind::kUnexplained, {}, {}, std::move(text), "", {}, {}, ""}; }
 };
 
 struct Slot {

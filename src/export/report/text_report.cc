@@ -155,7 +155,7 @@ std::string verdict_text(const CheckReport::Output& output) {
   std::string text = fmt::format("{}: {} (max abs {:.2g}, max rel {:.2g}", name, output.agrees ? "agrees" : "DIFFERS",
                                  output.max_abs, output.max_rel);
   if (output.steps) {
-    text += fmt::format("; rms {:.2g} of {:.2g} that moved codes of the input explain{}", output.steps->rms,
+    text += fmt::format("; rms {:.2g} of {:.2g} that inputs moved by one step explain{}", output.steps->rms,
                         output.steps->accepted, output.steps->is_exact_engine ? ", to PyTorch's qnnpack engine" : "");
   }
   return text + ")" + (output.detail.empty() ? "" : ": " + output.detail);

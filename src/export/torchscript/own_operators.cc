@@ -7,6 +7,8 @@
 
 #include <string>
 
+#include "export/torchscript/recorder.h"
+
 namespace torch2nnef {
 namespace {
 
@@ -112,6 +114,19 @@ std::shared_ptr<jit::Graph> definition_of(const jit::Node* call) {
   jit::Inline(*graph);
   set_place(graph->block(), call->sourceRange());
   return graph;
+}
+
+std::optional<Slot> run_definition(OperatorRecorder& recorder, const c10::FunctionSchema& schema, const Slots& inputs) {
+  const jit::Function* function = find_definition(schema.name());
+  if (!function) return std::nullopt;
+  check_definition(schema, inputs);
+  // A model of no modules.
+  const jit::Module nothing("nothing");
+  CallStack stack;
+  AttributeAccess attributes(recorder.context(), nothing, false);
+  OperationCount count(RecorderOptions().max_operations);
+  ModuleCalls modules(recorder, attributes, count, builtin_tables());
+  return Interpreter(recorder, stack, attributes, modules, count, 0).run_function(*function, inputs, "", "");
 }
 
 void check_definition(const c10::FunctionSchema& schema, const Slots& inputs) {

@@ -104,7 +104,7 @@ std::vector<Diagnostic> problems_of(const CheckSubject& subject, const Recording
     if (output.agrees) continue;
     std::string text = "output " + output.name + text_of(subject, run) + " differs: " + output.detail;
     if (output.steps) {
-      text += fmt::format("; the root mean square is {:.3g}, and what moved codes of the input explain is {:.3g}",
+      text += fmt::format("; the root mean square is {:.3g}, and what inputs moved by one step explain is {:.3g}",
                           output.steps->rms, output.steps->accepted);
     }
     if (const auto found = rounding.find(output.name); found != rounding.end()) {

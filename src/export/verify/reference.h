@@ -64,6 +64,10 @@ bool quantises_by_range(const Tape& tape, const TapeCall& call);
 // changes where 0.1 % of the codes that its inputs become are moved by one step (the mean of five draws, of one seed).
 // Empty for a model that does not quantise its inputs.
 std::map<std::string, double> moved_by_codes(const CheckSubject& subject, const Recording::Run& run);
+// The same of a model of floats: the root mean square of what changes in torch's own values where each item of the
+// inputs is moved by one unit in the last place (the mean of five draws, of one seed). Empty where calls cannot be
+// executed again.
+std::map<std::string, double> moved_by_rounding(const CheckSubject& subject, const Recording::Run& run);
 // The same model in torch's engine whose sums do not saturate, and how far moved codes carry there. Empty where torch
 // lacks it, or it lacks an operator of the model.
 struct ExactEngine {

@@ -98,6 +98,7 @@ std::optional<RowNumber> fold(const std::string& op, const RowNumber& a, const R
     if (std::optional<Dim> dim = fold_dims(op, a.to_dim(), b.to_dim()))
       return RowNumber{*dim, result_dtype(a.dtype, b.dtype, false)};
   }
+  if (a.is_symbolic() || b.is_symbolic()) return std::nullopt;  // with a fraction: when the model runs
   auto found = float_table().find(op);
   if (found == float_table().end()) return std::nullopt;
   return RowNumber{found->second(a.to_double(), b.to_double()), result_dtype(a.dtype, b.dtype, true)};

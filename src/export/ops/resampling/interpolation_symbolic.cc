@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "export/ops/resampling/axis_map.h"
 #include "export/ops/shape/shape_util.h"
 
 namespace torch2nnef {
@@ -82,6 +83,23 @@ std::vector<Tap> cubic_taps(Call& call, const SymbolicAxis& axis) {
           {at(2), cubic(call, b.binary("add", rest, 1.0), kFar)}};
 }
 
+// Inputs per output, of a dtype of floats; one output with aligned corners stands at the first input.
+Value antialias_step(Call& call, const SymbolicAxis& axis, DType dtype) {
+  Builder& b = call.builder();
+  const Value step = b.cast(step_of(call, axis), dtype);
+  if (!axis.align_corners) return step;
+  return b.binary("mul", step, b.cast(call.dim_tensor(min(axis.outputs - 1, Dim(1))), dtype));
+}
+
+Value antialias_kernel(Call& call, Resample kind, Value distance) {
+  Builder& b = call.builder();
+  if (kind == Resample::kLinear) return b.binary("max", b.binary("sub", Argument(1.0), distance), 0.0);
+  constexpr double a = -0.5;
+  constexpr std::array<double, 4> kNear = {a + 2, -(a + 3), 0, 1}, kFar = {a, -5 * a, 8 * a, -4 * a};
+  const Value far = cubic(call, b.binary("min", distance, 2.0), kFar);  // 0 from there on
+  return b.select(b.binary("lt", distance, 1.0), cubic(call, distance, kNear), far);
+}
+
 Value gathered(Call& call, Value x, int place, Value indices) {
   return call.builder().add("tract_core_gather", {x, indices}, {{"axis", place}});
 }
@@ -111,6 +129,20 @@ Value interpolated_along(Call& call, Value x, int place, Resample kind, const Sy
     sum = sum ? b.binary("add", sum, part) : part;
   }
   return sum;
+}
+
+Value antialiased_along(Call& call, Value x, int place, Resample kind, const SymbolicAxis& axis) {
+  Builder& b = call.builder();
+  const DType dtype = b.dtype(x);
+  const auto middles = [&](const Dim& count, int other) {
+    return b.unsqueeze(b.binary("add", b.cast(affine_range(call, count), dtype), 0.5), {other});
+  };
+  const Value step = antialias_step(call, axis, dtype);
+  const Value centres = b.binary("mul", middles(axis.outputs, 0), step);  // [1, outputs]
+  const Value apart = b.unary("abs", b.binary("sub", middles(axis.inputs, 1), centres));
+  const Value weights = antialias_kernel(call, kind, b.binary("div", apart, b.binary("max", step, 1.0)));
+  const Value sums = b.reduce("sum_reduce", weights, {0}, true);
+  return product_along(call, x, place, b.binary("div", weights, sums));
 }
 
 }  // namespace torch2nnef

@@ -159,8 +159,7 @@ Value interpolate(Call& call, Value x, const Resize& resize) {
     if (is_static(resize, axis)) {
       x = map_along(call, x, place, "interpolation", interpolation(resize.kind, axis_of(resize, axis, b.dtype(x))));
     } else if (resize.antialias) {
-      throw Unsupported("an axis of length " + resize.sizes[axis].to_string() + " resampled with antialiasing",
-                        "make the axis static");
+      x = antialiased_along(call, x, place, resize.kind, symbolic_axis(resize, axis));
     } else if (const auto factor = whole_factor(resize, axis); factor && b.dialect().has("tract_core_resize")) {
       times[axis] = *factor;
       grows = true;
@@ -192,8 +191,7 @@ void register_resize(Registry& registry);
 
 void register_resize(Registry& registry) {
   auto add = [&](const char* name, Resample kind, std::size_t spatial, bool antialias = false) {
-    registry.add(
-        name, [=](Call& call) { lower_resize(call, kind, spatial, antialias); }, antialias ? "static axes" : "");
+    registry.add(name, [=](Call& call) { lower_resize(call, kind, spatial, antialias); });
   };
   add("aten::upsample_nearest1d", Resample::kNearest, 1);
   add("aten::upsample_nearest2d", Resample::kNearest, 2);

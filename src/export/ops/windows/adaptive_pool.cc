@@ -148,13 +148,10 @@ Windows side_by_side(Call& call, Value x, const Shape& sizes, const Shape& resul
 // is torch's.
 Value maximum_places(Call& call, Value x, const Shape& sizes, const Shape& results) {
   Builder& b = call.builder();
-  for (const Shape& shape : {sizes, results}) {
-    for (const Dim& dim : shape) {
-      if (!dim.is_constant()) {
-        throw Unsupported("the indices of an adaptive maximum along an axis of length " + dim.to_string(),
-                          "make the axis static");
-      }
-    }
+  const auto is_constant = [](const Dim& dim) { return dim.is_constant(); };
+  if (!std::all_of(sizes.begin(), sizes.end(), is_constant) ||
+      !std::all_of(results.begin(), results.end(), is_constant)) {
+    return symbolic_maximum_places(call, x, sizes, results);
   }
   const Windows windows = side_by_side(call, x, sizes, results);
   const int last = b.rank(windows.items) - 1;
@@ -226,9 +223,7 @@ void register_adaptive_pool(Registry& registry) {
     const std::string average = "adaptive_avg_pool" + d;
     registry.add("aten::" + average + " aten::_" + average + " aten::mkldnn_" + average,
                  [spatial](Call& call) { lower_adaptive_average(call, spatial); });
-    registry.add(
-        "aten::adaptive_max_pool" + d, [spatial](Call& call) { lower_adaptive_maximum(call, spatial); },
-        "indices along static axes only");
+    registry.add("aten::adaptive_max_pool" + d, [spatial](Call& call) { lower_adaptive_maximum(call, spatial); });
   }
 }
 

@@ -32,6 +32,31 @@ void refuse_slow_axis(const Dim& length) {
                     "make the axis static, or bound it to multiples of what the network divides it by");
 }
 
+// An axis as [count, longest]: the places of each range, as many as the longest can have; a shorter one has its last
+// place again.
+struct Parts {
+  Value items;
+  Value begin, last;  // int64 [count]
+  Dim longest;
+};
+
+Parts side_by_side(Call& call, Value x, int axis, const Dim& count) {
+  Builder& b = call.builder();
+  Shape shape = b.shape(x);
+  Dim& length = shape[static_cast<std::size_t>(axis)];
+  refuse_slow_axis(length);
+  const Ranges all = ranges(call, length, count);
+  Parts parts{{}, all.begin, b.binary("sub", all.end, Argument(1)), floor_div(length, count) + 2};
+  const Value inside = b.unsqueeze(affine_range(call, parts.longest), {0});
+  const Value last = b.unsqueeze(parts.last, {1});
+  const Value places = b.binary("min", b.binary("add", b.unsqueeze(all.begin, {1}), inside), last);
+  const Value y = b.add("tract_core_gather", {x, b.reshape(places, {count * parts.longest})}, {{"axis", axis}});
+  length = count;
+  shape.insert(shape.begin() + axis + 1, parts.longest);
+  parts.items = b.reshape(y, shape);
+  return parts;
+}
+
 }  // namespace
 
 // A product with a matrix that has the share of each place in each item.
@@ -47,21 +72,51 @@ Value symbolic_average_along(Call& call, Value x, int axis, const Dim& count) {
   return product_along(call, x, axis, b.binary("div", b.cast(inside, b.dtype(x)), sizes));
 }
 
-// A gather of as many places for each range as the longest can have; a shorter one has its last place again.
 Value symbolic_maximum_along(Call& call, Value x, int axis, const Dim& count) {
-  refuse_slow_axis(call.builder().shape(x).at(static_cast<std::size_t>(axis)));
+  const Parts parts = side_by_side(call, x, axis, count);
+  return call.builder().reduce("max_reduce", parts.items, {axis + 1}, false);
+}
+
+Value symbolic_maximum_places(Call& call, Value x, const Shape& sizes, const Shape& results) {
   Builder& b = call.builder();
-  Shape shape = b.shape(x);
-  Dim& length = shape[static_cast<std::size_t>(axis)];
-  const Dim longest = floor_div(length, count) + 2;
-  const Ranges all = ranges(call, length, count);
-  Value inside = b.unsqueeze(affine_range(call, longest), {0});
-  Value last = b.unsqueeze(b.binary("sub", all.end, Argument(1)), {1});
-  Value places = b.binary("min", b.binary("add", b.unsqueeze(all.begin, {1}), inside), last);
-  Value y = b.add("tract_core_gather", {x, b.reshape(places, {count * longest})}, {{"axis", axis}});
-  length = count;
-  shape.insert(shape.begin() + axis + 1, longest);
-  return b.reduce("max_reduce", b.reshape(y, shape), {axis + 1}, false);
+  const int spatial = static_cast<int>(sizes.size()), lead = b.rank(x) - spatial;
+  // From the last axis on, so that the others keep their places: [.., H', h, W', w].
+  std::vector<Parts> parts(sizes.size());
+  for (int axis = spatial - 1; axis >= 0; --axis) {
+    const std::size_t place = static_cast<std::size_t>(axis);
+    parts[place] = side_by_side(call, x, lead + axis, results[place]);
+    x = parts[place].items;
+  }
+  std::vector<int> order;
+  for (int axis = 0; axis < lead; ++axis) order.push_back(axis);
+  for (int axis = 0; axis < spatial; ++axis) order.push_back(lead + 2 * axis);
+  for (int axis = 0; axis < spatial; ++axis) order.push_back(lead + 2 * axis + 1);
+  Shape merged = b.shape(x);
+  merged.resize(static_cast<std::size_t>(lead));
+  merged.insert(merged.end(), results.begin(), results.end());
+  Dim window = 1;
+  for (const Parts& part : parts) window = window * part.longest;
+  merged.push_back(window);
+  const Value windows = b.reshape(b.transpose(x, order), merged);
+  Value rest = b.reduce("argmax_reduce", windows, {lead + spatial}, false), sum;
+  Dim stride = 1;
+  for (int axis = spatial - 1; axis >= 0; --axis) {
+    const Parts& part = parts[static_cast<std::size_t>(axis)];
+    Value inside = rest;
+    if (axis > 0) {
+      const Value longest = call.dim_tensor(part.longest), before = b.binary("div", rest, longest);
+      inside = b.binary("sub", rest, b.binary("mul", before, longest));
+      rest = before;
+    }
+    std::vector<int> after;
+    for (int i = axis + 1; i < spatial; ++i) after.push_back(i - axis);
+    const Value begin = b.unsqueeze(part.begin, after), last = b.unsqueeze(part.last, after);
+    Value place = b.binary("min", b.binary("add", inside, begin), last);
+    if (stride != Dim(1)) place = b.binary("mul", place, call.dim_tensor(stride));
+    sum = sum ? b.binary("add", sum, place) : place;
+    stride = stride * sizes[static_cast<std::size_t>(axis)];
+  }
+  return sum;
 }
 
 }  // namespace torch2nnef

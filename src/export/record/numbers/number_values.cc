@@ -1,6 +1,7 @@
 #include "export/record/numbers/number_values.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <string>
 
@@ -78,6 +79,20 @@ TapeValue NumberValues::value(const c10::IValue& number, const Note& note) {
                                                    : at::full({}, number.toInt(), at::kLong);
   if (type != ScalarType::kBool) tensor.unsafeGetTensorImpl()->set_wrapped_number(true);
   return context_.tape.constant(tensor, "");
+}
+
+std::optional<Note> NumberValues::computed_condition(const Note& condition) {
+  static const std::map<std::string, std::string> kOperators = {{"==", "aten::eq"}, {"!=", "aten::ne"},
+                                                                {"<", "aten::lt"},  {"<=", "aten::le"},
+                                                                {">", "aten::gt"},  {">=", "aten::ge"}};
+  if (condition.sign.empty()) return std::nullopt;
+  const TapeValue left = value(c10::IValue(std::int64_t{0}), Note::sizes({condition.ratio.numerator, 1}));
+  const TapeValue zero = value(c10::IValue(std::int64_t{0}), {});
+  const TapeValue holds = truth(kOperators.at(condition.sign), {left, zero}, number_info(ScalarType::kBool));
+  if (!holds) return std::nullopt;
+  Note note = Note::data(holds, condition.text);
+  note.symbols = condition.symbols;
+  return note;
 }
 
 Note NumberValues::computed(const c10::FunctionSchema& schema, const Slots& inputs, const Slot& result) {

@@ -2,6 +2,7 @@
 // sizes gives, such as a square root.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,8 @@ class NumberValues {
 
   // A number of known origin on the Tape. Its note must not be kUnexplained, and if it is kData, have a scalar.
   TapeValue value(const c10::IValue& number, const Note& note);
+  // A comparison of sizes, computed when the model runs: a note with a scalar. Nothing for any other condition.
+  std::optional<Note> computed_condition(const Note& condition);
   // A number that is read from a tensor of one item; `worlds` is the number, `what` is for messages.
   Slot read_item(const Slot& tensor, std::vector<c10::IValue> worlds, const std::string& what);
   // Where a number comes from that an operator computes from numbers that depend on data: with a scalar if the Tape has

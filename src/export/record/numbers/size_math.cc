@@ -302,9 +302,14 @@ Note comparison_note(const Ratio& a, const std::string& sign, const Ratio& b) {
   std::set<std::string> symbols = a.numerator.symbols();
   symbols.merge(b.numerator.symbols());
   const std::string left = to_string(a) + " ", right = " " + to_string(b);
-  return condition(
+  Note note = condition(
       left + sign + right, left + opposite_sign(sign) + right, std::move(symbols),
       [a, sign, b](const nnef::Bindings& sizes) { return compare(a.evaluate(sizes), sign, b.evaluate(sizes)); });
+  if (std::optional<Ratio> difference = apply(NumberOp::kSub, a, b)) {
+    note.ratio = std::move(*difference);
+    note.sign = sign;
+  }
+  return note;
 }
 
 Note negated(const Note& note) {
