@@ -204,6 +204,12 @@ void add_given_runs(const Model& model, const Tables& tables, const ExportOption
     if (!bounds.ranges.empty() && !bounds.allow(given.run.sizes)) {
       std::string needs;
       for (const std::string& text : bounds.texts) needs += (needs.empty() ? "" : ", ") + text;
+      for (const auto& [symbol, range] : bounds.ranges) {
+        const auto given_size = given.run.sizes.find(symbol);
+        if (!needs.empty() || given_size == given.run.sizes.end()) continue;
+        if (range.most && given_size->second > *range.most) needs = symbol + " <= " + std::to_string(*range.most);
+        if (given_size->second < range.least) needs = symbol + " >= " + std::to_string(range.least);
+      }
       throw ExportError(ExportError::Kind::kNotExportable,
                         {Severity::kError,
                          "T2N-C011",

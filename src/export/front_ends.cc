@@ -44,15 +44,7 @@ std::optional<Recording::Run> run_on_other_values(const Model& model, const Tabl
 
 std::vector<GivenRun> runs_on_given_inputs(const Model& model, const Tables& tables, const ExportOptions& options,
                                            const Recording& recording) {
-  if (model.impl().program && !options.other_inputs_files.empty()) {
-    throw ExportError(ExportError::Kind::kUsage, {Severity::kError,
-                                                  "T2N-M005",
-                                                  "",
-                                                  {},
-                                                  "a second --inputs is not taken for a .pt2 file",
-                                                  "give one, or a TorchScript file of the model"});
-  }
-  if (model.impl().program) return {};
+  if (model.impl().program) return program_runs_on_given_inputs(program_of(model), options, recording);
   return torch2nnef::runs_on_given_inputs(model, tables, options, recording);
 }
 

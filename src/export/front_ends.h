@@ -6,11 +6,11 @@
 #include <vector>
 
 #include "export/diagnostics.h"
+#include "export/load/given_run.h"
 #include "export/load/model.h"
 #include "export/lower/lowering.h"
 #include "export/request.h"
 #include "export/tape/recording.h"
-#include "export/torchscript/given_runs.h"
 
 namespace torch2nnef::front_ends {
 
@@ -21,7 +21,7 @@ void record_at(const Model& model, const Tables& tables, const ExportOptions& op
                const std::vector<nnef::Bindings>& sizes, Recording& recording);
 std::optional<Recording::Run> run_on_other_values(const Model& model, const Tables& tables,
                                                   const ExportOptions& options, const Recording& recording);
-// See torchscript/given_runs.h. Throws ExportError for an exported program: its file holds its inputs.
+// One per file of options.other_inputs_files: see load/given_runs.h.
 std::vector<GivenRun> runs_on_given_inputs(const Model& model, const Tables& tables, const ExportOptions& options,
                                            const Recording& recording);
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cmath>
+#include <cstring>
 #include <filesystem>
 
 #include "export/export.h"
@@ -123,6 +124,17 @@ class Exports : public testing::Test {
     fs::create_directories(folder_);
   }
   ~Exports() override { fs::remove_all(folder_); }
+  // A file with an input x of [rows, 4].
+  fs::path inputs(const std::string& name, std::int64_t rows) {
+    std::vector<float> items(static_cast<std::size_t>(rows) * 4);
+    for (std::size_t i = 0; i < items.size(); ++i) items[i] = static_cast<float>(i % 7) - 3;
+    std::vector<std::byte> bytes(items.size() * sizeof(float));
+    std::memcpy(bytes.data(), items.data(), bytes.size());
+    const std::vector<std::int64_t> shape{rows, 4};
+    const fs::path file = folder_ / name;
+    nnef::write_npz(file, {{"x", std::make_shared<nnef::OwnedTensor>(nnef::DType::kF32, shape, std::move(bytes))}});
+    return file;
+  }
   ExportReport run(const std::string& name, ExportOptions options = {}) {
     options.check = Check::kReference;
     return export_model_to_nnef(fs::path(PROGRAMS) / (name + ".pt2"), folder_ / (name + ".nnef.tgz"), options);
@@ -166,6 +178,27 @@ TEST_F(Exports, NameSymbolsAfterInputAndAxis) {
   EXPECT_EQ(shapes(report.inputs), "x[x_0,4] ");
   ASSERT_EQ(report.symbols.size(), 1U);
   EXPECT_EQ(report.symbols[0].maximum, 64);
+}
+
+TEST_F(Exports, AreCheckedOnFurtherInputs) {
+  ExportOptions options;
+  options.inputs_file = inputs("a.npz", 4);
+  options.other_inputs_files = {inputs("b.npz", 7)};
+  const ExportReport report = run("dynamic", options);
+  EXPECT_TRUE(std::any_of(report.check.outputs.begin(), report.check.outputs.end(),
+                          [](const CheckReport::Output& one) { return one.sizes.at("x_0") == 7; }));
+  options.other_inputs_files = {inputs("c.npz", 70)};
+  EXPECT_NE(refusal("dynamic", options)
+                .find("T2N-C011: the inputs of c.npz are of sizes that the archive is not for: "
+                      "it needs x_0 <= 64"),
+            std::string::npos);
+}
+
+TEST_F(Exports, GiveComplexOutputsAsPairs) {
+  EXPECT_NE(refusal("complex").find("--complex-outputs pairs"), std::string::npos);
+  ExportOptions options;
+  options.complex_pairs = true;
+  EXPECT_EQ(shapes(run("complex", options).outputs), "output[4,2] ");
 }
 
 TEST_F(Exports, LetTheUserNameThem) {

@@ -9,7 +9,7 @@ import sys
 
 import torch
 
-from program_file import (BFLOAT, FLOAT, LEAF, LONG, Graph, buffer, dict_tree, meta, number, output, pack, parameter, program, records, saved, size,
+from program_file import (BFLOAT, COMPLEX, FLOAT, LEAF, LONG, Graph, buffer, dict_tree, meta, number, output, pack, parameter, program, records, saved, size,
                           symbol, tensor, tensors, tree, user, write)
 
 WEIGHT, BIAS = [float(i % 5) - 2 for i in range(12)], [0.5, -0.5, 0.25]
@@ -222,6 +222,12 @@ def by_size():
                    samples=example(ramp(3, 3)))
 
 
+def complex_result():
+    graph = Graph(["x"], {"x": meta([6])})
+    graph.call("torch.ops.aten.fft_rfft.default", {"c": meta([4], COMPLEX)}, self=tensor("x")).result("c")
+    return records(program(graph, [user("x")], [output("c")], tree(LEAF), LEAF), samples=example(ramp(6)))
+
+
 def vision():
     """An operator of torchvision that the exporter has a definition of."""
     graph = Graph(["x", "boxes"], {"x": meta([1, 2, 6, 6]), "boxes": meta([2, 5])})
@@ -253,7 +259,7 @@ def several():
 
 
 FILES = {"linear": linear, "dynamic": dynamic, "pickled": pickled, "trees": trees, "multiples": multiples, "pinned": pinned, "apart": apart,
-         "branch": branch, "by_size": by_size, "loop": loop, "scan": scan, "autocast": autocast, "vision": vision, "state": state,
+         "branch": branch, "by_size": by_size, "loop": loop, "scan": scan, "autocast": autocast, "vision": vision, "complex": complex_result, "state": state,
          "mutation": mutation, "stand_ins": stand_ins, "foreign": foreign, "compiled": compiled, "several": several}
 
 

@@ -4,7 +4,7 @@ import json
 import struct
 import zipfile
 
-FLOAT, LONG, BOOL, INT8, BFLOAT = 7, 5, 12, 2, 13
+FLOAT, LONG, BOOL, INT8, BFLOAT, COMPLEX = 7, 5, 12, 2, 13, 10
 ITEM = {FLOAT: "f", LONG: "q", BOOL: "?", INT8: "b"}
 
 

@@ -1,5 +1,6 @@
 #include "export/exported_program/executor.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "export/diagnostics.h"
@@ -181,7 +182,11 @@ Slots ProgramExecutor::dispatch(const ProgramNode& node, const Frame& frame) {
   }
   const auto op = operator_of(node.target);
   if (!op) throw Unsupported(node.target + " is not supported");
-  if (is_assertion(*op)) return {};
+  if (is_assertion(*op)) {
+    const auto is_of_data = [](const auto& argument) { return argument.second.note.kind == Note::Kind::kData; };
+    if (std::any_of(arguments.begin(), arguments.end(), is_of_data)) ++left_out_assertions_;
+    return {};
+  }
   if (is_autocast_) arguments = autocast_arguments(node, *op, std::move(arguments), frame);
   if (std::optional<Slots> results = run_stand_in(calls_, *op, arguments)) return std::move(*results);
   return calls_.call(op->name, op->overload, arguments);

@@ -45,6 +45,8 @@ class ProgramExecutor {
   OperatorRecorder& recorder() { return recorder_; }
   OperatorCalls& calls() { return calls_; }
   std::int64_t max_iterations() const { return max_iterations_; }
+  // Assertions on values, which are not recorded.
+  std::int64_t left_out_assertions() const { return left_out_assertions_; }
 
  private:
   // One execution of a graph.
@@ -70,6 +72,7 @@ class ProgramExecutor {
   OperatorCalls calls_;
   std::int64_t max_iterations_;
   std::int64_t executed_ = 0;
+  std::int64_t left_out_assertions_ = 0;
   bool is_autocast_ = false;
   // Names by the node that uses them last.
   std::unordered_map<const ProgramGraph*, std::vector<std::vector<std::string>>> last_uses_;

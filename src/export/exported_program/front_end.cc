@@ -216,6 +216,7 @@ void ProgramFrontEnd::execute(const SizePlan& sizes, const std::vector<nnef::Bin
   const Slots inputs = add_inputs(sizes, recorder, recording);
   const Slots outputs = executor.run(plan_.loaded.program.graph, inputs);
   ProgramResults results = program_results(plan_, sizes, options_, outputs, diagnostics);
+  if (options_.complex_pairs) make_pairs(recorder, results.values);
   const Slots after = states_after(plan_, inputs, outputs);
   for (std::size_t i = 0; i < after.size(); ++i) {
     results.names.push_back(plan_.states[i].report.output);
@@ -224,6 +225,12 @@ void ProgramFrontEnd::execute(const SizePlan& sizes, const std::vector<nnef::Bin
   }
   add_outputs(recorder, recording, results.names, results.values);
   for (const std::string& text : plan_.narrowed) diagnostics.note("T2N-R020", text);
+  if (const std::int64_t count = executor.left_out_assertions(); count > 0) {
+    diagnostics.note("T2N-R011", std::to_string(count) +
+                                     (count == 1 ? " assertion on the values of inputs is"
+                                                 : " assertions on the values of inputs are") +
+                                     " not exported");
+  }
   resolve_masked_items(context.tape);
   resolve_packed_sequences(context.tape);
   recorder.finish();

@@ -2,6 +2,7 @@
 
 #include "export/exported_program/front_end.h"
 #include "export/load/compat_ops.h"
+#include "export/load/given_runs.h"
 #include "export/load/other_values.h"
 #include "export/record/memory_bound.h"
 #include "export/record/record_at_sizes.h"
@@ -135,6 +136,21 @@ std::optional<Recording::Run> run_program_on_other_values(const ProgramModel& mo
   plain.model_tree = false;
   ProgramFrontEnd front_end(plain, plan);
   return run_on_other_values(front_end, plan.sizes, plan.leaves, recording, options.seed);
+}
+
+std::vector<GivenRun> program_runs_on_given_inputs(const ProgramModel& model, const ExportOptions& options,
+                                                   const Recording& recording) {
+  std::vector<GivenRun> runs;
+  if (options.other_inputs_files.empty()) return runs;
+  c10::InferenceMode guard;
+  at::manual_seed(options.seed);
+  for (const std::filesystem::path& file : options.other_inputs_files) {
+    const ExportOptions given = options_for_inputs(options, file, recording.tape);
+    ProgramPlan plan = planned(model, given);
+    ProgramFrontEnd front_end(given, plan);
+    runs.push_back(run_on_given_inputs(front_end, plan.sizes, plan.leaves, file, recording));
+  }
+  return runs;
 }
 
 }  // namespace torch2nnef

@@ -7,6 +7,7 @@
 
 #include "export/diagnostics.h"
 #include "export/exported_program/loaded_program.h"
+#include "export/load/given_run.h"
 #include "export/lower/lowering.h"
 #include "export/request.h"
 #include "export/tape/recording.h"
@@ -31,6 +32,9 @@ void record_program_at(const ProgramModel& model, const ExportOptions& options,
 // As run_on_other_values() of torchscript/second_values.h.
 std::optional<Recording::Run> run_program_on_other_values(const ProgramModel& model, const ExportOptions& options,
                                                           const Recording& recording);
+// As runs_on_given_inputs() of torchscript/second_values.h.
+std::vector<GivenRun> program_runs_on_given_inputs(const ProgramModel& model, const ExportOptions& options,
+                                                   const Recording& recording);
 
 // Throws ExportError with all calls of operators that are not executed. Nothing has been executed then.
 void refuse_forbidden_nodes(const Program& program, const Tables& tables);

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
+#include "export/load/given_run.h"
 #include "export/torchscript/record.h"
 
 namespace torch2nnef {
@@ -12,5 +14,9 @@ namespace torch2nnef {
 // no other values or would take long.
 std::optional<Recording::Run> run_on_other_values(const Model& model, const Tables& tables,
                                                   const ExportOptions& options, const Recording& recording);
+
+// One per file of options.other_inputs_files (load/given_runs.h).
+std::vector<GivenRun> runs_on_given_inputs(const Model& model, const Tables& tables, const ExportOptions& options,
+                                           const Recording& recording);
 
 }  // namespace torch2nnef

@@ -12,6 +12,9 @@ Tensors matmul(const EvalCall& call) {
   at::Tensor a = widened(call.tensor("A")), b = widened(call.tensor("B"));
   if (call.logical("transposeA")) a = a.transpose(-1, -2);
   if (call.logical("transposeB")) b = b.transpose(-1, -2);
+  // One matrix for all: one product, not one for each of many batches.
+  const bool is_one_matrix = b.dim() > 2 && a.dim() >= b.dim() && b.numel() == b.size(-1) * b.size(-2);
+  if (is_one_matrix) b = b.reshape({b.size(-2), b.size(-1)});
   return {at::matmul(a, b).to(call.result_type())};
 }
 
