@@ -1,0 +1,15 @@
+# `cpack` in the build folder makes a .deb, which needs the libtorch of the system that it was built on, and a .tar.gz.
+set(CPACK_PACKAGE_NAME torch2nnef)
+set(CPACK_PACKAGE_CONTACT "torch2nnef maintainers")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "${PROJECT_DESCRIPTION}")
+set(CPACK_PACKAGE_FILE_NAME ${PROJECT_NAME}-${PROJECT_VERSION}-${CMAKE_SYSTEM_PROCESSOR})
+set(CPACK_PACKAGE_DIRECTORY ${PROJECT_BINARY_DIR}/packages)
+set(CPACK_GENERATOR DEB TGZ)
+set(CPACK_STRIP_FILES ON)
+
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION science)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)  # libtorch, fmt and the others, by the libraries that the programs load
+# Its own libraries are in the package; without this, the tool that looks for dependencies does not find them.
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${PROJECT_BINARY_DIR})
+include(CPack)
