@@ -38,8 +38,8 @@ bool all_agree(const std::vector<CheckReport::Output>& outputs) {
 
 // What became of one mutant.
 struct Verdict {
-  bool is_defect = false;    // in exact arithmetic it computes something else than the export, or nothing
-  bool by_tract = false;     // found
+  bool is_defect = false;  // in exact arithmetic it computes something else than the export, or nothing
+  bool by_tract = false;   // found
   bool by_evaluator = false;
   bool names_call = false;   // the call that was mutated
   bool names_value = false;  // the very value of the graph
@@ -73,8 +73,8 @@ class Mutator {
     const std::string difference = nnef::compare_archive(path, graph, exported_.dialect, &archive);
     EXPECT_EQ(difference, "") << mutation.kind << ": " << mutation.what;
     Verdict verdict;
-    const CheckSubject subject{exported_.recording, exported_.lineage, graph,
-                               archive,             exported_.dialect, other_values_};
+    const CheckSubject subject{exported_.recording, exported_.lineage, graph, archive,
+                               exported_.dialect,   other_values_};
     verdict.is_defect = is_defect(archive);
     verdict.by_tract = is_found_by_tract(path, subject);
     for (const Recording::Run* run : runs_) {

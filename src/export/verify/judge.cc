@@ -73,8 +73,8 @@ class Rounded {
     if (!theirs || !ours) return false;
     const auto [smaller, larger] = std::minmax(theirs->squares, ours->squares);
     if (larger <= kAlikeSquares * smaller) return true;
-    // The archive is right where the whole of it is computed exactly: but for the rounding of f64, which is as much less
-    // than the engine's as its unit is. Where the engine shows none, large values on the way do not cancel.
+    // The archive is right where the whole of it is computed exactly: but for the rounding of f64, which is as much
+    // less than the engine's as its unit is. Where the engine shows none, large values on the way do not cancel.
     const double size = root_mean_square(expected);
     const double tiny = kRoundings * std::ldexp(1, -53) * std::min(magnitude_, ours->largest / unit);
     return theirs->largest <= own.wide.absolute * size + tiny && ours->largest <= floor;
