@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 
@@ -14,6 +15,7 @@ constexpr int kOfModel = 1, kOfProgram = 70;
 
 const char* volatile current_step = "start";
 volatile bool current_is_of_model = false;
+std::atomic_flag is_reported;
 alignas(16) std::array<char, 1 << 16> other_stack;  // the usual one may be what is used up
 
 void say(const char* text) { static_cast<void>(!write(STDERR_FILENO, text, std::strlen(text))); }
@@ -31,8 +33,11 @@ const char* name_of(int number) {
   }
 }
 
-// Only calls that may be made in a handler.
+// Only calls that may be made in a handler. Of threads that fail together the first one reports.
 void report(int number) {
+  if (is_reported.test_and_set()) {
+    for (;;) pause();
+  }
   say("\ntorch2nnef: ");
   say(current_is_of_model ? "libtorch was ended in the step '" : "a bug in this program: it was ended in the step '");
   say(current_step);
@@ -53,7 +58,7 @@ void report_crashes() {
   for (int number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) {
     struct sigaction action {};
     action.sa_handler = report;
-    action.sa_flags = SA_ONSTACK | static_cast<int>(SA_RESETHAND);
+    action.sa_flags = SA_ONSTACK;
     sigaction(number, &action, nullptr);
   }
 }

@@ -197,6 +197,17 @@ void prepare_process() {
   }
 }
 
+// Under a tight limit of memory, threads that libtorch's libraries start wait for theirs for ever, and whoever waits
+// for them with them.
+bool has_memory() {
+  constexpr rlim_t kLeast = rlim_t{256} << 20;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return true;
+  rlim_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  return limit.rlim_cur >= pages * static_cast<rlim_t>(sysconf(_SC_PAGESIZE)) + kLeast;
+}
+
 int signal_pipe[2] = {-1, -1};
 
 void tell_of_signal(int number) {
@@ -256,6 +267,7 @@ int run_and_explain(const std::vector<std::string>& arguments) {
   using Kind = ExportError::Kind;
   const bool json = std::find(arguments.begin(), arguments.end(), "--json") != arguments.end();
   try {
+    if (!has_memory()) throw std::bad_alloc();
     return run(arguments);
   } catch (const PrintError& error) {
     return fail(false, Kind::kUsage, "", error.what());

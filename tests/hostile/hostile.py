@@ -28,17 +28,22 @@ MEMORY = 8 << 30
 RIGHT = (0, 1, 2, 3)
 
 
-def limits(more):
+def limits(case):
     def apply():
+        if case.at_start:
+            case.at_start()
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        for what, value in more.items():
+        for what, value in case.limits.items():
             resource.setrlimit(what, (value, value))
     return apply
 
 
 def files_below(folder):
-    return {str(p.relative_to(folder)) for p in folder.rglob("*") if not p.is_dir() or p.is_symlink()}
+    """With what each holds."""
+    def contents(path):
+        return path.read_bytes() if path.is_file() and not path.is_symlink() and path.stat().st_size < 1 << 24 else None
+    return {str(p.relative_to(folder)): contents(p) for p in folder.rglob("*") if not p.is_dir() or p.is_symlink()}
 
 
 def faults_of_text(text, is_json):
@@ -67,17 +72,20 @@ def attempt(number, build, place):
     environment = {**os.environ, "TMPDIR": str(temporary), **case.environment}
     sinks = {name: open(path, "w") for name, path in case.sinks.items()}
     try:
-        done = subprocess.run([str(build / case.program), *case.arguments], cwd=work, env={k: v for k, v in environment.items() if v is not None}, stdin=subprocess.DEVNULL,
-                              stdout=sinks.get("stdout", subprocess.PIPE), stderr=sinks.get("stderr", subprocess.PIPE), timeout=LIMIT, preexec_fn=limits(case.limits))
+        done = subprocess.run([*case.wrapper, str(build / case.program), *case.arguments], cwd=work, env={k: v for k, v in environment.items() if v is not None}, stdin=subprocess.DEVNULL,
+                              stdout=sinks.get("stdout", subprocess.PIPE), stderr=sinks.get("stderr", subprocess.PIPE), timeout=LIMIT, preexec_fn=limits(case))
         status, out, err = done.returncode, done.stdout or b"", done.stderr or b""
     except subprocess.TimeoutExpired:
         return number, case.what, [f"no answer in {LIMIT} s"], ""
     faults = [] if status in RIGHT else [f"status {status}"]
     faults += faults_of_text(out, "--json" in case.arguments and "stdout" not in sinks) + faults_of_text(err, False)
-    more = {f for f in files_below(folder) - before if not (status == 0 and re.match(r"work/(out|m\.nnef)", f))}
+    after = files_below(folder)
+    made = {value for name, value in zip(case.arguments, case.arguments[1:]) if name in ("-o", "--output", "--report", "--debug-bundle")} | {"m.nnef"}
+    is_made = status == 0 or "stdout" in case.sinks
+    more = {f for f in after.keys() - before.keys() if not (is_made and any(f.startswith(f"work/{m}") for m in made)) and not f.startswith("work/out_bundle")}
     faults += [f"files that should not be: {sorted(more)[:3]}"] if more else []
-    gone = before - files_below(folder)
-    faults += [f"files that are gone: {sorted(gone)[:3]}"] if gone else []
+    other = {f for f in before if f not in after or after[f] != before[f]} - {"work/" + o for o in case.may_replace}
+    faults += [f"files that are gone or changed: {sorted(other)[:3]}"] if other else []
     if not faults:
         shutil.rmtree(folder)
     return number, case.what, faults, f"{status} " + err.decode(errors="replace").strip().split("\n")[0][:200]

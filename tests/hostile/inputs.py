@@ -2,13 +2,16 @@
 import dataclasses
 import io
 import pathlib
-import resource
+import re
 import struct
 import tarfile
 import typing
 import zipfile
 
 import archives
+import operators
+import programs
+import surroundings
 
 TESTS = pathlib.Path(__file__).resolve().parent.parent
 ESCAPES = ["\x1b]0;owned\x07", "\x1b[2J", "\u202e", "\x9b31m", "\r", "\udcff"]
@@ -22,6 +25,9 @@ class Case:
     environment: dict = dataclasses.field(default_factory=dict)
     limits: dict = dataclasses.field(default_factory=dict)
     sinks: typing.Dict[str, str] = dataclasses.field(default_factory=dict)
+    at_start: typing.Optional[typing.Callable] = None
+    wrapper: list = dataclasses.field(default_factory=list)
+    may_replace: list = dataclasses.field(default_factory=list)
 
 
 def edges(r):
@@ -190,26 +196,135 @@ def command_lines(r, work):
 
 
 def environments(r, work):
-    (work / "loop").symlink_to("loop")
-    model = TESTS / "models/digits.pt"
-    case = Case("environment", [str(model), "--inputs", str(model.with_suffix(".inputs.npz")), "-o", "out.nnef.tgz", r.choice(["--check=none", "--check=reference", "--check=tract"]), *r.choice([[], ["-v"], ["--json"]])])
-    for _ in range(r.choice([1, 2])):
+    case = Case("environment", [str(surroundings.MODEL), *surroundings.INPUTS, "-o", "out.nnef.tgz", r.choice(["--check=none", "--check=reference", "--check=tract"]), *r.choice([[], ["-v"], ["--json"]])])
+    for _ in range(r.choice([1, 1, 2])):
         kind = r.randrange(6)
-        if kind == 0:
-            case.environment["TMPDIR"] = r.choice(["/nope", "", "loop", "/proc", "/sys", "/dev/null", "a" * 5000])
+        if kind == 0 and not case.wrapper:
+            case.environment["TMPDIR"] = surroundings.temporary_folder(r, work)
         elif kind == 1:
-            case.environment[r.choice(["HOME", "PATH", "TRACT", "TRACT_LIBRARY", "XDG_CACHE_HOME", "LANG", "LC_ALL", "OMP_NUM_THREADS"])] = r.choice([None, "", "/nope", "x" * 5000, "99999", "-1", "/dev/zero", "/bin/false", "tr_TR.UTF-8"])
+            case.environment[r.choice(["HOME", "PATH", "TRACT", "TRACT_LIBRARY", "XDG_CACHE_HOME", "LANG", "LC_ALL", "OMP_NUM_THREADS", "PYTORCH_JIT", "MALLOC_ARENA_MAX"])] = r.choice(
+                [None, "", "/nope", "x" * 5000, "99999", "-1", "/dev/zero", "/bin/false", "tr_TR.UTF-8"])
         elif kind == 2:
             case.sinks[r.choice(["stdout", "stderr"])] = "/dev/full"
         elif kind == 3:
-            case.limits[resource.RLIMIT_NOFILE] = r.choice([12, 20, 40])  # fewer are too few to load the libraries
+            case.limits.update([surroundings.limits(r)])
         elif kind == 4:
-            case.limits[resource.RLIMIT_FSIZE] = r.choice([0, 1, 512, 4096, 65536])
-        else:
-            case.limits[resource.RLIMIT_STACK] = r.choice([1 << 20, 8 << 20])
-    if "TRACT" in case.environment or case.sinks:
+            case.at_start = surroundings.at_start(r)
+        elif "TMPDIR" not in case.environment:
+            case.wrapper = surroundings.small_disk(r)
+    if "TRACT" in case.environment or case.sinks or case.at_start:
         case.arguments = [a for a in case.arguments if a != "--json"]
     return case
+
+
+def engines(r, work):
+    return Case("engine", [str(surroundings.MODEL), *surroundings.INPUTS, "-o", "out.nnef.tgz", *surroundings.engine(r, work), *r.choice([[], ["-v"], ["--debug-bundle", "out_bundle.tgz"], ["--no-sandbox"]])])
+
+
+def odd_files(r, work):
+    surroundings.odd_file(r, work, "odd.pt" if r.random() < 0.5 else "odd.npz")
+    if (work / "odd.pt").exists() or (work / "odd.pt").is_symlink():
+        return Case("odd file", ["odd.pt", "--input", "x:f32:4", "-o", "out.nnef.tgz", "--check=none"])
+    option = r.choice([["--inputs", "odd.npz"], ["--input", "image:f32:4,1,8,8=odd.npz"], ["--fragments", "odd.npz", *surroundings.INPUTS], ["--plugin", "odd.npz", *surroundings.INPUTS], ["--tract", "odd.npz", *surroundings.INPUTS],
+                       ["--rerun-bundle", "odd.npz"]])
+    if option[0] == "--rerun-bundle":
+        return Case("odd file", option)
+    return Case("odd file", [str(surroundings.MODEL), *option, "-o", "out.nnef.tgz", "--check=none" if option[0] != "--tract" else "--check=tract"])
+
+
+def output_places(r, work):
+    arguments, target = surroundings.places(r, work)
+    return Case("place", arguments, may_replace=[target] if target in ("to_model", "same") and "-o" in arguments and arguments[arguments.index("-o") + 1] == target else [])
+
+
+def exported_programs(r, work):
+    programs.damaged_program(r, work / "m.pt2", edges, damaged)
+    return Case("exported program", ["m.pt2", check(r), *r.choice([[], [], ["--json"], ["--input", ":f32:2,4"]])])
+
+
+def operator_calls(r, work):
+    archives.archive(work / "m.pt", body=operators.call(r, edges), result="Any")
+    dtype = r.choice(["f32", "f32", "f32", "i64", "bool", "f16", "f64", "u8"])
+    return Case("operator call", ["m.pt", "--input", f"x:{dtype}:{r.choice(['4', '2,4', '1,2,4,4', '0', '3,3'])}", check(r)])
+
+
+def shuffled_code(r, work):
+    """TorchScript whose words, lines and numbers change places: much of it can still be read."""
+    model = seed_model(r)
+    records = programs.records_of(model)
+    name = r.choice([n for n in records if n.endswith(".py")])
+    text = records[name].decode()
+    for _ in range(r.choice([1, 1, 2, 3])):
+        kind = r.randrange(4)
+        lines = text.split("\n")
+        at, other = r.randrange(len(lines)), r.randrange(len(lines))
+        if kind == 0:
+            lines[at], lines[other] = lines[other], lines[at]
+            text = "\n".join(lines)
+        elif kind == 1:
+            text = "\n".join(lines[:at] + lines[at:at + 1] * r.choice([0, 2, 300]) + lines[at + 1:])
+        else:
+            pattern = r"-?\b\d+\b" if kind == 2 else r"\b[A-Za-z_][\w.]*"
+            found = list(re.finditer(pattern, text))
+            if not found:
+                continue
+            one, another = r.choice(found), r.choice(found)
+            word = another.group() if kind == 3 or r.random() < 0.3 else str(r.choice([1, -1]) * min(edges(r), (1 << 63) - 1))
+            text = text[:one.start()] + word + text[one.end():]
+    records[name] = text.encode()
+    programs.write(work / "m.pt", records)
+    return Case("shuffled code", ["m.pt", *given(model), check(r)])
+
+
+def deep_code(r, work):
+    depth = r.choice([50, 150, 390, 500, 5000, 100000])
+    forms = ["    return " + "(" * depth + "x" + ")" * depth, "    y = " + "[" * depth + "x" + "]" * depth + "\n    return x", "".join("  " * min(i, 300) + "    if True:\n" for i in range(min(depth, 300))) + "  " * 300 + "      pass\n    return x",
+             "    return x" + "[0]" * depth, "    y = " + "(x, " * depth + "x" + ")" * depth + "\n    return x", "    return " + "x if True else " * depth + "x", "    return " + "not " * depth + "True",
+             "    y : " + "List[" * depth + "int" + "]" * depth + " = []\n    return x", "    y : " + "Optional[" * depth + "int" + "]" * depth + " = None\n    return x", "    y = lambda: " * depth + "x", "    return " + "torch.add(x, " * depth + "x" + ")" * depth,
+             "\n".join(f"    def f{i}(x):" for i in range(min(depth, 100))), "    return " + "x.y" * depth, "    return " + '"' + "a" * depth + '"', "    y = {" + '"a": {' * depth + "}" * depth + "}\n    return x", "    return " + "x < " * depth + "x",
+             "    return " + "x and " * depth + "x", "    x = x; " * depth, "#" * depth + "\n    return x", "    return x" + " " * depth, "    return " + "-~" * depth + "1"]
+    archives.archive(work / "m.pt", body=r.choice(forms), result=r.choice(["Tensor", "Any", "List[" * min(depth, 5000) + "Tensor" + "]" * min(depth, 5000)]) if r.random() < 0.3 else "Tensor")
+    return Case("deep code", ["m.pt", "--input", "x:f32:4", "--check=none"])
+
+
+def beside_the_model(r, work):
+    """Sample inputs that nobody named: beside the model, or in it."""
+    model = TESTS / "models/digits.pt"
+    good = model.with_suffix(".inputs.npz").read_bytes()
+    bad = r.choice([lambda: damaged(r, good), lambda: b"", lambda: b"PK\x05\x06" + bytes(18), lambda: archived_array(r)])()
+    records = programs.records_of(model)
+    folder = next(iter(records)).split("/")[0]
+    if r.random() < 0.5:
+        (work / "m.inputs.npz").write_bytes(bad)
+    else:
+        name = r.choice(["extra/inputs.npz", "extra/", "version", "byteorder", "constants.pkl", "traced_inputs.pkl", "data.pkl", "attributes.pkl", "code/__torch__.py.debug_pkl", ".data/serialization_id"])
+        records[f"{folder}/{name}"] = r.choice([bad, b"", b"9" * 5000, b"\x80\x02]q\x00h\x00a.", b"-1", b"\xff" * 100])
+    programs.write(work / "m.pt", records)
+    return Case("beside the model", ["m.pt", "-o", "out.nnef.tgz", check(r), *r.choice([[], ["--input", "image:f32:4,1,8,8"]])])
+
+
+def archived_array(r):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", r.choice([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])) as target:
+        target.writestr("image.npy", numpy_array(r))
+    return stream.getvalue()
+
+
+def bundles(r, work):
+    """What --rerun-bundle is given: names that lead elsewhere, links, parts that are damaged."""
+    with tarfile.open(work / "b.tgz", "w:gz") as target:
+        for name in ["bundle/run.sh", "bundle/io.npz", "bundle/model.nnef.tgz", r.choice(["bundle/../../OWNED", "/tmp/OWNED-by-bundle", "bundle/a/../../../OWNED", "bundle/" + "d/" * 500 + "x", "bundle/run.sh", "OWNED"])]:
+            info = tarfile.TarInfo(name)
+            data = {"bundle/run.sh": b"tract model --approx " + r.choice([b"close", b"1e-3,1,2", b"nan", b""]) + b"\n", "bundle/io.npz": archived_array(r)}.get(name, b"mine")
+            if r.random() < 0.2:
+                info.type, info.linkname = r.choice([tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE]), r.choice(["/etc/passwd", "../../..", "/dev/zero"])
+                target.addfile(info)
+                continue
+            info.size = len(data)
+            target.addfile(info, io.BytesIO(data))
+    if r.random() < 0.4:
+        (work / "b.tgz").write_bytes(damaged(r, (work / "b.tgz").read_bytes()))
+    return Case("bundle", ["--rerun-bundle", "b.tgz"])
 
 
 def nnef_archives(r, work):
@@ -257,8 +372,9 @@ def folders(r, work):
     return Case("folder", [str(model), "--inputs", str(model.with_suffix(".inputs.npz")), "-o", "out", "--check=none"])
 
 
-KINDS = [damaged_file, damaged_file, damaged_record, damaged_record, damaged_record, invented_tensor, invented_tensor, invented_code, invented_code, invented_code, invented_pickle, texts, names, arrays,
-         arrays, arguments_file, command_lines, command_lines, environments, environments, nnef_archives, nnef_archives, fragments, other_files, folders]
+KINDS = [damaged_file, damaged_file, damaged_record, damaged_record, damaged_record, invented_tensor, invented_tensor, invented_code, invented_code, invented_pickle, texts, names, arrays, arrays, arguments_file,
+         command_lines, command_lines, environments, environments, environments, nnef_archives, nnef_archives, fragments, other_files, folders, exported_programs, exported_programs, exported_programs, exported_programs,
+         operator_calls, operator_calls, operator_calls, operator_calls, shuffled_code, shuffled_code, deep_code, beside_the_model, bundles, odd_files, output_places, engines]
 
 
 def make(r, work):

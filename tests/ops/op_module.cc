@@ -107,6 +107,8 @@ class Values {
       for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = given[i % given.size()];
     } else if (dots != std::string::npos) {
       uniform(numbers, is_float, std::stod(fill_.substr(0, dots)), std::stod(fill_.substr(dots + 2)));
+    } else if (fill_ == "hard") {
+      hard(numbers, type);
     } else if (fill_.empty()) {
       const bool is_unsigned = type == c10::kByte;
       if (type == c10::kBool) return uniform(numbers, false, 0, 2);
@@ -121,6 +123,23 @@ class Values {
       const double share = static_cast<double>(random_() >> 11) * 0x1p-53;
       number = is_float ? low + share * (high - low) : std::floor(low + share * (high - low));
     }
+  }
+
+  // Each second one is plain, so that sums are not NaN throughout.
+  void hard(std::vector<double>& numbers, c10::ScalarType type) {
+    static const std::vector<double> kFloats = {NAN, INFINITY, -INFINITY, 0.0, -0.0, 0.5,
+                                                1.5, 2.5,      -0.5,      1e4, -1e4, 1e-4};
+    static const std::map<c10::ScalarType, std::vector<double>> kIntegers = {
+        {c10::kByte, {0, 1, 254, 255}},
+        {c10::kChar, {-128, -127, 126, 127}},
+        {c10::kShort, {-32768, 32767, 255, -255}},
+        {c10::kInt, {-2147483648.0, 2147483647, 65536, -65537}},
+        {c10::kLong, {-0x1p62, 0x1p62, 2147483648.0, -2147483649.0, 4294967296.0}}};
+    const auto integers = kIntegers.find(type);
+    if (type == c10::kBool) return uniform(numbers, false, 0, 2);
+    uniform(numbers, integers == kIntegers.end(), type == c10::kByte ? 0 : -4, 5);
+    const std::vector<double>& edges = integers == kIntegers.end() ? kFloats : integers->second;
+    for (std::size_t i = 0; i < numbers.size(); i += 2) numbers[i] = edges[random_() % edges.size()];
   }
 
   std::vector<double> list() const {
@@ -181,13 +200,19 @@ OpModule::OpModule(const OpCase& op_case, std::size_t variant)
 
 OpModule::~OpModule() = default;
 
-void OpModule::draw(std::uint64_t seed, const nnef::Bindings& bindings) {
+void OpModule::draw(std::uint64_t seed, const nnef::Bindings& bindings) { draw_with(seed, bindings, ""); }
+
+void OpModule::draw_hard(std::uint64_t seed, const nnef::Bindings& bindings) { draw_with(seed, bindings, "hard"); }
+
+// `fill` for the inputs that have none.
+void OpModule::draw_with(std::uint64_t seed, const nnef::Bindings& bindings, const std::string& fill) {
   torch_->inputs.clear();
   for (const CaseTensor& tensor : case_.tensors) {
     if (tensor.is_parameter) continue;
     seed = seed * 6364136223846793005u + 1442695040888963407u;
     const c10::ScalarType type = kScalarTypes.at(case_.dtype(tensor, variant_));
-    torch_->inputs.emplace_back(Values(tensor.fill, seed).tensor(type, case_.sizes_at(tensor, bindings)));
+    const std::string& own = tensor.fill.empty() ? fill : tensor.fill;
+    torch_->inputs.emplace_back(Values(own, seed).tensor(type, case_.sizes_at(tensor, bindings)));
   }
 }
 

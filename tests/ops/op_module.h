@@ -18,8 +18,10 @@ class OpModule {
   OpModule(const OpCase& op_case, std::size_t variant);
   ~OpModule();
 
-  // New values for the inputs at these sizes; equal arguments give equal values.
+  // New values for the inputs at these sizes; equal arguments give equal values. Hard ones are those at which two
+  // engines are likely to part: NaN, infinities, halves, the ends of the ranges; only for inputs without a FILL.
   void draw(std::uint64_t seed, const nnef::Bindings& bindings);
+  void draw_hard(std::uint64_t seed, const nnef::Bindings& bindings);
   // forward on the values; tuples and lists flattened depth first, numbers as tensors, None dropped.
   void run();
   std::vector<nnef::NamedTensor> inputs() const;
@@ -34,6 +36,7 @@ class OpModule {
 
  private:
   struct Torch;
+  void draw_with(std::uint64_t seed, const nnef::Bindings& bindings, const std::string& fill);
   void run_widened();
   const OpCase& case_;
   std::size_t variant_;

@@ -171,6 +171,10 @@ std::optional<FileKind> kind_of_other(std::string_view bytes) {
 }  // namespace
 
 FileKind file_kind(const std::filesystem::path& path) {
+  // Files of the kernel have no size, and reading some of them does not end.
+  if (std::error_code error; std::filesystem::file_size(path, error) == 0) {
+    return {false, false, "an empty file", "check how it was copied"};
+  }
   std::ifstream file(path, std::ios::binary);
   std::array<char, 512> head{};
   file.read(head.data(), head.size());
@@ -178,7 +182,6 @@ FileKind file_kind(const std::filesystem::path& path) {
   auto begins = [&](const std::string& prefix) { return bytes.rfind(prefix, 0) == 0; };
   if (begins("PK")) return kind_of_zip(path);
   if (auto other = kind_of_other(bytes)) return *other;
-  if (bytes.empty()) return {false, false, "an empty file", "check how it was copied"};
   if (begins("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9")) {
     return {false, false, "a checkpoint of torch.save in the format before 1.6 (weights or a pickled module)", kTrace};
   }

@@ -105,6 +105,8 @@ RerunResult rerun_bundle(const fs::path& bundle, const fs::path& tract, double t
   Contents contents;
   try {
     const bool is_file = fs::is_regular_file(bundle);
+    // Files of the kernel have no size, and some of them no end.
+    if (is_file && fs::file_size(bundle) == 0) throw nnef::FormatError("it is empty");
     if (is_file) unpack(bundle, unpacked.path());
     contents = read_bundle(is_file ? unpacked.path() / "bundle" : bundle);
   } catch (const std::exception& error) {

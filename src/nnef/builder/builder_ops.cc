@@ -26,6 +26,14 @@ std::vector<int> sorted_axes(std::string_view op, std::vector<int> axes, int ran
 
 bool is_equality(std::string_view op) { return op == "eq" || op == "ne"; }
 
+// tract makes x * x a square, which it lacks for integers of 16 and of 64 bits (T-SQUARE-I64), and which ends at the
+// bounds of the others (T-SQUARE-SATURATES).
+Value integer_square(Builder& b, Value x) {
+  const DType own = b.dtype(x);
+  const Value wide = own == DType::kU8 ? b.cast(x, DType::kI16) : x;
+  return b.cast(b.unary("neg", b.binary("mul", wide, b.unary("neg", wide))), own);
+}
+
 }  // namespace
 
 Value Builder::cast(Value x, DType to) {
@@ -178,11 +186,8 @@ Value Builder::binary(std::string_view op, Argument a, Argument b) {
     const Value differs = add("tract_core_xor", {a, b});
     return op == "ne" ? differs : add("not", {differs});
   }
-  // tract makes x * x a square, which it lacks for integers of 16 and of 64 bits (T-SQUARE-I64).
   const bool is_square = op == "mul" && a.value() != nullptr && b.value() != nullptr && *a.value() == *b.value();
-  if (is_square && (wanted == DType::kI64 || wanted == DType::kI16)) {
-    return add("neg", {add("mul", {a, add("neg", {b})})});
-  }
+  if (is_square && is_integer(wanted)) return integer_square(*this, *a.value());
   return add(op, {a, b});
 }
 

@@ -44,11 +44,6 @@ bool is_one(const RowOperand& operand) {
   return number && !number->is_symbolic() && number->to_double() == 1;
 }
 
-// The engine turns x * x into its square operator, which some integers lack (T-SQUARE-I64).
-bool lacks_square(DType dtype) { return dtype == DType::kI64 || dtype == DType::kI16; }
-
-Value square_by_signs(Builder& b, Value x) { return b.unary("neg", b.binary("mul", x, b.unary("neg", x))); }
-
 const RowOperand& only(const std::vector<std::pair<std::string, RowOperand>>& arguments) {
   if (arguments.size() != 1) throw std::logic_error("this takes one argument");
   return arguments[0].second;
@@ -145,8 +140,9 @@ RowOperand RowExpander::apply_binary(const std::string& op, const RowOperand& a,
   if (dtype == DType::kBool) return apply_bool_binary(op, as_logical(a), as_logical(b));
   if (op == "mul" && is_one(a) && is_tensor_of(b, dtype)) return b;
   if (op == "mul" && is_one(b) && is_tensor_of(a, dtype)) return a;
-  if (op == "mul" && lacks_square(dtype) && a.tensor() && b.tensor() && *a.tensor() == *b.tensor()) {
-    return RowOperand::tensor(square_by_signs(b_, b_.cast(*a.tensor(), dtype)));
+  if (op == "mul" && a.tensor() && b.tensor() && *a.tensor() == *b.tensor()) {
+    const Value x = b_.cast(*a.tensor(), dtype);
+    return RowOperand::tensor(b_.binary("mul", x, x));
   }
   if (a.number() && b.number()) return RowOperand::tensor(b_.binary(op, materialize(a, dtype), materialize(b, dtype)));
   return RowOperand::tensor(b_.binary(op, as_argument(a, dtype), as_argument(b, dtype)));

@@ -39,7 +39,14 @@ at::Tensor signed_one(const at::Tensor& x) { return has_nan(x) ? at::where(x.isn
 at::Tensor identity(const at::Tensor& x) { return x; }
 at::Tensor floored(const at::Tensor& x) { return is_float(x) ? at::floor(x) : x; }
 at::Tensor ceiled(const at::Tensor& x) { return is_float(x) ? at::ceil(x) : x; }
-at::Tensor squared(const at::Tensor& x) { return x * x; }
+// Small integers end at the bounds of their type (T-SQUARE-SATURATES).
+at::Tensor squared(const at::Tensor& x) {
+  const at::ScalarType type = x.scalar_type();
+  if (type != at::kInt && type != at::kChar && type != at::kByte) return x * x;
+  const std::int64_t high = type == at::kInt ? 2147483647 : type == at::kChar ? 127 : 255;
+  const at::Tensor wide = x.to(at::kLong);
+  return (wide * wide).clamp_max(high).to(type);
+}
 at::Tensor inverse_square(const at::Tensor& x) { return at::reciprocal(x * x); }
 at::Tensor exp_linear(const at::Tensor& x) { return at::where(x < 0, at::exp(x) - 1.0, x); }
 at::Tensor soft_plus(const at::Tensor& x) { return at::log(at::exp(x) + 1.0); }
@@ -111,6 +118,8 @@ at::Tensor quotient(const at::Tensor& a, const at::Tensor& b) {
   return is_float(a) ? at::div(a, b) : at::div(a, b, "trunc");
 }
 at::Tensor sum(const at::Tensor& a, const at::Tensor& b) { return at::add(a, b); }
+// The engine makes x * x a square.
+at::Tensor product(const at::Tensor& a, const at::Tensor& b) { return a.is_same(b) ? squared(a) : at::mul(a, b); }
 at::Tensor difference(const at::Tensor& a, const at::Tensor& b) { return at::sub(a, b); }
 at::Tensor parametric_relu(const at::Tensor& x, const at::Tensor& alpha) { return at::where(x < 0, alpha * x, x); }
 
@@ -122,7 +131,7 @@ struct BinaryRow {
 constexpr BinaryRow kBinary[] = {
     {"add", sum},
     {"sub", difference},
-    {"mul", at::mul},
+    {"mul", product},
     {"div", quotient},
     {"pow", at::pow},
     {"min", smaller},
