@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "export/simplify/graph_facts.h"
 #include "export/simplify/graph_so_far.h"
 #include "nnef/arguments.h"
 
@@ -345,14 +346,11 @@ constexpr std::array<Rule, 14> kRules = {{
 class Rewriter {
  public:
   Rewriter(nnef::Graph& graph, const nnef::Dialect& dialect)
-      : given_(std::exchange(graph.operations, {})), known_(graph.values.size()), graph_(graph, dialect) {
-    replacement_.resize(known_);
-    pinned_.assign(known_, false);
-    for (Value output : graph.outputs) pinned_[static_cast<std::size_t>(output.id)] = true;
-    for (std::size_t i = 0; i < known_ && !graph.quant.empty(); ++i) {
-      if (graph.quant.count(graph.values[i].name) != 0) pinned_[i] = true;
-    }
-  }
+      : given_(std::exchange(graph.operations, {})),
+        known_(graph.values.size()),
+        graph_(graph, dialect),
+        replacement_(known_),
+        pinned_(pinned_values(graph)) {}
 
   std::vector<Value> run() {
     for (Operation& operation : given_) {
@@ -431,7 +429,7 @@ class Rewriter {
   const std::size_t known_;
   GraphSoFar graph_;
   std::vector<Value> replacement_, added_for_;
-  std::vector<bool> pinned_;
+  const std::vector<bool> pinned_;
 };
 
 }  // namespace
