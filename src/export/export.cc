@@ -130,11 +130,9 @@ void note_slow_convolutions(const nnef::Graph& graph, Diagnostics& diagnostics) 
     flags += " --set " + symbol + "=SIZE";
   }
   if (names.empty()) return;
-  diagnostics.note(
-      "T2N-L013", "tract computes convolutions on axes of symbolic size (" + names +
-                      ") in 1.2 (resnet18) to 7 times (mobilenet_v3, depthwise) the time of fixed ones; where the size "
-                      "is known at loading, set it: tract ..." +
-                      flags + ", or concretize_symbols in Rust");
+  diagnostics.note("T2N-L013", "tract takes 1.2 to 7 times as long for convolutions where a size is a symbol (" +
+                                   names + "); a program that knows it sets it when it loads the archive: tract" +
+                                   flags + ", in Rust concretize_symbols");
 }
 
 // What made the archive and for what sizes it holds; nothing about where or when.
@@ -356,6 +354,7 @@ void write_scan_or_plain(PendingArchive& pending, const Finished& scan, ExportOp
   options.debug_bundle = bundle;
   nnef::Graph graph = *scan.plain;
   nnef::set_registries(graph, scan.dialect);
+  note_slow_convolutions(graph, report.diagnostics);
   write_and_check(pending, {scan.recording, scan.lineage, graph, nullptr, scan.dialect, scan.other_values}, options,
                   steps, report);
 }
