@@ -23,6 +23,7 @@
 #include "export/simplify/batch_scan.h"
 #include "export/simplify/keep_nan.h"
 #include "export/simplify/known_forms.h"
+#include "export/simplify/linear_form.h"
 #include "export/simplify/nan_losses.h"
 #include "export/simplify/simplify.h"
 #include "export/simplify/stored_shapes.h"
@@ -393,7 +394,10 @@ void export_model(const Model& model, const Tables& tables, const std::filesyste
   lineage.call_of.resize(graph.values.size(), -1);
   store_weights(graph, options, recording, lineage, report);
   extend(lineage, lay_out_constants(graph, options.target));
-  if (!khronos) store_in_shape(graph);
+  if (!khronos) {
+    store_in_shape(graph);
+    use_linear(graph);
+  }
   const LearntBounds bounds = state_bounds(graph, recording.tape, report);
   std::optional<nnef::Graph> plain;
   if (khronos) {

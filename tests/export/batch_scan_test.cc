@@ -158,6 +158,14 @@ const Case kApart[] = {
      [](Builder& b) {
        return matmul(b, weight(b, {5, 7}), input(b, {7, kB}));
      }},
+    {"linear",
+     [](Builder& b) {
+       return b.add("linear", {rows(b), weight(b, {1, 5, 6}), b.variable("bias", tensor({1, 1, 5}))});
+     }},
+    {"linear_rows",
+     [](Builder& b) {
+       return b.add("linear", {input(b, {kB, 6}), weight(b, {5, 6}), b.variable("bias", tensor({1, 5}))});
+     }},
     {"einsum",
      [](Builder& b) {
        return b.add("tract_core_einsum", {Argument(std::vector<Value>{rows(b), weight(b, {6, 5})})},

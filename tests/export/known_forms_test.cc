@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 
+#include "export/simplify/linear_form.h"
 #include "export/simplify/simplify.h"
 #include "export/simplify/stored_shapes.h"
 #include "nnef/builder/builder.h"
@@ -37,6 +38,7 @@ std::string written(const std::function<Value(Builder&)>& build, const nnef::Tar
   for (Value result : added) EXPECT_LT(static_cast<std::size_t>(result.id), values);
   simplify(graph);
   store_in_shape(graph);
+  use_linear(graph);
   b.finish();
   for (const std::string& problem : nnef::validate(graph, dialect)) ADD_FAILURE() << problem;
   const std::string text = nnef::write_text(graph, dialect);
@@ -74,6 +76,14 @@ Value normalized(Builder& b, Value x, double count) {
   const Value sum = b.add("sum_reduce", {b.binary("mul", x, x)}, {{"axes", std::vector<std::int64_t>{2}}});
   const Value mean = b.binary("div", sum, b.constant(count, DType::kF32));
   return b.binary("mul", x, b.unary("recip", b.unary("sqrt", b.binary("add", mean, 0.5))));
+}
+
+// x * cos + concat(-(x from `from` on), (x up to `until`)) * sin
+Value rotated(Builder& b, std::int64_t from, std::int64_t begin) {
+  const Value x = floats(b, {2, 3, kS, 8}), cos = b.external("cos", DType::kF32, {1, 1, kS, 8});
+  const Value sin = b.external("sin", DType::kF32, {1, 1, kS, 8});
+  const Value turned = b.concat({b.unary("neg", b.slice(x, 3, from, 8)), b.slice(x, 3, begin, from)}, 3);
+  return b.binary("add", b.binary("mul", x, cos), b.binary("mul", turned, sin));
 }
 
 Value heads(Builder& b, const std::vector<std::int64_t>& places) {
@@ -138,6 +148,7 @@ const std::multimap<std::string, RuleCase> kCases = {
       "gt = gt(tract_core_cast_1, m);\ny = not(gt);\n"}},
     {"rms-norm",
      {[](Builder& b) { return normalized(b, floats(b), 4); }, "y = tract_core_rms_norm(x, axis = 2, eps = 0.5);\n"}},
+    {"rotary", {[](Builder& b) { return rotated(b, 4, 0); }, "y = tract_transformers_apply_rope(x, cos, sin);\n"}},
     {"narrow-and", {[](Builder& b) { return masked(b, "and"); }, "gt = gt(x, 0.0);\ny = and(m, gt);\n"}},
     {"narrow-select", {[](Builder& b) { return masked(b, "select"); }, "y = select(m, x, 0.0);\n"}},
     {"narrow-add",
@@ -225,6 +236,30 @@ TEST(KnownForms, AnIndexFromARangeIsNotNegative) {
 TEST(KnownForms, OlderReleasesHaveNoRootMeanSquare) {
   const auto build = [](Builder& b) { return normalized(b, floats(b), 4); };
   EXPECT_NE(written(build, *nnef::Target::parse("tract@0.22.4")).find("recip("), std::string::npos);
+}
+
+TEST(KnownForms, ATurnOfUnequalPartsStays) {
+  EXPECT_NE(written([](Builder& b) { return rotated(b, 3, 0); }).find("concat("), std::string::npos);
+}
+
+Value layer(Builder& b, bool is_flipped, bool reads_product) {
+  const Value w =
+      b.variable("w", zeros(is_flipped ? std::vector<std::int64_t>{1, 5, 4} : std::vector<std::int64_t>{1, 4, 5}));
+  const Value product = b.add("matmul", {floats(b), w}, {{"transposeA", false}, {"transposeB", is_flipped}});
+  const Value sum = b.binary("add", product, b.variable("bias", zeros({1, 1, 5})));
+  return reads_product ? b.binary("mul", product, sum) : sum;
+}
+
+TEST(LinearForm, TakesABiasIn) {
+  EXPECT_EQ(written([](Builder& b) { return layer(b, true, false); }), "y = linear(x, w, bias);\n");
+}
+
+TEST(LinearForm, LeavesOtherProducts) {
+  for (const bool is_flipped : {false, true}) {
+    const std::string text = written([&](Builder& b) { return layer(b, is_flipped, is_flipped); });
+    EXPECT_NE(text.find("matmul("), std::string::npos) << text;
+    EXPECT_EQ(text.find("linear("), std::string::npos) << text;
+  }
 }
 
 TEST(StoredShapes, AVariableThatIsOnlyUnsqueezedHasTheAxes) {

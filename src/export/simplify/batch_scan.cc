@@ -40,8 +40,8 @@ double work_of(const Graph& graph, const Operation& operation, const nnef::Bindi
     const double rows = static_cast<double>(graph.info(filter).shape.at(0).evaluate(sizes));
     return items(graph, operation.op == "conv" ? result : input, sizes) * items(graph, filter, sizes) / rows;
   }
-  if (operation.op != "matmul") return 0;
-  const Value* factor = operation.find("A")->value();
+  if (operation.op != "matmul" && operation.op != "linear") return 0;
+  const Value* factor = operation.arguments.front().argument.value();
   const Argument* flips = operation.find("transposeA");
   if (factor == nullptr) return 0;
   const Shape& shape = graph.info(*factor).shape;

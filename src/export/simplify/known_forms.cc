@@ -8,6 +8,7 @@
 
 #include "export/simplify/graph_facts.h"
 #include "export/simplify/graph_so_far.h"
+#include "export/simplify/rotary_form.h"
 #include "nnef/arguments.h"
 
 namespace torch2nnef {
@@ -326,7 +327,7 @@ struct Rule {
   std::optional<Value> (*rewrite)(GraphSoFar&, const Operation&);
 };
 
-constexpr std::array<Rule, 14> kRules = {{
+constexpr std::array<Rule, 15> kRules = {{
     {"plus-zero", "add", without_zero},
     {"minus-zero", "sub", without_zero},
     {"times-one", "mul", without_one},
@@ -335,6 +336,7 @@ constexpr std::array<Rule, 14> kRules = {{
     {"and-true", "and", without_truth},
     {"narrow-and", "and", with_narrow_operands},
     {"narrow-select", "select", with_narrow_operands},
+    {"rotary", "add", as_rotated},
     {"narrow-add", "add", with_narrow_operands},
     {"narrow-any", "any_reduce", with_narrow_operands},
     {"rms-norm", "mul", as_rms_norm},

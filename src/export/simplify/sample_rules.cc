@@ -266,6 +266,17 @@ std::vector<std::string> terms_of(const std::string& expression) {
   return terms;
 }
 
+// Rows of the input, or matrices of them.
+Found linear(const SampleCall& call) {
+  const SampleAxis samples = only_samples_of(call, "input");
+  require(samples.axis + 1 < call.result_shape().size());
+  for (const char* name : {"filter", "bias"}) {
+    const auto other = call.operand(name);
+    if (other && samples.axis + 2 < call.result_shape().size()) require(call.shape(*other)[samples.axis] == Dim(1));
+  }
+  return samples;
+}
+
 // One letter counts the samples, of all operands that have some and of the result.
 Found einsum(const SampleCall& call) {
   const std::string* text = nnef::text_of(call.operation(), "expr");
@@ -332,6 +343,7 @@ Rules make_rules() {
       {"tract_core_resize", {scaled}},
       {"tract_core_grid_sample", {of_first_axis}},
       {"matmul", {matmul}},
+      {"linear", {linear}},
       {"tract_core_einsum", {einsum}},
       {"tract_core_gather", {gather}},
       {"tract_core_one_hot", {one_hot}},
