@@ -4,9 +4,11 @@
     make_peers.py FOLDER [NAME..]
 
 For each NAME: NAME.pt (a trace, for torch2nnef), NAME.npz (inputs by name), NAME.ts.onnx and NAME.dynamo.onnx (by both
-exporters of torch.onnx.export), and NAME.peer.nnef.tgz where torch_to_nnef is installed. What a way refuses is printed
-and left out. Needs torch 2.6 or newer, torchvision, transformers, onnx and onnxscript.
+exporters of torch.onnx.export), and NAME.peer.nnef.tgz where torch_to_nnef is installed, which asks the tract command
+that $TRACT names for its version. What a way refuses is printed and left out; files that are there stay. Needs torch 2.6
+or newer, torchvision, transformers, onnx and onnxscript.
 """
+import os
 import pathlib
 import sys
 import warnings
@@ -161,9 +163,11 @@ NETS |= {
 }
 
 
-def attempt(what, work):
+def attempt(what, path, work):
+    if path.exists():
+        return
     try:
-        work()
+        work(path)
     except BaseException as error:  # some exporters end the process
         print(f"  {what}: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}", flush=True)
 
@@ -171,9 +175,12 @@ def attempt(what, work):
 def by_peer(model, arguments, names, path):
     import torch_to_nnef
 
-    torch_to_nnef.export_model_to_nnef(
-        model, arguments, path, input_names=names, output_names=["output"],
-        inference_target=torch_to_nnef.TractNNEF(version="0.23.9", check_io=False))
+    tract = pathlib.Path(os.environ["TRACT"]) if "TRACT" in os.environ else None
+    target = torch_to_nnef.TractNNEF(version="0.23.8", check_io=False, specific_tract_binary_path=tract)
+    results = model(*arguments)
+    outputs = [f"output_{i}" for i in range(1 if torch.is_tensor(results) else len(results))]
+    torch_to_nnef.export_model_to_nnef(model, arguments, path, input_names=names, output_names=outputs,
+                                       inference_target=target)
 
 
 def make(name, folder):
@@ -184,11 +191,13 @@ def make(name, folder):
     arguments, names = tuple(inputs.values()), list(inputs)
     np.savez(folder / f"{name}.npz", **{key: value.numpy() for key, value in inputs.items()})
     with torch.no_grad():
-        torch.jit.trace(model, arguments, check_trace=False).save(str(folder / f"{name}.pt"))
+        attempt("trace", folder / f"{name}.pt",
+                lambda path: torch.jit.trace(model, arguments, check_trace=False).save(str(path)))
         for way, dynamo in (("ts", False), ("dynamo", True)):
-            attempt(way, lambda: torch.onnx.export(model, arguments, str(folder / f"{name}.{way}.onnx"), dynamo=dynamo,
-                                                   input_names=names, external_data=False, verbose=False))
-        attempt("peer", lambda: by_peer(model, arguments, names, folder / f"{name}.peer.nnef.tgz"))
+            attempt(way, folder / f"{name}.{way}.onnx",
+                    lambda path: torch.onnx.export(model, arguments, str(path), dynamo=dynamo, input_names=names,
+                                                   external_data=False, verbose=False))
+        attempt("peer", folder / f"{name}.peer.nnef.tgz", lambda path: by_peer(model, arguments, names, path))
 
 
 def main():
