@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "export/simplify/constant_forms.h"
 #include "export/simplify/graph_facts.h"
 #include "export/simplify/graph_so_far.h"
 #include "export/simplify/rotary_form.h"
@@ -327,11 +328,14 @@ struct Rule {
   std::optional<Value> (*rewrite)(GraphSoFar&, const Operation&);
 };
 
-constexpr std::array<Rule, 15> kRules = {{
+constexpr std::array<Rule, 19> kRules = {{
     {"plus-zero", "add", without_zero},
     {"minus-zero", "sub", without_zero},
     {"times-one", "mul", without_one},
     {"over-one", "div", without_one},
+    {"constant-sum", "add", as_constant},
+    {"constant-difference", "sub", as_constant},
+    {"constant-product", "mul", as_constant},
     {"index-not-negative", "select", without_wrapping},
     {"and-true", "and", without_truth},
     {"narrow-and", "and", with_narrow_operands},
@@ -343,6 +347,7 @@ constexpr std::array<Rule, 15> kRules = {{
     {"flipped-factor", "matmul", with_flipped_factors},
     {"grouped-product", "matmul", as_grouped_product},
     {"index-of-all", "tract_core_gather", without_index},
+    {"index-in-order", "tract_core_gather", without_order},
 }};
 
 class Rewriter {

@@ -81,7 +81,8 @@ class Drawer {
 }  // namespace
 
 std::string to_dot(const Graph& graph) {
-  std::string text = fmt::format("digraph \"{}\" {{\n  node [shape=box, fontname=\"monospace\"];\n", quoted(graph.name));
+  std::string text =
+      fmt::format("digraph \"{}\" {{\n  node [shape=box, fontname=\"monospace\"];\n", quoted(graph.name));
   text += Drawer(graph, "").run();
   for (std::size_t i = 0; i < graph.fragments.size(); ++i) {
     const Graph& body = graph.fragments[i].body;
