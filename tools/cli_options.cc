@@ -108,7 +108,9 @@ const std::vector<Group>& groups() {
        [](Line& line, Text v) { line.options.dynamic_axes.push_back(dynamic_axis(v)); },
        "an axis of any size, as in input:2=S"},
       {"symbol", 0, "S=MIN..MAX", true, [](Line& line, Text v) { line.options.symbols.push_back(symbol_bounds(v)); },
-       "bounds of a symbol, as in S=16..4096"}}},
+       "bounds of a symbol, as in S=16..4096"},
+      {"batch", 0, "FORM", false, [](Line& line, Text v) { line.options.batch = batch_form(v); },
+       "of a symbolic batch: scan (a loop over its samples) or plain\n(default: the one that is faster in tract)"}}},
     {"Checking", {
       {"check", 0, "[=HOW]", false,
        [](Line& line, Text v) { line.options.check = check_level(v.empty() ? "tract" : v); },

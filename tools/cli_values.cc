@@ -207,6 +207,10 @@ bool state_handling(std::string_view text) {
   return one_of<bool>(text, "way to handle state", {{"io", true}, {"refuse", false}});
 }
 
+BatchForm batch_form(std::string_view text) {
+  return one_of<BatchForm>(text, "form of a batch", {{"scan", BatchForm::kScan}, {"plain", BatchForm::kPlain}});
+}
+
 bool complex_outputs(std::string_view text) {
   return one_of<bool>(text, "way to handle complex outputs", {{"pairs", true}, {"refuse", false}});
 }

@@ -18,7 +18,8 @@ Symbol symbol_bounds(std::string_view text);                   // NAME=MIN..MAX,
 std::vector<std::string> tensor_names(std::string_view text);  // A,B: identifiers of NNEF, distinct
 std::int64_t integer_in(std::string_view text, std::int64_t low, std::int64_t high);
 Check check_level(std::string_view text);
-bool state_handling(std::string_view text);   // io is true
+bool state_handling(std::string_view text);  // io is true
+BatchForm batch_form(std::string_view text);
 bool complex_outputs(std::string_view text);  // pairs is true
 Tolerance tolerance_level(std::string_view text);
 WeightRule weight_rule(std::string_view text);  // FORM[:REGEX]

@@ -6,6 +6,7 @@
 
 #include "archive_options.h"
 #include "nnef/inspect/difference.h"
+#include "nnef/inspect/drawing.h"
 #include "nnef/inspect/tensor_statistics.h"
 #include "nnef/io.h"
 #include "terminal.h"
@@ -19,12 +20,13 @@ using archive_tool::Options;
 
 constexpr const char* kHelp = R"(nnef-dump: shows what is in NNEF archives.
 
-  nnef-dump [--target TARGET] [--graph] [--tensors] ARCHIVE
+  nnef-dump [--target TARGET] [--graph] [--dot] [--tensors] ARCHIVE
   nnef-dump [--target TARGET] --diff ARCHIVE ARCHIVE
 
 An ARCHIVE is a folder, a tar file or a gzipped one. Without a flag, a summary is printed.
 
   --graph          the graph, every expression and fragment expanded, with the type and shape of each value
+  --dot            the graph as a drawing for graphviz: nnef-dump --dot ARCHIVE | dot -Tsvg > net.svg
   --tensors        a line for each tensor: label, type, shape, least, greatest and mean item
   --diff           what differs between two archives: - only in the first, + only in the second, ! tensors that differ
   --target TARGET  how to read it: tract, tract@VERSION or khronos (default: {})
@@ -123,7 +125,7 @@ int print_difference(const Options& options, const nnef::Dialect& dialect) {
 }
 
 int run(int argc, char** argv) {
-  const Options options(argc, argv, {"graph", "tensors", "diff"});
+  const Options options(argc, argv, {"graph", "dot", "tensors", "diff"});
   if (options.has("help")) {
     print(fmt::format(fmt::runtime(kHelp), nnef::Target{}.to_string()));
     return archive_tool::kOk;
@@ -134,10 +136,11 @@ int run(int argc, char** argv) {
   const std::string& archive = options.archives()[0];
   const nnef::Graph graph = nnef::read_archive(archive, dialect);
   if (options.has("graph")) print_graph(graph, dialect);
+  if (options.has("dot")) print(nnef::to_dot(graph));
   if (options.has("tensors")) {
     for (const auto& [label, data] : graph.variables) print_tensor(label, *data);
   }
-  if (!options.has("graph") && !options.has("tensors")) print_summary(archive, graph);
+  if (!options.has("graph") && !options.has("dot") && !options.has("tensors")) print_summary(archive, graph);
   return archive_tool::kOk;
 }
 

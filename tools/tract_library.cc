@@ -30,6 +30,10 @@ struct Functions {
   int (*destroy)(void**);
   std::vector<int (*)(void*)> registries;
   int (*load)(void*, const char*, void**);
+  int (*onnx_create)(void**);  // these four from 0.23 on
+  int (*onnx_destroy)(void**);
+  int (*onnx_load)(void*, const char*, void**);
+  int (*typed)(void**, void**);
   int (*model_destroy)(void**);
   int (*transform)(void*, const char*);
   int (*concretize)(void*, std::size_t, const char* const*, const std::int64_t*);  // up to 0.22
@@ -97,6 +101,10 @@ void bind(Functions& f) {
   need(h, f.create, {"tract_nnef_create"});
   need(h, f.destroy, {"tract_nnef_destroy"});
   need(h, f.load, {"tract_nnef_load", "tract_nnef_model_for_path"});
+  find(h, f.onnx_create, {"tract_onnx_create"});
+  find(h, f.onnx_destroy, {"tract_onnx_destroy"});
+  find(h, f.onnx_load, {"tract_onnx_load"});
+  find(h, f.typed, {"tract_inference_model_into_model"});
   need(h, f.model_destroy, {"tract_model_destroy"});
   find(h, f.concretize, {"tract_model_concretize_symbols"});
   need(h, f.transform, {"tract_model_transform"});
@@ -174,25 +182,41 @@ void Library::check(int status) const {
   throw EngineError(message && *message ? message : fmt::format("the engine failed with status {}", status));
 }
 
-Model::Model(Library library, const fs::path& archive) : library_(std::move(library)) {
-  const Functions& f = library_.functions();
-  library_.check(f.create(&context_));
+Model::Model(Library library, const fs::path& archive)
+    : library_(std::move(library)), is_onnx_(archive.extension() == ".onnx") {
   try {
-    for (auto* enable : f.registries) library_.check(enable(context_));
-    library_.check(f.load(context_, archive.c_str(), &model_));
-    library_.check(f.output_count(model_, &outputs_));
+    is_onnx_ ? load_onnx(archive) : load(archive);
+    library_.check(library_.functions().output_count(model_, &outputs_));
   } catch (...) {
-    if (model_) f.model_destroy(&model_);
-    f.destroy(&context_);
+    release();
     throw;
   }
 }
 
-Model::~Model() {
+Model::~Model() { release(); }
+
+void Model::load(const fs::path& archive) {
+  const Functions& f = library_.functions();
+  library_.check(f.create(&context_));
+  for (auto* enable : f.registries) library_.check(enable(context_));
+  library_.check(f.load(context_, archive.c_str(), &model_));
+}
+
+void Model::load_onnx(const fs::path& file) {
+  const Functions& f = library_.functions();
+  if (!f.onnx_create || !f.onnx_load || !f.typed)
+    throw LibraryError("the library does not read ONNX as that of 0.23 does");
+  library_.check(f.onnx_create(&context_));
+  void* inferred = nullptr;
+  library_.check(f.onnx_load(context_, file.c_str(), &inferred));
+  library_.check(f.typed(&inferred, &model_));  // which takes the other one
+}
+
+void Model::release() {
   const Functions& f = library_.functions();
   if (runnable_) f.runnable_release(&runnable_);
   if (model_) f.model_destroy(&model_);
-  f.destroy(&context_);
+  if (context_) (is_onnx_ ? f.onnx_destroy : f.destroy)(&context_);
 }
 
 std::vector<InputFact> Model::inputs() const {

@@ -53,7 +53,7 @@ struct InputFact {
   std::string text;   // "S,3,f32"
 };
 
-// A model, loaded with every registry that the library has; made runnable by prepare().
+// A model, loaded with every registry that the library has, or from an .onnx file; made runnable by prepare().
 class Model {
  public:
   Model(Library library, const std::filesystem::path& archive);
@@ -70,7 +70,12 @@ class Model {
   std::vector<nnef::TensorDataPtr> run(const std::vector<nnef::TensorDataPtr>& inputs);
 
  private:
+  void load(const std::filesystem::path& archive);
+  void load_onnx(const std::filesystem::path& file);
+  void release();
+
   Library library_;
+  const bool is_onnx_;
   void* context_ = nullptr;
   void* model_ = nullptr;
   void* runnable_ = nullptr;

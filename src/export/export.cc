@@ -20,8 +20,10 @@
 #include "export/ops/networks/rnn.h"
 #include "export/report/model_tree.h"
 #include "export/simplify/batch_norms.h"
+#include "export/simplify/batch_scan.h"
 #include "export/simplify/keep_nan.h"
 #include "export/simplify/known_forms.h"
+#include "export/simplify/linear_form.h"
 #include "export/simplify/nan_losses.h"
 #include "export/simplify/simplify.h"
 #include "export/simplify/stored_shapes.h"
@@ -119,6 +121,19 @@ std::set<nnef::Value> keep_nan_where_possible(nnef::Graph& graph, const nnef::Di
 void write_known_forms(nnef::Graph& graph, const nnef::Dialect& dialect, Lineage& lineage) {
   lineage.call_of.resize(graph.values.size(), -1);
   extend(lineage, use_known_forms(graph, dialect));
+}
+
+// Where convolutions still see symbols once the form of the batch is chosen.
+void note_slow_convolutions(const nnef::Graph& graph, Diagnostics& diagnostics) {
+  std::string names, flags;
+  for (const std::string& symbol : symbols_of_convolutions(graph)) {
+    names += (names.empty() ? "" : ", ") + symbol;
+    flags += " --set " + symbol + "=SIZE";
+  }
+  if (names.empty()) return;
+  diagnostics.note("T2N-L013", "tract takes 1.2 to 7 times as long for convolutions where a size is a symbol (" +
+                                   names + "); a program that knows it sets it when it loads the archive: tract" +
+                                   flags + ", in Rust concretize_symbols");
 }
 
 // What made the archive and for what sizes it holds; nothing about where or when.
@@ -276,6 +291,81 @@ Recording record_and_describe(const Model& model, const Tables& tables, const Ex
   }
 }
 
+// Writes a batch of symbolic size as a loop over its samples, where that is asked for or faster; the graph before,
+// then.
+std::optional<nnef::Graph> choose_batch(nnef::Graph& graph, const nnef::Dialect& dialect, const ExportOptions& options,
+                                        const Tape& tape, ExportReport& report) {
+  std::optional<nnef::Graph> plain = graph;
+  if (!tape.symbols.empty()) report.batch = scan_over_batch(graph, dialect, options.batch, tape.worlds.front());
+  if (!report.batch.is_scan) plain.reset();
+  if (options.batch == BatchForm::kScan && !plain) {
+    const std::string why = tape.symbols.empty() ? "no axis is dynamic" : report.batch.why;
+    report.diagnostics.error("T2N-L014", "the batch cannot be written as a scan over its samples: " + why, {},
+                             "export without --batch=scan");
+    stop_on_errors(report.diagnostics, options);
+  }
+  note_slow_convolutions(graph, report.diagnostics);
+  return plain;
+}
+
+// All that the last steps need of those before.
+struct Finished {
+  const Recording& recording;
+  const Lineage& lineage;
+  const nnef::Graph& graph;  // as it is to be written
+  const nnef::Graph* plain;  // the same with no loop over samples; null where there is none
+  const nnef::Dialect& dialect;
+  const Recording::Run* other_values;
+};
+
+void write_and_check(PendingArchive& pending, const Finished& finished, const ExportOptions& options, Steps& steps,
+                     ExportReport& report) {
+  steps.begin("write");
+  nnef::Written written = pending.write(finished.graph, finished.dialect, write_options(options));
+  report.archive_bytes = written.bytes;
+  report.tensor_bytes = written.tensor_bytes;
+  report.tensors = written.tensors;
+
+  steps.begin("read back");
+  nnef::Graph archive;
+  std::string difference = nnef::compare_archive(pending.path(), finished.graph, finished.dialect, &archive);
+  if (!difference.empty()) {
+    throw ExportError(ExportError::Kind::kInternal, {Severity::kError,
+                                                     "T2N-I004",
+                                                     "",
+                                                     {},
+                                                     "the archive does not read back as it was written: " + difference,
+                                                     "this is a bug in torch2nnef; please report it"});
+  }
+
+  steps.begin("check");
+  const CheckSubject subject{finished.recording, finished.lineage,      finished.graph, archive,
+                             finished.dialect,   finished.other_values, finished.plain};
+  check_archive(pending.path(), subject, options, report);
+}
+
+// Nobody asked for the loop: it is used where its values are right.
+void write_scan_or_plain(PendingArchive& pending, const Finished& scan, ExportOptions options, Steps& steps,
+                         ExportReport& report) {
+  const std::filesystem::path bundle = std::exchange(options.debug_bundle, {});
+  const Diagnostics before = report.diagnostics;
+  try {
+    return write_and_check(pending, scan, options, steps, report);
+  } catch (const ExportError& error) {
+    if (error.kind() != ExportError::Kind::kCheckFailed) throw;
+    report.batch.why = "as a scan, " + error.diagnostics().front().text;
+  }
+  report.batch.is_scan = false;
+  report.diagnostics = before;
+  report.check = {};
+  options.debug_bundle = bundle;
+  nnef::Graph graph = *scan.plain;
+  nnef::set_registries(graph, scan.dialect);
+  note_slow_convolutions(graph, report.diagnostics);
+  write_and_check(pending, {scan.recording, scan.lineage, graph, nullptr, scan.dialect, scan.other_values}, options,
+                  steps, report);
+}
+
 void export_model(const Model& model, const Tables& tables, const std::filesystem::path& output,
                   const ExportOptions& options, double load_seconds, ExportReport& report) {
   report.output = output;
@@ -310,8 +400,12 @@ void export_model(const Model& model, const Tables& tables, const std::filesyste
   lineage.call_of.resize(graph.values.size(), -1);
   store_weights(graph, options, recording, lineage, report);
   extend(lineage, lay_out_constants(graph, options.target));
-  if (!khronos) store_in_shape(graph);
+  if (!khronos) {
+    store_in_shape(graph);
+    use_linear(graph);
+  }
   const LearntBounds bounds = state_bounds(graph, recording.tape, report);
+  std::optional<nnef::Graph> plain;
   if (khronos) {
     dialect = nnef::Dialect(options.target);
     to_standard(recording.tape, options.comments, graph, report.diagnostics);
@@ -320,50 +414,39 @@ void export_model(const Model& model, const Tables& tables, const std::filesyste
     const std::set<nnef::Value> lost =
         options.keep_nan ? keep_nan_where_possible(graph, dialect, lineage) : results_that_lose_nan(graph, dialect);
     note_lost_nan(recording.tape, lineage, lost, report.diagnostics);
-    nnef::set_registries(graph, dialect);
     set_properties(recording, options, graph);
     set_assertions(recording.tape, options, graph);
+    plain = choose_batch(graph, dialect, options, recording.tape, report);
+    nnef::set_registries(graph, dialect);
   }
-  describe_graph(graph, report);
-  keep_tree(recording, {&graph, &lineage}, {}, options, report);
+  const nnef::Graph& operations = plain ? *plain : graph;  // none of them in a loop over samples
+  describe_graph(operations, report);
+  keep_tree(recording, {&operations, &lineage}, {}, options, report);
   check_dump(
       options, "simplify", [&] { return nnef::write_text(graph, dialect, text); }, report);
 
   if (!khronos && !recording.tape.symbols.empty()) {
     steps.begin("record");
-    run_at_boundaries(model, tables, options, graph, bounds, recording);
+    run_at_boundaries(model, tables, options, operations, bounds, recording);
   }
   if (!khronos) add_given_runs(model, tables, options, bounds, recording);
   rerun_with_stored_weights(options, recording, report);
 
-  steps.begin("write");
-  PendingArchive pending(output, options.dry_run);
-  nnef::Written written = pending.write(graph, dialect, write_options(options));
-  report.archive_bytes = written.bytes;
-  report.tensor_bytes = written.tensor_bytes;
-  report.tensors = written.tensors;
-
-  steps.begin("read back");
-  nnef::Graph archive;
-  std::string difference = nnef::compare_archive(pending.path(), graph, dialect, &archive);
-  if (!difference.empty()) {
-    throw ExportError(ExportError::Kind::kInternal, {Severity::kError,
-                                                     "T2N-I004",
-                                                     "",
-                                                     {},
-                                                     "the archive does not read back as it was written: " + difference,
-                                                     "this is a bug in torch2nnef; please report it"});
-  }
-
-  steps.begin("check");
   std::optional<Recording::Run> other_values;
   if (options.check != Check::kNone && !khronos) {
+    steps.begin("check");
     other_values = front_ends::run_on_other_values(model, tables, options, recording);
     std::vector<FloatDistance> ignored;
     if (other_values && !report.weights.empty()) rerun_with_stored_weights(recording, *other_values, ignored);
   }
+  PendingArchive pending(output, options.dry_run);
   const Recording::Run* second = other_values ? &*other_values : nullptr;
-  check_archive(pending.path(), {recording, lineage, graph, archive, dialect, second}, options, report);
+  const Finished finished{recording, lineage, graph, plain ? &*plain : nullptr, dialect, second};
+  if (plain && options.batch == BatchForm::kByContent) {
+    write_scan_or_plain(pending, finished, options, steps, report);
+  } else {
+    write_and_check(pending, finished, options, steps, report);
+  }
   steps.end();
   stop_on_errors(report.diagnostics, options);
   pending.commit();

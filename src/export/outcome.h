@@ -84,6 +84,13 @@ struct FloatDistance {
   double root_mean_square = 0;  // of the float model's output
 };
 
+// How the archive computes a batch of symbolic size.
+struct BatchReport {
+  std::string symbol;    // the size of the batch; "" where no axis of an input is one
+  bool is_scan = false;  // a loop over its samples
+  std::string why;       // it is, or is not: a clause
+};
+
 struct ModelTree;  // report/model_tree.h
 
 struct ExportReport {
@@ -99,6 +106,7 @@ struct ExportReport {
   std::vector<Symbol> symbols;
   std::vector<nnef::Bindings> recorded_sizes;
   std::vector<std::string> constraints;
+  BatchReport batch;
   std::string inputs_from;                    // where the sample inputs came from, one sentence
   std::vector<WeightReport> weights;          // those that --quantize names, in the order of their paths
   std::vector<FloatDistance> float_distance;  // at each size that is checked

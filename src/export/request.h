@@ -68,6 +68,10 @@ inline constexpr Tolerance Tolerance::kDefault = Tolerance::of(1e-4);
 std::optional<Tolerance> tolerance_from_string(std::string_view text);
 std::string to_string(const Tolerance& tolerance);  // as tolerance_from_string() takes it
 
+// How a batch of symbolic size is computed: sample by sample in a loop, or in operations on all of them. By content:
+// whichever is faster in the target, as far as that is known.
+enum class BatchForm { kByContent, kScan, kPlain };
+
 struct ExportReport;  // outcome.h
 
 struct ExportOptions {
@@ -94,6 +98,7 @@ struct ExportOptions {
 
   std::vector<DynamicAxis> dynamic_axes;
   std::vector<Symbol> symbols;  // bounds
+  BatchForm batch = BatchForm::kByContent;
 
   nnef::Target target;
   nnef::Naming naming = nnef::Naming::kNatural;

@@ -9,6 +9,7 @@
 #include "nnef/archive/item_type.h"
 #include "nnef/arguments.h"
 #include "nnef/builder/builder.h"
+#include "nnef/makers.h"
 #include "quant/block.h"
 #include "quant/graph_edit.h"
 #include "quant/path_pattern.h"
@@ -90,17 +91,14 @@ std::vector<bool> scaled_by_constants(const Graph& graph) {
 // a concatenation, tract cuts the weight, which blocks do not allow.
 class JoinedAxes {
  public:
-  explicit JoinedAxes(const Graph& graph) : graph_(graph), made_by_(graph.values.size(), -1) {
-    for (std::size_t i = 0; i < graph.operations.size(); ++i) {
-      for (Value result : graph.operations[i].results) made_by_[index_of(result)] = static_cast<std::ptrdiff_t>(i);
-    }
-  }
+  explicit JoinedAxes(const Graph& graph) : graph_(graph), makers_(graph) {}
 
   // Seen through what keeps the shape or moves axes, a few operations far. `axis` is the contracted one.
   bool cut_blocks(Value value, std::size_t axis, int far = 6) const {
     constexpr std::int64_t kBlock = 32;
-    if (far == 0 || made_by_[index_of(value)] < 0) return false;
-    const Operation& operation = graph_.operations[static_cast<std::size_t>(made_by_[index_of(value)])];
+    const Operation* maker = makers_.of(value);
+    if (far == 0 || maker == nullptr) return false;
+    const Operation& operation = *maker;
     const nnef::Shape& shape = graph_.info(value).shape;
     if (operation.op == "concat") {
       const Argument* along = operation.find("axis");
@@ -123,7 +121,6 @@ class JoinedAxes {
   }
 
  private:
-  static std::size_t index_of(Value value) { return static_cast<std::size_t>(value.id); }
   // What gathers items of an axis, which parts of the axis cannot pass.
   static bool stops(std::string_view op) {
     return op == "matmul" || op == "softmax" || op == "tract_core_einsum" || op == "tract_core_softmax" ||
@@ -131,7 +128,7 @@ class JoinedAxes {
   }
 
   const Graph& graph_;
-  std::vector<std::ptrdiff_t> made_by_;
+  const nnef::Makers makers_;
 };
 
 class Reducer {

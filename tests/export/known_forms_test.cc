@@ -7,6 +7,8 @@
 #include <functional>
 #include <map>
 
+#include "export/simplify/graph_facts.h"
+#include "export/simplify/linear_form.h"
 #include "export/simplify/simplify.h"
 #include "export/simplify/stored_shapes.h"
 #include "nnef/builder/builder.h"
@@ -37,6 +39,7 @@ std::string written(const std::function<Value(Builder&)>& build, const nnef::Tar
   for (Value result : added) EXPECT_LT(static_cast<std::size_t>(result.id), values);
   simplify(graph);
   store_in_shape(graph);
+  use_linear(graph);
   b.finish();
   for (const std::string& problem : nnef::validate(graph, dialect)) ADD_FAILURE() << problem;
   const std::string text = nnef::write_text(graph, dialect);
@@ -57,8 +60,15 @@ nnef::TensorDataPtr zeros(std::vector<std::int64_t> shape) {
   return std::make_shared<nnef::OwnedTensor>(DType::kF32, std::move(shape), std::move(bytes));
 }
 
+std::vector<std::byte> bytes_of(const std::vector<std::int64_t>& items) {
+  std::vector<std::byte> bytes(items.size() * sizeof(std::int64_t));
+  std::memcpy(bytes.data(), items.data(), bytes.size());
+  return bytes;
+}
+
 Value number(Builder& b, std::int64_t value) { return b.constant(value, DType::kI64); }
 Value integers(Builder& b) { return b.external("n", DType::kI64, {3}); }
+Value listed(Builder& b, const char* label) { return b.variable(label, nnef::vector_tensor(DType::kI64, {4, 5, 6})); }
 Value floats(Builder& b, Shape shape = {2, kS, 4}) { return b.external("x", DType::kF32, std::move(shape)); }
 
 Value places(Builder& b, const Dim& start) {
@@ -74,6 +84,14 @@ Value normalized(Builder& b, Value x, double count) {
   const Value sum = b.add("sum_reduce", {b.binary("mul", x, x)}, {{"axes", std::vector<std::int64_t>{2}}});
   const Value mean = b.binary("div", sum, b.constant(count, DType::kF32));
   return b.binary("mul", x, b.unary("recip", b.unary("sqrt", b.binary("add", mean, 0.5))));
+}
+
+// x * cos + concat(-(x from `from` on), (x up to `until`)) * sin
+Value rotated(Builder& b, std::int64_t from, std::int64_t begin) {
+  const Value x = floats(b, {2, 3, kS, 8}), cos = b.external("cos", DType::kF32, {1, 1, kS, 8});
+  const Value sin = b.external("sin", DType::kF32, {1, 1, kS, 8});
+  const Value turned = b.concat({b.unary("neg", b.slice(x, 3, from, 8)), b.slice(x, 3, begin, from)}, 3);
+  return b.binary("add", b.binary("mul", x, cos), b.binary("mul", turned, sin));
 }
 
 Value heads(Builder& b, const std::vector<std::int64_t>& places) {
@@ -138,6 +156,22 @@ const std::multimap<std::string, RuleCase> kCases = {
       "gt = gt(tract_core_cast_1, m);\ny = not(gt);\n"}},
     {"rms-norm",
      {[](Builder& b) { return normalized(b, floats(b), 4); }, "y = tract_core_rms_norm(x, axis = 2, eps = 0.5);\n"}},
+    {"rotary", {[](Builder& b) { return rotated(b, 4, 0); }, "y = tract_transformers_apply_rope(x, cos, sin);\n"}},
+    {"constant-sum",
+     {[](Builder& b) { return b.binary("mul", integers(b), b.binary("add", listed(b, "a"), number(b, 2))); },
+      "y = mul(n, add);\n"}},
+    {"constant-difference",
+     {[](Builder& b) { return b.binary("mul", integers(b), b.binary("sub", number(b, 1), listed(b, "a"))); },
+      "y = mul(n, sub);\n"}},
+    {"constant-product",
+     {[](Builder& b) { return b.binary("add", integers(b), b.binary("mul", listed(b, "a"), listed(b, "b"))); },
+      "y = add(n, mul);\n"}},
+    {"index-in-order",
+     {[](Builder& b) {
+        const Value index = b.variable("a", nnef::vector_tensor(DType::kI64, {0, 1, 2}));
+        return b.unary("neg", b.add("tract_core_gather", {integers(b), index}, {{"axis", 0}}));
+      },
+      "y = neg(n);\n"}},
     {"narrow-and", {[](Builder& b) { return masked(b, "and"); }, "gt = gt(x, 0.0);\ny = and(m, gt);\n"}},
     {"narrow-select", {[](Builder& b) { return masked(b, "select"); }, "y = select(m, x, 0.0);\n"}},
     {"narrow-add",
@@ -225,6 +259,60 @@ TEST(KnownForms, AnIndexFromARangeIsNotNegative) {
 TEST(KnownForms, OlderReleasesHaveNoRootMeanSquare) {
   const auto build = [](Builder& b) { return normalized(b, floats(b), 4); };
   EXPECT_NE(written(build, *nnef::Target::parse("tract@0.22.4")).find("recip("), std::string::npos);
+}
+
+// What the rules compute of integers that are known.
+TEST(KnownForms, ConstantsAreComputedAsTheEngineDoes) {
+  const std::map<std::string, std::vector<std::int64_t>> expected = {
+      {"add", {3, 2, 6, 5, 9, 8}}, {"sub", {-3, -2, 0, 1, 3, 4}}, {"mul", {0, 0, 9, 6, 18, 12}}};
+  for (const auto& [op, items] : expected) {
+    nnef::Graph graph;
+    const nnef::Dialect dialect{nnef::Target{}};
+    Builder b(graph, dialect);
+    const Value column = b.reshape(b.variable("c", nnef::vector_tensor(DType::kI64, {0, 3, 6})), {3, 1});
+    const Value stored = b.variable("column", std::make_shared<nnef::OwnedTensor>(
+                                                  DType::kI64, std::vector<std::int64_t>{3, 1}, bytes_of({0, 3, 6})));
+    const Value row = b.variable(
+        "row", std::make_shared<nnef::OwnedTensor>(DType::kI64, std::vector<std::int64_t>{1, 2}, bytes_of({3, 2})));
+    b.name_output(b.binary("add", b.binary(op, stored, row), column), "y");
+    use_known_forms(graph, dialect);
+    simplify(graph);
+    const auto made = graph.variables.find(op);
+    ASSERT_NE(made, graph.variables.end()) << op;
+    EXPECT_EQ(whole_tensor<std::int64_t>(*made->second), items) << op;
+  }
+}
+
+TEST(KnownForms, AListInAnotherOrderIsRead) {
+  const auto build = [](Builder& b) {
+    const Value index = b.variable("a", nnef::vector_tensor(DType::kI64, {0, 2, 1}));
+    return b.add("tract_core_gather", {integers(b), index}, {{"axis", 0}});
+  };
+  EXPECT_NE(written(build).find("gather("), std::string::npos);
+}
+
+TEST(KnownForms, ATurnOfUnequalPartsStays) {
+  EXPECT_NE(written([](Builder& b) { return rotated(b, 3, 0); }).find("concat("), std::string::npos);
+}
+
+Value layer(Builder& b, bool is_flipped, bool reads_product) {
+  const Value w =
+      b.variable("w", zeros(is_flipped ? std::vector<std::int64_t>{1, 5, 4} : std::vector<std::int64_t>{1, 4, 5}));
+  const Value product = b.add("matmul", {floats(b), w}, {{"transposeA", false}, {"transposeB", is_flipped}});
+  const Value sum = b.binary("add", product, b.variable("bias", zeros({1, 1, 5})));
+  return reads_product ? b.binary("mul", product, sum) : sum;
+}
+
+TEST(LinearForm, TakesABiasIn) {
+  EXPECT_EQ(written([](Builder& b) { return layer(b, true, false); }), "y = linear(x, w, bias);\n");
+}
+
+TEST(LinearForm, LeavesOtherProducts) {
+  for (const bool is_flipped : {false, true}) {
+    const std::string text = written([&](Builder& b) { return layer(b, is_flipped, is_flipped); });
+    EXPECT_NE(text.find("matmul("), std::string::npos) << text;
+    EXPECT_EQ(text.find("linear("), std::string::npos) << text;
+  }
 }
 
 TEST(StoredShapes, AVariableThatIsOnlyUnsqueezedHasTheAxes) {

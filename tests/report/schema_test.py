@@ -68,6 +68,8 @@ class Schema(unittest.TestCase):
         made = self.check(0, MODELS / "sizes_in_the_graph.pt", "--inputs", inputs, "--dynamic-axes", "x:1=S", "--symbol",
                           "S=2..64", "--dump-after=lower")
         self.assertTrue(made["check"]["outputs"] and made["symbols"] and made["dump"])
+        made = self.check(0, MODELS / "digits.pt", "--dynamic-axes", "image:0=B", "--check=none")
+        self.assertEqual(made["batch"]["form"], "scan")
         self.check(0, MODELS / "stored_weights.pt", "--inputs", MODELS / "stored_weights.inputs.npz", "--quantize", "q4_0")
         self.check(0, "codes/notes.pt", "--input", "x:f32:4,3", "--check=none")
 

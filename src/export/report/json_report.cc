@@ -98,6 +98,9 @@ void write_symbols(JsonWriter& json, const ExportReport& report) {
   json.end_array().key("constraints").begin_array();
   for (const std::string& constraint : report.constraints) json.value(constraint);
   json.end_array();
+  if (report.batch.symbol.empty()) return;
+  json.key("batch").begin_object().member("symbol", report.batch.symbol);
+  json.member("form", report.batch.is_scan ? "scan" : "plain").member("why", report.batch.why).end_object();
 }
 
 void write_states(JsonWriter& json, const std::vector<StateReport>& states) {

@@ -66,6 +66,12 @@ std::string symbols_text(const ExportReport& report) {
     text += row("recorded at", fmt::format("{}", fmt::join(sizes, ", ")));
   }
   for (const std::string& constraint : report.constraints) text += row("constraint", constraint);
+  if (report.batch.is_scan) {
+    text +=
+        row("batch", fmt::format("a scan over {}, one sample each round: {}", report.batch.symbol, report.batch.why));
+  } else if (!report.batch.symbol.empty()) {
+    text += row("batch", fmt::format("plain operations on all {} samples: {}", report.batch.symbol, report.batch.why));
+  }
   return text;
 }
 

@@ -9,7 +9,9 @@
 #include <utility>
 #include <vector>
 
+#include "export/simplify/graph_facts.h"
 #include "nnef/arguments.h"
+#include "nnef/makers.h"
 
 namespace torch2nnef {
 namespace {
@@ -24,16 +26,6 @@ using nnef::Value;
 
 // Scales outside of these would lose digits of the weights, or make infinities of them.
 constexpr double kSmallest = 1e-12, kLargest = 1e12;
-
-std::vector<float> floats_of(const TensorData& data) {
-  std::vector<float> items(static_cast<std::size_t>(data.numel()));
-  std::size_t at = 0;
-  data.stream([&](const void* bytes, std::size_t count) {
-    std::memcpy(reinterpret_cast<std::byte*>(items.data()) + at, bytes, count);
-    at += count;
-  });
-  return items;
-}
 
 TensorDataPtr channel_vector(const std::vector<double>& items) {
   const std::vector<float> floats(items.begin(), items.end());
@@ -76,13 +68,9 @@ class Scaled final : public TensorData {
 class BatchNorms {
  public:
   explicit BatchNorms(Graph& graph)
-      : graph_(graph),
-        made_by_(graph.values.size(), -1),
-        reads_(graph.values.size(), 0),
-        goes_(graph.operations.size()) {
-    for (std::size_t i = 0; i < graph.operations.size(); ++i) {
-      for (Value result : graph.operations[i].results) made_by_[index_of(result)] = static_cast<std::ptrdiff_t>(i);
-      for (const nnef::NamedArgument& named : graph.operations[i].arguments) {
+      : graph_(graph), makers_(graph), reads_(graph.values.size(), 0), goes_(graph.operations.size()) {
+    for (const Operation& operation : graph.operations) {
+      for (const nnef::NamedArgument& named : operation.arguments) {
         nnef::for_each_value(named.argument, [&](Value value) { ++reads_[index_of(value)]; });
       }
     }
@@ -100,9 +88,11 @@ class BatchNorms {
  private:
   static std::size_t index_of(Value value) { return static_cast<std::size_t>(value.id); }
 
+  std::ptrdiff_t place_of(Value value) const { return static_cast<std::ptrdiff_t>(makers_.place(value)); }  // -1: none
+
   // The operation of that name whose result is read here alone; -1: it is none.
   std::ptrdiff_t only_read_here(Value value, const char* op) const {
-    const std::ptrdiff_t at = made_by_[index_of(value)];
+    const std::ptrdiff_t at = place_of(value);
     const bool is_it = at >= 0 && graph_.operations[static_cast<std::size_t>(at)].op == op;
     return is_it && reads_[index_of(value)] == 1 && graph_.quant.count(graph_.info(value).name) == 0 ? at : -1;
   }
@@ -121,14 +111,14 @@ class BatchNorms {
 
   // The items of a constant with one for each of `channels`, [1, C, 1, ..]; nullopt for anything else.
   std::optional<std::vector<float>> by_channel(Value value, std::size_t rank, std::int64_t channels) {
-    const std::ptrdiff_t variable = made_by_[index_of(value)];
+    const std::ptrdiff_t variable = place_of(value);
     if (variable < 0 || at(variable).op != "variable") return std::nullopt;
     const nnef::ValueInfo& info = graph_.info(value);
     nnef::Shape expected(rank, 1);
     expected[1] = channels;
     if (info.dtype != DType::kF32 || info.shape != expected) return std::nullopt;
     const TensorDataPtr& data = graph_.variables.at(label_of(variable));
-    return data->dtype() == DType::kF32 ? std::optional(floats_of(*data)) : std::nullopt;
+    return data->dtype() == DType::kF32 ? std::optional(whole_tensor<float>(*data)) : std::nullopt;
   }
 
   // The bias of a convolution: a variable of its own, or none.
@@ -137,11 +127,11 @@ class BatchNorms {
     if (bias == nullptr) return std::vector<float>(channels, 0);
     const Value* value = bias->value();
     if (value == nullptr) return std::nullopt;
-    const std::ptrdiff_t variable = made_by_[index_of(*value)];
+    const std::ptrdiff_t variable = place_of(*value);
     if (variable < 0 || at(variable).op != "variable") return std::nullopt;
     const TensorDataPtr& data = graph_.variables.at(label_of(variable));
     if (data->dtype() != DType::kF32 || data->numel() != static_cast<std::int64_t>(channels)) return std::nullopt;
-    return floats_of(*data);
+    return whole_tensor<float>(*data);
   }
 
   void fold(std::size_t add) {
@@ -199,9 +189,9 @@ class BatchNorms {
   }
 
   Graph& graph_;
-  std::vector<std::ptrdiff_t> made_by_;  // by value: its operation, -1 for an input
-  std::vector<int> reads_;               // by value
-  std::vector<bool> goes_;               // by operation
+  const nnef::Makers makers_;
+  std::vector<int> reads_;  // by value
+  std::vector<bool> goes_;  // by operation
 };
 
 }  // namespace

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
+
+#include "export/simplify/graph_facts.h"
 
 namespace torch2nnef {
 namespace {
@@ -27,20 +28,8 @@ bool contains(const std::array<std::string_view, kCount>& names, std::string_vie
 }  // namespace
 
 void GraphSoFar::update() {
-  maker_.resize(graph_.values.size(), -1);
+  makers_.update();
   never_negative_.resize(graph_.values.size());
-  for (; seen_ < graph_.operations.size(); ++seen_) {
-    for (Value result : graph_.operations[seen_].results) {
-      maker_[static_cast<std::size_t>(result.id)] = static_cast<std::int64_t>(seen_);
-    }
-  }
-}
-
-const Operation* GraphSoFar::maker(Value value, std::string_view op) const {
-  const auto id = static_cast<std::size_t>(value.id);
-  if (id >= maker_.size() || maker_[id] < 0) return nullptr;
-  const Operation& operation = graph_.operations[static_cast<std::size_t>(maker_[id])];
-  return op.empty() || operation.op == op ? &operation : nullptr;
 }
 
 const Value* GraphSoFar::operand(const Operation& operation, std::size_t place) {
@@ -72,10 +61,7 @@ std::optional<double> GraphSoFar::constant_number(Value value) const {
   if (const auto items = constant_items(value)) return static_cast<double>(items->front());
   const auto data = data_of(value);
   if (data == nullptr || data->dtype() != DType::kF32 || data->numel() != 1) return std::nullopt;
-  float number = 0;
-  data->stream(
-      [&](const void* bytes, std::size_t count) { std::memcpy(&number, bytes, std::min(count, sizeof number)); });
-  return number;
+  return whole_tensor<float>(*data).front();
 }
 
 const nnef::TensorData* GraphSoFar::data_of(Value value) const {
@@ -88,13 +74,7 @@ const nnef::TensorData* GraphSoFar::data_of(Value value) const {
 std::optional<std::vector<std::int64_t>> GraphSoFar::constant_items(Value value) const {
   const nnef::TensorData* data = data_of(value);
   if (data == nullptr || data->dtype() != DType::kI64 || data->numel() > kFewItems) return std::nullopt;
-  std::vector<std::int64_t> items(static_cast<std::size_t>(data->numel()));
-  std::size_t filled = 0;
-  data->stream([&](const void* bytes, std::size_t count) {
-    std::memcpy(reinterpret_cast<char*>(items.data()) + filled, bytes, count);
-    filled += count;
-  });
-  return items;
+  return whole_tensor<std::int64_t>(*data);
 }
 
 std::optional<nnef::Dim> GraphSoFar::size(const Argument& argument) const {

@@ -8,13 +8,15 @@
 #include <vector>
 
 #include "nnef/builder/builder.h"
+#include "nnef/makers.h"
 
 namespace torch2nnef {
 
 class GraphSoFar {
  public:
   // Both must outlive it. The graph's operations are those that were written.
-  GraphSoFar(nnef::Graph& graph, const nnef::Dialect& dialect) : graph_(graph), builder_(graph, dialect) {}
+  GraphSoFar(nnef::Graph& graph, const nnef::Dialect& dialect)
+      : graph_(graph), builder_(graph, dialect), makers_(graph) {}
 
   nnef::Graph& graph() { return graph_; }
   nnef::Builder& builder() { return builder_; }
@@ -24,7 +26,7 @@ class GraphSoFar {
   // Takes note of the operations that were written since the last time.
   void update();
   // The operation that makes a value; null for inputs, and when it is another than `op`. Good until the next is added.
-  const nnef::Operation* maker(nnef::Value value, std::string_view op = "") const;
+  const nnef::Operation* maker(nnef::Value value, std::string_view op = "") const { return makers_.of(value, op); }
   // The value of the n-th argument; null when that is none.
   static const nnef::Value* operand(const nnef::Operation& operation, std::size_t place);
 
@@ -53,8 +55,7 @@ class GraphSoFar {
 
   nnef::Graph& graph_;
   nnef::Builder builder_;
-  std::size_t seen_ = 0;
-  std::vector<std::int64_t> maker_;  // by Value::id: the operation's place; -1 for none
+  nnef::Makers makers_;
   std::map<nnef::Value, nnef::Value> narrower_;
   std::vector<std::optional<bool>> never_negative_;  // by Value::id, as far as it was asked
 };

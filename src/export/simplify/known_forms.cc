@@ -6,7 +6,10 @@
 #include <string>
 #include <utility>
 
+#include "export/simplify/constant_forms.h"
+#include "export/simplify/graph_facts.h"
 #include "export/simplify/graph_so_far.h"
+#include "export/simplify/rotary_form.h"
 #include "nnef/arguments.h"
 
 namespace torch2nnef {
@@ -325,34 +328,36 @@ struct Rule {
   std::optional<Value> (*rewrite)(GraphSoFar&, const Operation&);
 };
 
-constexpr std::array<Rule, 14> kRules = {{
+constexpr std::array<Rule, 19> kRules = {{
     {"plus-zero", "add", without_zero},
     {"minus-zero", "sub", without_zero},
     {"times-one", "mul", without_one},
     {"over-one", "div", without_one},
+    {"constant-sum", "add", as_constant},
+    {"constant-difference", "sub", as_constant},
+    {"constant-product", "mul", as_constant},
     {"index-not-negative", "select", without_wrapping},
     {"and-true", "and", without_truth},
     {"narrow-and", "and", with_narrow_operands},
     {"narrow-select", "select", with_narrow_operands},
+    {"rotary", "add", as_rotated},
     {"narrow-add", "add", with_narrow_operands},
     {"narrow-any", "any_reduce", with_narrow_operands},
     {"rms-norm", "mul", as_rms_norm},
     {"flipped-factor", "matmul", with_flipped_factors},
     {"grouped-product", "matmul", as_grouped_product},
     {"index-of-all", "tract_core_gather", without_index},
+    {"index-in-order", "tract_core_gather", without_order},
 }};
 
 class Rewriter {
  public:
   Rewriter(nnef::Graph& graph, const nnef::Dialect& dialect)
-      : given_(std::exchange(graph.operations, {})), known_(graph.values.size()), graph_(graph, dialect) {
-    replacement_.resize(known_);
-    pinned_.assign(known_, false);
-    for (Value output : graph.outputs) pinned_[static_cast<std::size_t>(output.id)] = true;
-    for (std::size_t i = 0; i < known_ && !graph.quant.empty(); ++i) {
-      if (graph.quant.count(graph.values[i].name) != 0) pinned_[i] = true;
-    }
-  }
+      : given_(std::exchange(graph.operations, {})),
+        known_(graph.values.size()),
+        graph_(graph, dialect),
+        replacement_(known_),
+        pinned_(pinned_values(graph)) {}
 
   std::vector<Value> run() {
     for (Operation& operation : given_) {
@@ -431,7 +436,7 @@ class Rewriter {
   const std::size_t known_;
   GraphSoFar graph_;
   std::vector<Value> replacement_, added_for_;
-  std::vector<bool> pinned_;
+  const std::vector<bool> pinned_;
 };
 
 }  // namespace

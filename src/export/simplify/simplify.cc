@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "export/simplify/graph_facts.h"
 #include "nnef/arguments.h"
 #include "nnef/builder/narrow_reshape.h"
 
@@ -24,16 +25,6 @@ using nnef::Operation;
 using nnef::Value;
 
 std::size_t index_of(Value value) { return static_cast<std::size_t>(value.id); }
-
-// Values that keep the operation that makes them: outputs, and those that graph.quant names.
-std::vector<bool> pinned_values(const Graph& graph) {
-  std::vector<bool> pinned(graph.values.size(), false);
-  for (Value output : graph.outputs) pinned[index_of(output)] = true;
-  for (std::size_t i = 0; i < pinned.size() && !graph.quant.empty(); ++i) {
-    if (graph.quant.count(graph.values[i].name) != 0) pinned[i] = true;
-  }
-  return pinned;
-}
 
 // --- variables with the same bytes ---
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "export/simplify/graph_facts.h"
 #include "nnef/archive/item_type.h"
 #include "nnef/arguments.h"
 
@@ -45,10 +46,8 @@ class ShapeStore {
         readings_(graph.values.size()),
         replacement_(graph.values.size()),
         is_stored_(graph.values.size(), false) {
-    for (Value output : graph.outputs) reading_of(output).is_otherwise = true;
-    for (std::size_t i = 0; i < readings_.size() && !graph.quant.empty(); ++i) {
-      if (graph.quant.count(graph.values[i].name) != 0) readings_[i].is_otherwise = true;
-    }
+    const std::vector<bool> pinned = pinned_values(graph);
+    for (std::size_t i = 0; i < pinned.size(); ++i) readings_[i].is_otherwise = pinned[i];
   }
 
   void run() {

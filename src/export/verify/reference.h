@@ -24,6 +24,8 @@ struct CheckSubject {
   const nnef::Dialect& dialect;
   // A second set of values, at the sample's sizes, of which no fingerprints were taken; null where there is none.
   const Recording::Run* other_values = nullptr;
+  // `graph` with no loop over the samples of a batch, in which no value stands for a call; null where there is none.
+  const nnef::Graph* plain = nullptr;
 
   bool has_other_values(const Recording::Run& run) const { return &run == other_values; }
 };

@@ -20,7 +20,7 @@ Tensors matmul(const EvalCall& call) {
 
 Tensors linear(const EvalCall& call) {
   at::Tensor x = widened(call.tensor("input")), filter = widened(call.tensor("filter"));
-  at::Tensor y = at::matmul(x, filter.t()) + widened(call.tensor("bias", x));
+  at::Tensor y = at::matmul(x, filter.transpose(-1, -2)) + widened(call.tensor("bias", x));
   return {y.to(call.result_type())};
 }
 

@@ -347,6 +347,11 @@ class Stepper {
 
 LockStep compare_in_lock_step(const CheckSubject& subject, const Recording::Run& run, Tolerance tolerance,
                               double least_size) {
+  if (const nnef::Graph* plain = subject.plain) {  // its operations are the loop's, with values of all samples
+    return compare_in_lock_step(
+        {subject.recording, subject.lineage, *plain, *plain, subject.dialect, subject.other_values}, run, tolerance,
+        least_size);
+  }
   c10::InferenceMode guard;
   const Pairing pairing(subject);
   Stepper stepper(subject, run, pairing, tolerance, least_size);
