@@ -122,25 +122,6 @@ void bind(Functions& f) {
   }
 }
 
-// Tensors of the engine, destroyed at the end of the scope.
-class Tensors {
- public:
-  Tensors(const Functions& functions, std::size_t count) : functions_(functions), handles_(count, nullptr) {}
-  ~Tensors() {
-    for (void*& handle : handles_) {
-      if (handle) functions_.tensor_destroy(&handle);
-    }
-  }
-  Tensors(const Tensors&) = delete;
-  Tensors& operator=(const Tensors&) = delete;
-  void** data() { return handles_.data(); }
-  void*& operator[](std::size_t i) { return handles_[i]; }
-
- private:
-  const Functions& functions_;
-  std::vector<void*> handles_;
-};
-
 }  // namespace
 
 fs::path find_library() {
@@ -172,6 +153,41 @@ void Library::check(int status) const {
   if (status == 0) return;
   const char* message = functions_->last_error();
   throw EngineError(message && *message ? message : fmt::format("the engine failed with status {}", status));
+}
+
+EngineTensor::EngineTensor(const Library& library, void* handle)
+    : library_(library), handle_(handle, [functions = &library.functions(), library](void* tensor) {
+        if (tensor) functions->tensor_destroy(&tensor);
+      }) {}
+
+EngineTensor::EngineTensor(const Library& library, const nnef::TensorData& values)
+    : EngineTensor(library, [&] {
+        const std::vector<std::byte> bytes = torch2nnef::bytes_of(values);
+        const std::vector<std::size_t> shape(values.shape().begin(), values.shape().end());
+        const void* data = bytes.empty() ? static_cast<const void*>("") : bytes.data();  // Rust takes no null
+        void* made = nullptr;
+        library.check(library.functions().tensor_from_bytes(code_of(values.dtype()), shape.size(), shape.data(), data,
+                                                            &made));
+        return made;
+      }()) {}
+
+EngineTensor::Contents EngineTensor::contents() const {
+  std::uint32_t code = 0;
+  std::size_t rank = 0;
+  const std::size_t* shape = nullptr;
+  const void* data = nullptr;
+  library_.check(library_.functions().tensor_as_bytes(handle(), &code, &rank, &shape, &data));
+  const auto row = std::find_if(kTypeCodes.begin(), kTypeCodes.end(),
+                                [&](const TypeCode& candidate) { return candidate.code == code; });
+  if (row == kTypeCodes.end()) throw EngineError(fmt::format("a result has the unknown type code {}", code));
+  return {row->dtype, {shape, shape + rank}, static_cast<const std::byte*>(data)};
+}
+
+nnef::TensorDataPtr EngineTensor::copy() const {
+  const Contents all = contents();
+  std::size_t size = nnef::item_size(all.dtype);
+  for (const std::int64_t dim : all.shape) size *= static_cast<std::size_t>(dim);
+  return std::make_shared<nnef::OwnedTensor>(all.dtype, all.shape, std::vector<std::byte>(all.bytes, all.bytes + size));
 }
 
 Model::Model(Library library, const fs::path& archive) : library_(std::move(library)) {
@@ -244,33 +260,23 @@ void Model::prepare() {
   library_.check(status);
 }
 
+std::vector<EngineTensor> Model::run(const std::vector<EngineTensor>& inputs) {
+  std::vector<void*> given, results(outputs_, nullptr);
+  given.reserve(inputs.size());
+  for (const EngineTensor& input : inputs) given.push_back(input.handle());
+  library_.check(library_.functions().runnable_run(runnable_, given.data(), results.data()));
+  std::vector<EngineTensor> outputs;
+  outputs.reserve(outputs_);
+  for (void* result : results) outputs.emplace_back(library_, result);
+  return outputs;
+}
+
 std::vector<nnef::TensorDataPtr> Model::run(const std::vector<nnef::TensorDataPtr>& inputs) {
-  const Functions& f = library_.functions();
-  Tensors given(f, inputs.size()), results(f, outputs_);
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const std::vector<std::byte> bytes = torch2nnef::bytes_of(*inputs[i]);
-    const std::vector<std::size_t> shape(inputs[i]->shape().begin(), inputs[i]->shape().end());
-    const void* data = bytes.empty() ? static_cast<const void*>("") : bytes.data();  // Rust takes no null
-    library_.check(f.tensor_from_bytes(code_of(inputs[i]->dtype()), shape.size(), shape.data(), data, &given[i]));
-  }
-  library_.check(f.runnable_run(runnable_, given.data(), results.data()));
+  std::vector<EngineTensor> given;
+  given.reserve(inputs.size());
+  for (const nnef::TensorDataPtr& input : inputs) given.emplace_back(library_, *input);
   std::vector<nnef::TensorDataPtr> outputs;
-  for (std::size_t i = 0; i < outputs_; ++i) {
-    std::uint32_t code = 0;
-    std::size_t rank = 0;
-    const std::size_t* shape = nullptr;
-    const void* data = nullptr;
-    library_.check(f.tensor_as_bytes(results[i], &code, &rank, &shape, &data));
-    const auto row = std::find_if(kTypeCodes.begin(), kTypeCodes.end(),
-                                  [&](const TypeCode& candidate) { return candidate.code == code; });
-    if (row == kTypeCodes.end()) throw EngineError(fmt::format("result {} has the unknown type code {}", i, code));
-    std::vector<std::int64_t> dims(shape, shape + rank);
-    std::size_t size = nnef::item_size(row->dtype);
-    for (std::int64_t dim : dims) size *= static_cast<std::size_t>(dim);
-    const auto* begin = static_cast<const std::byte*>(data);
-    outputs.push_back(
-        std::make_shared<nnef::OwnedTensor>(row->dtype, std::move(dims), std::vector<std::byte>(begin, begin + size)));
-  }
+  for (const EngineTensor& output : run(given)) outputs.push_back(output.copy());
   return outputs;
 }
 

@@ -47,6 +47,28 @@ class Library {
   std::shared_ptr<const Functions> functions_;
 };
 
+// A tensor in the engine's memory; copies share it. What one run gives, the next one may take.
+class EngineTensor {
+ public:
+  EngineTensor(const Library& library, const nnef::TensorData& values);  // copies them
+  // Takes over what the engine gave.
+  EngineTensor(const Library& library, void* handle);
+
+  struct Contents {
+    nnef::DType dtype = nnef::DType::kF32;
+    std::vector<std::int64_t> shape;
+    const std::byte* bytes = nullptr;  // valid as long as the tensor
+  };
+  // Throws EngineError for a type that has no counterpart (TDim, quantised).
+  Contents contents() const;
+  nnef::TensorDataPtr copy() const;
+  void* handle() const { return handle_.get(); }
+
+ private:
+  Library library_;
+  std::shared_ptr<void> handle_;
+};
+
 struct InputFact {
   std::string name;
   std::string dtype;  // tract's name: "f32", "i64", ...
@@ -65,8 +87,8 @@ class Model {
   void set_symbols(const std::vector<std::pair<std::string, std::int64_t>>& values);
   // Optimises and plans. To be called once, before run().
   void prepare();
-  // The results in the order of the graph's result list. Throws EngineError; a result of a type that has no counterpart
-  // (TDim, quantised) is one, too.
+  // The results in the order of the graph's result list. Throws EngineError.
+  std::vector<EngineTensor> run(const std::vector<EngineTensor>& inputs);
   std::vector<nnef::TensorDataPtr> run(const std::vector<nnef::TensorDataPtr>& inputs);
 
  private:
