@@ -30,6 +30,7 @@ from stored_weights import nearest_form, stored_weights  # noqa: E402
 from torch2nnef import ExportError, export_model_to_nnef  # noqa: E402
 
 KINDS = {"full_attention", "sliding_attention"}  # layers whose cache is keys and values of every token
+GENERATION = ("do_sample", "temperature", "top_k", "top_p", "repetition_penalty", "max_new_tokens", "max_length")
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 
 
@@ -76,10 +77,8 @@ class Step(nn.Module):
         self.model = model
         self.keep = 1 if logits == "last" else 0  # 0: all
         self.kinds = kinds_of(model.config)
-        parameters = inspect.signature(model.forward).parameters
-        body = inspect.signature(model.base_model.forward).parameters
-        self.cache_name = "cache" if "cache" in body else "past_key_values"
-        self.takes_positions = "position_ids" in parameters
+        self.cache_name = cache_argument(model)
+        self.takes_positions = "position_ids" in inspect.signature(model.base_model.forward).parameters
 
     def forward(self, input_ids, *cache):
         past, new = cache[0].shape[2], input_ids.shape[1]
@@ -91,6 +90,11 @@ class Step(nn.Module):
                             use_cache=True, logits_to_keep=self.keep, **arguments)
         layers = arguments[self.cache_name].layers
         return (result.logits, *(tensor for layer in layers for tensor in (layer.keys, layer.values)))
+
+
+def cache_argument(model):
+    """The name of the argument that takes a cache: it changed in transformers 5."""
+    return "cache" if "cache" in inspect.signature(model.base_model.forward).parameters else "past_key_values"
 
 
 def cache_of(tensors):
@@ -109,10 +113,8 @@ def empty_cache(model):
     """A cache of no tokens: its shapes are those that the model makes itself."""
     from transformers.cache_utils import DynamicCache
     cache = DynamicCache()
-    body = inspect.signature(model.base_model.forward).parameters
-    name = "cache" if "cache" in body else "past_key_values"
     with torch.no_grad():
-        model(input_ids=torch.zeros((1, 2), dtype=torch.int64), use_cache=True, **{name: cache})
+        model(input_ids=torch.zeros((1, 2), dtype=torch.int64), use_cache=True, **{cache_argument(model): cache})
     layers = [layer for layer in cache.layers if layer.is_initialized]
     if len(layers) != model.config.num_hidden_layers:
         raise Unsupported(f"{len(layers)} of {model.config.num_hidden_layers} layers have a cache of their own")
@@ -148,25 +150,32 @@ def ids_of(value):
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def manifest_of(model, cache, logits, archive, folder):
-    """Everything that `generate` asks; the README next to this file explains each entry."""
+def description_of(model):
+    """What the manifest says of the model itself."""
     config, options = model.config, getattr(model, "generation_config", None)
-    inputs, outputs = cache_names(len(cache))
+    special = {name: ids_of(getattr(options, f"{name}_token_id", None)) or ids_of(getattr(config, f"{name}_token_id", None))
+               for name in ("bos", "eos", "pad")}
     return {
-        "format": 1,
-        "archive": archive,
         "model_type": config.model_type,
         "vocabulary": model.get_output_embeddings().weight.shape[0],
         "longest": longest_of(config),
+        "special_tokens": special,
+        "generation": {name: getattr(options, name) for name in GENERATION if getattr(options, name, None) is not None},
+    }
+
+
+def manifest_of(description, cache, options):
+    """Everything that `generate` asks; the README next to this file explains each entry."""
+    inputs, outputs = cache_names(len(cache))
+    return {
+        "format": 1,
+        "archive": options.archive,
         "tokens": "input_ids",
-        "logits": {"output": "logits", "of": logits},
+        "logits": {"output": "logits", "of": options.logits},
         "cache": [{"input": one, "output": other, "shape": list(tensor.shape), "axis": 2}
                   for one, other, tensor in zip(inputs, outputs, cache)],
-        "tokenizer": "tokenizer.json" if (folder / "tokenizer.json").exists() else None,
-        "special_tokens": {name: ids_of(getattr(options, f"{name}_token_id", None) if options else None) or
-                                 ids_of(getattr(config, f"{name}_token_id", None)) for name in ("bos", "eos", "pad")},
-        "generation": {key: value for key, value in (options.to_diff_dict() if options else {}).items()
-                       if isinstance(value, (int, float, bool)) and not key.endswith("_id")},
+        "tokenizer": "tokenizer.json" if (pathlib.Path(options.output) / "tokenizer.json").exists() else None,
+        **description,
     }
 
 
@@ -197,9 +206,9 @@ def expected_steps(step, cache, vocabulary, length, steps):
     return {"prompt": prompt[0].numpy(), "tokens": numpy.array(chosen), "logits": torch.stack(rows).numpy()}
 
 
-def apply_stored_weights(model, archive):
+def apply_stored_weights(step, archive):
     """Gives the model the values that a quantised archive holds, so that a check compares like with like."""
-    weights = {f"model.{name}": weight for name, weight in model.named_parameters(remove_duplicate=False)}
+    weights = step.state_dict(keep_vars=True)  # tied ones by each of their names
     for label, values in stored_weights(archive):
         weight = weights.get(label)
         form = None if weight is None else nearest_form(values, weight.detach().numpy())
@@ -209,35 +218,31 @@ def apply_stored_weights(model, archive):
             weight.copy_(torch.from_numpy(form))
 
 
-# --- the command ---
+# --- the folder ---
 
-def export(options):
-    folder = pathlib.Path(options.output)
-    folder.mkdir(parents=True, exist_ok=True)
-    model = load(options.model)
-    step, cache = Step(model, options.logits).eval(), empty_cache(model)
+def write_folder(step, cache, description, options):
+    """Exports `step`, and writes what belongs to it beside the archive. `cache`: tensors of a cache without tokens."""
+    folder, longest = pathlib.Path(options.output), description["longest"]
     inputs, outputs = cache_names(len(cache))
-    sample = [torch.randn(tensor.shape[0], tensor.shape[1], 4, tensor.shape[3],
-                          generator=torch.Generator().manual_seed(place)) for place, tensor in enumerate(cache)]
-    ids = torch.arange(3)[None] % model.config.vocab_size
+    draw = torch.Generator().manual_seed(0)
+    sample = [torch.randn([*tensor.shape[:2], 4, tensor.shape[3]], generator=draw) for tensor in cache]
+    ids = torch.randint(0, description["vocabulary"], (1, 3), generator=draw)
     flags = [flag for form in options.quantize for flag in ("--quantize", form)] + options.option
-    longest = longest_of(model.config)
-    flags += ["--symbol", f"P=0..{longest - 1}", "--symbol", f"S=1..{longest}"]
     report = export_model_to_nnef(
         step, (ids, *sample), folder / options.archive, input_names=["input_ids", *inputs], output_names=["logits", *outputs],
-        dynamic_axes={"input_ids": {1: "S"}, **{name: {2: "P"} for name in inputs}}, via="export",
-        check=False if options.no_check else True, verbose=options.verbose, options=flags)
-    print(report)
-    copy_tokenizer(options.model, folder)
-    manifest = manifest_of(model, cache, options.logits, options.archive, folder)
+        dynamic_axes={"input_ids": {1: "S"}, **{name: {2: "P"} for name in inputs}}, verbose=options.verbose,
+        check=not options.no_check, options=["--symbol", f"P=0..{longest - 1}", "--symbol", f"S=1..{longest}", *flags])
+    manifest = manifest_of(description, cache, options)
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-    if options.quantize:
-        apply_stored_weights(model, folder / options.archive)
+    apply_stored_weights(step, folder / options.archive)
     length = min(options.prompt_length, longest - options.check_steps - 1)
     numpy.savez(folder / "check.npz", **expected_steps(step, cache, manifest["vocabulary"], length, options.check_steps))
+    return report
 
 
-def main():
+# --- the command ---
+
+def parsed(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
     parser.add_argument("model", help="a folder, or an id that transformers resolves")
     parser.add_argument("-o", "--output", required=True, metavar="FOLDER")
@@ -249,9 +254,17 @@ def main():
     parser.add_argument("--prompt-length", type=int, default=20, help="of the prompt in check.npz")
     parser.add_argument("--check-steps", type=int, default=10, help="tokens after it")
     parser.add_argument("--verbose", action="store_true")
-    options = parser.parse_args()
+    return parser.parse_args(arguments)
+
+
+def main():
+    options = parsed()
+    folder = pathlib.Path(options.output)
     try:
-        export(options)
+        folder.mkdir(parents=True, exist_ok=True)
+        model = load(options.model)
+        copy_tokenizer(options.model, folder)
+        print(write_folder(Step(model, options.logits).eval(), empty_cache(model), description_of(model), options))
     except (ExportError, Unsupported) as error:
         print(f"export_language_model: {error}", file=sys.stderr)
         return 1
