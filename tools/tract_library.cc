@@ -7,6 +7,7 @@
 #include <array>
 #include <cctype>
 #include <cstdlib>
+#include <cstring>
 
 #include "export/verify/float_cast.h"
 #include "export/verify/tract_place.h"
@@ -43,6 +44,10 @@ struct Functions {
   int (*into_runnable)(void**, void**);
   int (*runnable_run)(void*, void**, void**);
   int (*runnable_release)(void**);
+  int (*property)(void*, const char*, void**);  // this and the next three from 0.23 on
+  int (*spawn_state)(void*, void**);
+  int (*state_run)(void*, void**, void**);
+  int (*state_destroy)(void**);
   int (*tensor_from_bytes)(std::uint32_t, std::size_t, const std::size_t*, const void*, void**);
   int (*tensor_as_bytes)(void*, std::uint32_t*, std::size_t*, const std::size_t**, const void**);
   int (*tensor_destroy)(void**);
@@ -110,6 +115,10 @@ void bind(Functions& f) {
   need(h, f.into_runnable, {"tract_model_into_runnable"});
   need(h, f.runnable_run, {"tract_runnable_run"});
   need(h, f.runnable_release, {"tract_runnable_release"});
+  find(h, f.property, {"tract_model_property"});
+  find(h, f.spawn_state, {"tract_runnable_spawn_state"});
+  find(h, f.state_run, {"tract_state_run"});
+  find(h, f.state_destroy, {"tract_state_destroy"});
   need(h, f.tensor_from_bytes, {"tract_tensor_from_bytes", "tract_value_from_bytes"});
   need(h, f.tensor_as_bytes, {"tract_tensor_as_bytes", "tract_value_as_bytes"});
   need(h, f.tensor_destroy, {"tract_tensor_destroy", "tract_value_destroy"});
@@ -206,6 +215,7 @@ Model::Model(Library library, const fs::path& archive) : library_(std::move(libr
 
 Model::~Model() {
   const Functions& f = library_.functions();
+  if (state_) f.state_destroy(&state_);
   if (runnable_) f.runnable_release(&runnable_);
   if (model_) f.model_destroy(&model_);
   f.destroy(&context_);
@@ -252,19 +262,47 @@ void Model::set_symbols(const std::vector<std::pair<std::string, std::int64_t>>&
   }
 }
 
+void Model::to_pulses(const std::string& symbol, std::int64_t pulse) {
+  const Functions& f = library_.functions();
+  if (!f.property || !f.spawn_state || !f.state_run || !f.state_destroy) {
+    throw EngineError(fmt::format("tract {} has no pulses in its library", library_.version()));
+  }
+  library_.check(
+      f.transform(model_, fmt::format(R"({{"name":"pulse","symbol":"{}","pulse":"{}"}})", symbol, pulse).c_str()));
+  is_stream_ = true;
+}
+
+std::vector<std::int64_t> Model::property(const char* name) const {
+  void* tensor = nullptr;
+  library_.check(library_.functions().property(model_, name, &tensor));
+  const EngineTensor value(library_, tensor);
+  const EngineTensor::Contents contents = value.contents();
+  if (contents.dtype != DType::kI64) throw EngineError(fmt::format("the property {} is not i64", name));
+  std::vector<std::int64_t> items(contents.shape.empty() ? 1 : static_cast<std::size_t>(contents.shape[0]));
+  if (!items.empty()) std::memcpy(items.data(), contents.bytes, items.size() * sizeof(std::int64_t));
+  return items;
+}
+
+Model::Pulses Model::pulses() const {
+  return {property("pulse.delay"), property("pulse.input_axes"), property("pulse.output_axes")};
+}
+
 void Model::prepare() {
   const Functions& f = library_.functions();
   if (f.optimize) library_.check(f.optimize(model_));  // from 0.23 on a part of into_runnable
   const int status = f.into_runnable(&model_, &runnable_);
   model_ = nullptr;  // consumed, whatever the status
   library_.check(status);
+  if (is_stream_) library_.check(f.spawn_state(runnable_, &state_));
 }
 
 std::vector<EngineTensor> Model::run(const std::vector<EngineTensor>& inputs) {
   std::vector<void*> given, results(outputs_, nullptr);
   given.reserve(inputs.size());
   for (const EngineTensor& input : inputs) given.push_back(input.handle());
-  library_.check(library_.functions().runnable_run(runnable_, given.data(), results.data()));
+  const Functions& f = library_.functions();
+  library_.check(is_stream_ ? f.state_run(state_, given.data(), results.data())
+                            : f.runnable_run(runnable_, given.data(), results.data()));
   std::vector<EngineTensor> outputs;
   outputs.reserve(outputs_);
   for (void* result : results) outputs.emplace_back(library_, result);

@@ -85,6 +85,15 @@ class Model {
 
   std::vector<InputFact> inputs() const;
   void set_symbols(const std::vector<std::pair<std::string, std::int64_t>>& values);
+  // The model becomes one that takes a pulse of `symbol` at a time, and keeps what it needs of earlier ones. Afterwards
+  // each run is the next pulse of the same stream. Throws EngineError: something in the model cannot be cut into pulses.
+  void to_pulses(const std::string& symbol, std::int64_t pulse);
+  // Of a model of pulses, before prepare(): by how many frames each output comes late, and the time axis of each input
+  // and output; -1 for none.
+  struct Pulses {
+    std::vector<std::int64_t> delays, input_axes, output_axes;
+  };
+  Pulses pulses() const;
   // Optimises and plans. To be called once, before run().
   void prepare();
   // The results in the order of the graph's result list. Throws EngineError.
@@ -92,10 +101,14 @@ class Model {
   std::vector<nnef::TensorDataPtr> run(const std::vector<nnef::TensorDataPtr>& inputs);
 
  private:
+  std::vector<std::int64_t> property(const char* name) const;
+
   Library library_;
   void* context_ = nullptr;
   void* model_ = nullptr;
   void* runnable_ = nullptr;
+  bool is_stream_ = false;
+  void* state_ = nullptr;  // of a stream
   std::size_t outputs_ = 0;
 };
 
