@@ -64,7 +64,7 @@ TensorDataPtr value_of(const InputFact& input, const std::vector<NamedTensor>& g
 void run_model(Model& model, const Options& options) {
   const std::vector<std::string> names = result_names(options.model);
   const std::vector<InputFact> facts = model.inputs();
-  Model::Pulses pulses;
+  PulseFacts pulses;
   if (options.pulse && options.runs.size() > 1) throw EngineError("a stream is run once: its state is that of one sequence");
   for (const Run& run : options.runs) {
     const std::vector<NamedTensor> expected = read_bundle(run.expected);
@@ -74,11 +74,11 @@ void run_model(Model& model, const Options& options) {
     inputs.reserve(facts.size());
     for (const InputFact& input : facts) inputs.push_back(value_of(input, given, options));
     if (&run == &options.runs.front()) {
-      if (options.pulse) pulses = model.pulses();
+      if (options.pulse) pulses = pulse_facts(model);
       model.prepare();
     }
     Streamed streamed;
-    if (options.pulse) streamed = run_stream(model, pulses, options.pulse->second, inputs);
+    if (options.pulse) streamed = run_stream(model, pulses, inputs);
     const std::vector<TensorDataPtr> outputs = options.pulse ? streamed.outputs : model.run(inputs);
     if (names.size() != outputs.size()) {
       throw EngineError(fmt::format("The engine gave {} results, graph.nnef lists {}", outputs.size(), names.size()));

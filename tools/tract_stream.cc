@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
+#include <charconv>
 
-#include "export/verify/float_cast.h"
+#include "export/verify/frames.h"
 
 namespace tract_run {
 
@@ -13,96 +13,72 @@ using nnef::TensorDataPtr;
 
 namespace {
 
-// A tensor as rows of bytes: `outer` times `length` along an axis times `inner` bytes.
-struct Rows {
-  std::size_t outer = 1, length = 1, inner = 1;
-};
-
-Rows rows_of(const nnef::TensorData& tensor, std::int64_t axis) {
-  Rows rows;
-  rows.inner = nnef::item_size(tensor.dtype());
-  for (std::size_t i = 0; i < tensor.shape().size(); ++i) {
-    const auto size = static_cast<std::size_t>(tensor.shape()[i]);
-    const auto place = static_cast<std::int64_t>(i);
-    (place < axis ? rows.outer : place == axis ? rows.length : rows.inner) *= size;
+// The size of an axis in a fact: 8 of "1,3,8,f32" for axis 2.
+std::int64_t size_in(const std::string& fact, std::int64_t axis) {
+  std::size_t begin = 0;
+  for (std::int64_t i = 0; i < axis && begin != std::string::npos; ++i) begin = fact.find(',', begin + 1);
+  std::int64_t size = 0;
+  if (begin != std::string::npos) {
+    const char* const digits = fact.data() + begin + (axis > 0 ? 1 : 0);
+    std::from_chars(digits, fact.data() + fact.size(), size);
   }
-  return rows;
-}
-
-TensorDataPtr slice(const nnef::TensorData& tensor, std::int64_t axis, std::int64_t begin, std::int64_t end) {
-  const Rows rows = rows_of(tensor, axis);
-  const std::vector<std::byte> bytes = torch2nnef::bytes_of(tensor);
-  std::vector<std::int64_t> shape = tensor.shape();
-  shape.at(static_cast<std::size_t>(axis)) = end - begin;
-  std::vector<std::byte> part;
-  for (std::size_t i = 0; i < rows.outer; ++i) {
-    const std::byte* const row = bytes.data() + i * rows.length * rows.inner;
-    part.insert(part.end(), row + static_cast<std::size_t>(begin) * rows.inner,
-                row + static_cast<std::size_t>(end) * rows.inner);
-  }
-  return std::make_shared<nnef::OwnedTensor>(tensor.dtype(), std::move(shape), std::move(part));
-}
-
-TensorDataPtr concatenated(const std::vector<TensorDataPtr>& parts, std::int64_t axis) {
-  const Rows rows = rows_of(*parts.front(), axis);
-  std::vector<std::int64_t> shape = parts.front()->shape();
-  shape.at(static_cast<std::size_t>(axis)) *= static_cast<std::int64_t>(parts.size());
-  std::vector<std::vector<std::byte>> contents;
-  for (const TensorDataPtr& part : parts) contents.push_back(torch2nnef::bytes_of(*part));
-  std::vector<std::byte> whole;
-  const auto size = static_cast<std::ptrdiff_t>(rows.length * rows.inner);
-  for (std::size_t i = 0; i < rows.outer; ++i) {
-    for (const std::vector<std::byte>& content : contents) {
-      const auto begin = content.begin() + static_cast<std::ptrdiff_t>(i) * size;
-      whole.insert(whole.end(), begin, begin + size);
-    }
-  }
-  return std::make_shared<nnef::OwnedTensor>(parts.front()->dtype(), std::move(shape), std::move(whole));
+  if (size < 1) throw EngineError("the pulse of an input has no known size: " + fact);
+  return size;
 }
 
 std::int64_t size_of(const nnef::TensorData& tensor, std::int64_t axis) {
   return tensor.shape().at(static_cast<std::size_t>(axis));
 }
 
-// The parts of an input, one per pulse; the same one again for an input without a time axis.
-std::vector<TensorDataPtr> pulses_of(const TensorDataPtr& input, std::int64_t axis, std::int64_t count) {
-  std::vector<TensorDataPtr> parts(static_cast<std::size_t>(count), input);
-  if (axis < 0) return parts;
-  const std::int64_t whole = size_of(*input, axis);
-  if (whole % count != 0) throw EngineError(fmt::format("an input of {} is not {} whole pulses", whole, count));
-  const std::int64_t length = whole / count;
-  for (std::int64_t i = 0; i < count; ++i) {
-    parts[static_cast<std::size_t>(i)] = slice(*input, axis, i * length, (i + 1) * length);
+// How many pulses the inputs are.
+std::int64_t count_of(const PulseFacts& facts, const std::vector<TensorDataPtr>& inputs) {
+  std::int64_t count = 0;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (facts.lengths.at(i) == 0) continue;
+    const std::int64_t whole = size_of(*inputs[i], facts.pulses.input_axes[i]), own = whole / facts.lengths[i];
+    if (whole % facts.lengths[i] != 0 || own == 0 || (count != 0 && own != count)) {
+      throw EngineError(fmt::format("input {} has {} frames, which are not whole pulses of {}, as many as the other inputs have",
+                                    i, whole, facts.lengths[i]));
+    }
+    count = own;
   }
-  return parts;
+  if (count == 0) throw EngineError("no input has a time axis");
+  return count;
 }
 
 }  // namespace
 
-Streamed run_stream(Model& model, const Model::Pulses& pulses, std::int64_t pulse,
-                    const std::vector<TensorDataPtr>& inputs) {
-  const auto first = std::find_if(pulses.input_axes.begin(), pulses.input_axes.end(), [](auto axis) { return axis >= 0; });
-  if (first == pulses.input_axes.end()) throw EngineError("no input has a time axis");
-  const std::int64_t whole = size_of(*inputs.at(static_cast<std::size_t>(first - pulses.input_axes.begin())), *first);
-  if (whole < pulse || whole % pulse != 0) {
-    throw EngineError(fmt::format("an input of {} is not a whole number of pulses of {}", whole, pulse));
+PulseFacts pulse_facts(const Model& model) {
+  PulseFacts facts{model.pulses(), {}};
+  const std::vector<InputFact> inputs = model.inputs();
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const std::int64_t axis = facts.pulses.input_axes.at(i);
+    facts.lengths.push_back(axis < 0 ? 0 : size_in(inputs[i].text, axis));
   }
-  const std::int64_t count = whole / pulse;
-  std::vector<std::vector<TensorDataPtr>> given, results(pulses.delays.size());
-  for (std::size_t i = 0; i < inputs.size(); ++i) given.push_back(pulses_of(inputs[i], pulses.input_axes.at(i), count));
-  for (std::size_t turn = 0; turn < static_cast<std::size_t>(count); ++turn) {
-    std::vector<TensorDataPtr> arguments;
-    for (const auto& parts : given) arguments.push_back(parts[turn]);
-    const std::vector<TensorDataPtr> outputs = model.run(arguments);
+  return facts;
+}
+
+Streamed run_stream(Model& model, const PulseFacts& facts, const std::vector<TensorDataPtr>& inputs) {
+  const std::int64_t count = count_of(facts, inputs);
+  std::vector<std::vector<TensorDataPtr>> results(facts.pulses.delays.size());
+  for (std::int64_t turn = 0; turn < count; ++turn) {
+    std::vector<TensorDataPtr> pulse;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const std::int64_t length = facts.lengths[i];
+      pulse.push_back(length == 0 ? inputs[i]
+                                  : torch2nnef::frames_of(*inputs[i], facts.pulses.input_axes[i], turn * length,
+                                                          (turn + 1) * length));
+    }
+    const std::vector<TensorDataPtr> outputs = model.run(pulse);
     for (std::size_t i = 0; i < results.size(); ++i) results[i].push_back(outputs.at(i));
   }
-  Streamed streamed{{}, pulses.delays, pulses.output_axes, {}};
+  Streamed streamed{{}, facts.pulses.delays, facts.pulses.output_axes, {}};
   for (std::size_t i = 0; i < results.size(); ++i) {
-    const std::int64_t axis = pulses.output_axes[i];
+    const std::int64_t axis = streamed.axes[i];
     if (axis < 0) throw EngineError(fmt::format("output {} has no time axis", i));
-    const TensorDataPtr all = concatenated(results[i], axis);
+    const TensorDataPtr all = torch2nnef::joined_frames(results[i], axis);
     const std::int64_t frames = size_of(*all, axis);
-    streamed.outputs.push_back(slice(*all, axis, std::min(pulses.delays[i], frames), frames));
+    streamed.outputs.push_back(torch2nnef::frames_of(*all, axis, std::min(streamed.delays[i], frames), frames));
     streamed.frames.push_back(frames / count);
   }
   return streamed;
