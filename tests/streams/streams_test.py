@@ -62,8 +62,7 @@ class StreamsTest(unittest.TestCase):
                 self.assertFalse(is_written)
                 first = report["diagnostics"][0]
                 self.assertEqual((first["code"], first["operator"]), ("T2N-R023", operator))
-                source = first["source"] or {"text": ""}
-                self.assertIn(line, source["text"] if line else line)
+                self.assertIn(line, "\n".join(one["text"] for one in first["source"]))
                 self.assertTrue(first["hint"])
                 names.add(name)
         self.assertGreaterEqual(len(names), 10)
