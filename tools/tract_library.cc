@@ -175,8 +175,8 @@ EngineTensor::EngineTensor(const Library& library, const nnef::TensorData& value
         const std::vector<std::size_t> shape(values.shape().begin(), values.shape().end());
         const void* data = bytes.empty() ? static_cast<const void*>("") : bytes.data();  // Rust takes no null
         void* made = nullptr;
-        library.check(library.functions().tensor_from_bytes(code_of(values.dtype()), shape.size(), shape.data(), data,
-                                                            &made));
+        library.check(
+            library.functions().tensor_from_bytes(code_of(values.dtype()), shape.size(), shape.data(), data, &made));
         return made;
       }()) {}
 

@@ -86,7 +86,8 @@ class Model {
   std::vector<InputFact> inputs() const;
   void set_symbols(const std::vector<std::pair<std::string, std::int64_t>>& values);
   // The model becomes one that takes a pulse of `symbol` at a time, and keeps what it needs of earlier ones. Afterwards
-  // each run is the next pulse of the same stream. Throws EngineError: something in the model cannot be cut into pulses.
+  // each run is the next pulse of the same stream. Throws EngineError: something in the model cannot be cut into
+  // pulses.
   void to_pulses(const std::string& symbol, std::int64_t pulse);
   // Of a model of pulses, before prepare(): by how many frames each output comes late, and the time axis of each input
   // and output; -1 for none.

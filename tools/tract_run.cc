@@ -65,7 +65,8 @@ void run_model(Model& model, const Options& options) {
   const std::vector<std::string> names = result_names(options.model);
   const std::vector<InputFact> facts = model.inputs();
   PulseFacts pulses;
-  if (options.pulse && options.runs.size() > 1) throw EngineError("a stream is run once: its state is that of one sequence");
+  if (options.pulse && options.runs.size() > 1)
+    throw EngineError("a stream is run once: its state is that of one sequence");
   for (const Run& run : options.runs) {
     const std::vector<NamedTensor> expected = read_bundle(run.expected);
     std::vector<NamedTensor> given = read_bundle(run.inputs);

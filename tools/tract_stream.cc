@@ -37,8 +37,9 @@ std::int64_t count_of(const PulseFacts& facts, const std::vector<TensorDataPtr>&
     if (facts.lengths.at(i) == 0) continue;
     const std::int64_t whole = size_of(*inputs[i], facts.pulses.input_axes[i]), own = whole / facts.lengths[i];
     if (whole % facts.lengths[i] != 0 || own == 0 || (count != 0 && own != count)) {
-      throw EngineError(fmt::format("input {} has {} frames, which are not whole pulses of {}, as many as the other inputs have",
-                                    i, whole, facts.lengths[i]));
+      throw EngineError(
+          fmt::format("input {} has {} frames, which are not whole pulses of {}, as many as the other inputs have", i,
+                      whole, facts.lengths[i]));
     }
     count = own;
   }

@@ -20,8 +20,8 @@ struct PulseFacts {
 };
 PulseFacts pulse_facts(const Model& model);
 
-// Runs a prepared model of pulses on whole inputs, in the order of the model's. Throws EngineError for inputs that are not
-// whole pulses.
+// Runs a prepared model of pulses on whole inputs, in the order of the model's. Throws EngineError for inputs that are
+// not whole pulses.
 Streamed run_stream(Model& model, const PulseFacts& facts, const std::vector<nnef::TensorDataPtr>& inputs);
 
 // stream.delays, stream.axes and stream.frames, as tract-run saves them.

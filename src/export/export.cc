@@ -208,8 +208,8 @@ void run_at_stream_lengths(const Model& model, const Tables& tables, const Expor
   if (!sizes.empty()) front_ends::record_at(model, tables, options, sizes, recording);
 }
 
-// What operations there are. tract cannot cut its operator of a whole GRU, of 0.23.8, into pulses: streams get those of the
-// release before.
+// What operations there are. tract cannot cut its operator of a whole GRU, of 0.23.8, into pulses: streams get those of
+// the release before.
 nnef::Target target_of(const ExportOptions& options) {
   if (options.target.kind == nnef::Target::Kind::kKhronos) return {};  // the standard is reached from there
   nnef::Target target = options.target;

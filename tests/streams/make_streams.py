@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
 """Writes the nets of streams.cases, traced by torch 1.13 with their sample inside: x [1, channels, 48], time last, unless said."""
+import os
 import pathlib
+import runpy
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools/python/torch2nnef"))
+os.chdir(pathlib.Path(__file__).parent)
 
-import torch  # noqa: E402
-import torch.nn.functional as F  # noqa: E402
-from torch import nn  # noqa: E402
+import torch
+import torch.nn.functional as F
+from torch import nn
 
-import trace_model  # noqa: E402
-
-HERE = pathlib.Path(__file__).parent
+# What a file holds of its source are relative paths.
+save = runpy.run_path("../../tools/python/torch2nnef/trace_model.py")["save"]
 
 
 class Causal(nn.Module):
@@ -184,6 +185,10 @@ class Call(nn.Module):
         return self.function(x, *self.layers)
 
 
+def recurrent(x, layer):
+    return layer(x)[0]
+
+
 def global_mean(x, conv):
     y = conv(x)
     return y - y.mean(2, keepdim=True)
@@ -263,8 +268,8 @@ def streaming_nets():
 
 def refused_nets():
     time_last, time_first = (3, 48), (48, 5)
-    yield "both_ways_lstm", Call(lambda x, layer: layer(x)[0], nn.LSTM(5, 6, batch_first=True, bidirectional=True)), time_first
-    yield "both_ways_gru", Call(lambda x, layer: layer(x)[0], nn.GRU(5, 6, batch_first=True, bidirectional=True)), time_first
+    yield "both_ways_lstm", Call(recurrent, nn.LSTM(5, 6, batch_first=True, bidirectional=True)), time_first
+    yield "both_ways_gru", Call(recurrent, nn.GRU(5, 6, batch_first=True, bidirectional=True)), time_first
     yield "global_mean", Call(global_mean, conv(1)), time_last
     yield "global_maximum", Call(global_maximum, conv(1)), time_last
     yield "attention", Call(attention, conv(1), conv(1), conv(1)), time_last
@@ -283,9 +288,12 @@ def main():
         torch.manual_seed(0)
         for name, net, shape in nets():
             axis = 1 + shape.index(max(shape))
-            trace_model.save(net.eval(), (torch.randn(1, *shape),), str(HERE / f"{name}.pt"),
-                             dynamic={next(iter(net.forward.__code__.co_varnames[1:2]), "x"): {axis: "T"}})
+            save(net.eval(), (torch.randn(1, *shape),), f"{name}.pt",
+                             dynamic={net.forward.__code__.co_varnames[1]: {axis: "T"}})
 
 
 if __name__ == "__main__":
+    again = "import runpy; runpy.run_path('make_streams.py', run_name='relative')"
+    os.execv(sys.executable, [sys.executable, "-c", again])
+elif __name__ == "relative":
     main()

@@ -24,6 +24,13 @@ def cases(columns):
             yield fields
 
 
+def source_line(place):
+    """The line of make_streams.py that a place names."""
+    if place["file"] != "make_streams.py":
+        return ""
+    return (HERE / place["file"]).read_text(encoding="utf-8").splitlines()[place["line"] - 1].strip()
+
+
 def export(name, axis, *flags):
     with tempfile.TemporaryDirectory() as folder:
         command = [TORCH2NNEF, str(HERE / f"{name}.pt"), "--dynamic-axes", f"{axis}=T", "-o", f"{folder}/out.nnef.tar", "--json",
@@ -62,7 +69,7 @@ class StreamsTest(unittest.TestCase):
                 self.assertFalse(is_written)
                 first = report["diagnostics"][0]
                 self.assertEqual((first["code"], first["operator"]), ("T2N-R023", operator))
-                self.assertIn(line, "\n".join(one["text"] for one in first["source"]))
+                self.assertIn(line, [source_line(one) for one in first["source"]])
                 self.assertTrue(first["hint"])
                 names.add(name)
         self.assertGreaterEqual(len(names), 10)

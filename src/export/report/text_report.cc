@@ -188,8 +188,8 @@ std::string check_text(const CheckReport& check) {
 }
 
 std::string stream_text(const StreamReport& stream) {
-  std::string text = row("stream", fmt::format("{} in pulses of {}: {} frames give what the whole sequence gives", stream.symbol,
-                                               stream.pulse, stream.length));
+  std::string text = row("stream", fmt::format("{} in pulses of {}: {} frames give what the whole sequence gives",
+                                               stream.symbol, stream.pulse, stream.length));
   for (const StreamReport::Output& output : stream.outputs) {
     text += row("", fmt::format("{}: {} per pulse along axis {}, {} late ({} compared, max abs {:.2g})", output.name,
                                 counted(static_cast<int>(output.frames), "frame"), output.axis, output.delay,

@@ -18,7 +18,9 @@ FrameRows rows_of(const nnef::TensorData& tensor, std::int64_t axis) {
   rows.inner = nnef::item_size(tensor.dtype());
   for (std::size_t i = 0; i < tensor.shape().size(); ++i) {
     const auto place = static_cast<std::int64_t>(i);
-    (place < axis ? rows.outer : place == axis ? rows.length : rows.inner) *= static_cast<std::size_t>(tensor.shape()[i]);
+    (place < axis    ? rows.outer
+     : place == axis ? rows.length
+                     : rows.inner) *= static_cast<std::size_t>(tensor.shape()[i]);
   }
   return rows;
 }

@@ -24,13 +24,12 @@ constexpr std::int64_t kFrames = 192, kPulses = 6;  // of the sequence, at least
 const Symbol& symbol_of(const Tape& tape, const std::string& name) {
   const auto found = std::ranges::find(tape.symbols, name, &Symbol::name);
   if (found != tape.symbols.end()) return *found;
-  throw ExportError(ExportError::Kind::kUsage,
-                    {Severity::kError,
-                     "T2N-U001",
-                     "",
-                     {},
-                     fmt::format("--stream: there is no symbol {}", name),
-                     "give the time axis a symbol, as in --dynamic-axes input:1=" + name});
+  throw ExportError(ExportError::Kind::kUsage, {Severity::kError,
+                                                "T2N-U001",
+                                                "",
+                                                {},
+                                                fmt::format("--stream: there is no symbol {}", name),
+                                                "give the time axis a symbol, as in --dynamic-axes input:1=" + name});
 }
 
 // The engine's results and what it says of them.
@@ -57,8 +56,8 @@ Comparison compare_frames(const TensorData& whole, const TensorData& streamed, s
                          *frames_of(streamed, output.axis, late, late + output.compared), tolerance, 0);
 }
 
-// Compares an output, and finds its delay where tract states a smaller one: behind a transposed convolution with a stride,
-// tract counts the delay in frames before it.
+// Compares an output, and finds its delay where tract states a smaller one: behind a transposed convolution with a
+// stride, tract counts the delay in frames before it.
 void judge_output(const TensorData& whole, const TensorData& streamed, const Tolerance& tolerance,
                   StreamReport::Output& output) {
   const std::int64_t frames = streamed.shape().at(static_cast<std::size_t>(output.axis));
@@ -102,18 +101,23 @@ std::optional<std::int32_t> call_named(const CheckSubject& subject, const std::s
   while ((begin = message.find('"', begin)) != std::string::npos) {
     const std::size_t end = message.find('"', ++begin);
     if (end == std::string::npos) break;
-    const auto value = std::ranges::find(subject.graph.values, message.substr(begin, end - begin), &nnef::ValueInfo::name);
+    const auto value =
+        std::ranges::find(subject.graph.values, message.substr(begin, end - begin), &nnef::ValueInfo::name);
     begin = end + 1;
     if (value == subject.graph.values.end()) continue;
-    const std::int32_t of_value = subject.lineage.call_of.at(static_cast<std::size_t>(value - subject.graph.values.begin()));
+    const std::int32_t of_value =
+        subject.lineage.call_of.at(static_cast<std::size_t>(value - subject.graph.values.begin()));
     if (of_value >= 0) call = of_value;
   }
   return call;
 }
 
+std::vector<Diagnostic> possible_obstacles(const CheckSubject& subject, const StreamSpec& stream) {
+  return stream_obstacles(subject.graph, subject.lineage, subject.recording.tape, stream.symbol).possible;
+}
+
 [[noreturn]] void not_cut(const CheckSubject& subject, const StreamSpec& stream, const EngineRun& result) {
-  std::vector<Diagnostic> problems =
-      stream_obstacles(subject.graph, subject.lineage, subject.recording.tape, stream.symbol).possible;
+  std::vector<Diagnostic> problems = possible_obstacles(subject, stream);
   if (problems.empty()) {
     Diagnostic problem{Severity::kError,
                        "T2N-R024",
@@ -134,20 +138,24 @@ StreamReport check_stream(const Engine& engine, const std::filesystem::path& arc
                           const StreamSpec& stream, const ExportOptions& options, Diagnostics& diagnostics) {
   const Recording::Run& run = run_of(subject, stream);
   StreamReport report{stream.symbol, stream.pulse, run.sizes.at(stream.symbol), {}};
-  const EngineRun result = run_engine_in_pulses(engine, archive, run.inputs, stream.symbol, stream.pulse,
-                                                options.check_timeout_seconds);
+  const EngineRun result =
+      run_engine_in_pulses(engine, archive, run.inputs, stream.symbol, stream.pulse, options.check_timeout_seconds);
   if (!result.ran) not_cut(subject, stream, result);
   const std::vector<std::int64_t> delays = numbers_named(result.outputs, "stream.delays"),
                                   axes = numbers_named(result.outputs, "stream.axes"),
                                   frames = numbers_named(result.outputs, "stream.frames");
   for (std::size_t i = 0; i < run.outputs.size(); ++i) {
     const std::string& name = run.outputs[i].name;
-    StreamReport::Output output{name, axes.at(i), delays.at(i), frames.at(i)};
+    StreamReport::Output output;
+    output.name = name;
+    output.axis = axes.at(i);
+    output.delay = delays.at(i);
+    output.frames = frames.at(i);
     judge_output(*run.outputs[i].data, result_named(result.outputs, name), options.tolerance, output);
     if (output.delay != delays[i]) {
       diagnostics.warning("T2N-L015",
-                          fmt::format("tract says that output {} comes {} frames late, and it comes {} frames late", name,
-                                      delays[i], output.delay),
+                          fmt::format("tract says that output {} comes {} frames late, and it comes {} frames late",
+                                      name, delays[i], output.delay),
                           {}, "skip the number of frames that this report gives");
     }
     report.outputs.push_back(std::move(output));
@@ -204,16 +212,23 @@ void check_streams(const std::filesystem::path& archive, const CheckSubject& sub
     report.streams.push_back(check_stream(*engine, archive, subject, stream, options, report.diagnostics));
     for (const StreamReport::Output& output : report.streams.back().outputs) {
       if (output.agrees) continue;
-      problems.push_back({Severity::kError,
-                          "T2N-C003",
-                          "",
-                          {},
-                          fmt::format("output {} in pulses of {} {} differs from that of the whole sequence: {}", output.name,
-                                      stream.pulse, stream.symbol, output.detail),
-                          "this is a bug in torch2nnef or in tract; leave out --stream if the archive gets whole sequences"});
+      problems.push_back(
+          {Severity::kError,
+           "T2N-C003",
+           "",
+           {},
+           fmt::format("output {} in pulses of {} {} differs from that of the whole sequence: {}", output.name,
+                       stream.pulse, stream.symbol, output.detail),
+           "this is a bug in torch2nnef or in tract; leave out --stream if the archive gets whole sequences"});
     }
   }
-  if (!problems.empty()) throw ExportError(ExportError::Kind::kCheckFailed, std::move(problems));
+  if (problems.empty()) return;
+  std::vector<Diagnostic> causes;  // what compares frames with all others, without the mask that would leave a window
+  for (const StreamSpec& stream : options.streams) {
+    for (Diagnostic& one : possible_obstacles(subject, stream)) causes.push_back(std::move(one));
+  }
+  if (!causes.empty()) throw ExportError(ExportError::Kind::kNotExportable, std::move(causes));
+  throw ExportError(ExportError::Kind::kCheckFailed, std::move(problems));
 }
 
 }  // namespace torch2nnef

@@ -20,8 +20,9 @@ struct WholeSequence {
   bool is_certain = true;
 };
 
-const WholeSequence kOneResult = {"gives one result for the whole sequence",
-                                  "take a window of frames (a pooling or a convolution), or what was seen so far (cumsum)"};
+const WholeSequence kOneResult = {
+    "gives one result for the whole sequence",
+    "take a window of frames (a pooling or a convolution), or what was seen so far (cumsum)"};
 const WholeSequence kBackwards = {"goes through the frames from the last to the first", "use a layer of one direction"};
 const WholeSequence kTurned = {"turns the sequence round", "use a layer of one direction"};
 const WholeSequence kFromTheEnd = {"reads frames that are counted from the end of the sequence",
@@ -107,7 +108,10 @@ class ObstacleSearch {
   std::optional<WholeSequence> by_operator(const Operation& operation) const {
     const std::string& op = operation.op;
     if (op == "softmax" || op == "tract_core_softmax" || op == "tract_core_log_softmax") {
-      if (is_along_time(operation, "axes")) return kAllFrames;
+      // Of every frame with every other, a mask may leave a window: that is for tract to see.
+      const Value* scores = operation.arguments.front().argument.value();
+      const bool is_of_pairs = scores && time_axes(*scores).size() > 1;
+      if (!is_of_pairs && is_along_time(operation, "axes")) return kAllFrames;
     } else if (op == "tract_core_topk" || op == "tract_core_fft") {
       if (is_along_time(operation, "axis")) return kAllFrames;
     } else if (op == "tract_core_gru_seq") {

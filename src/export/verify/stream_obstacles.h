@@ -1,5 +1,5 @@
-// What in a graph needs more of a sequence than a stream has: found before tract is asked, since tract cuts some of it into
-// pulses without a word and computes something else (a softmax over each pulse, a backward layer within each).
+// What in a graph needs more of a sequence than a stream has: found before tract is asked, since tract cuts some of it
+// into pulses without a word and computes something else (a softmax over each pulse, a backward layer within each).
 #pragma once
 
 #include <string>

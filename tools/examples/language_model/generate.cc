@@ -81,14 +81,22 @@ Options parse(const std::vector<std::string>& arguments) {
       if (i + 1 == arguments.size()) throw UsageError(argument + " needs a value");
       return arguments[++i];
     };
-    if (argument == "--help") options.help = true;
-    else if (argument == "--ids") options.prompt = ids_of(value());
-    else if (argument == "--tokens") options.tokens = number_of(value(), 1);
-    else if (argument == "--chunk") options.chunk = number_of(value(), 1);
-    else if (argument == "--ignore-end") options.ignore_end = true;
-    else if (argument == "--check") options.check = true;
-    else if (argument.starts_with("-") || !options.folder.empty()) throw UsageError("unknown argument " + argument);
-    else options.folder = argument;
+    if (argument == "--help")
+      options.help = true;
+    else if (argument == "--ids")
+      options.prompt = ids_of(value());
+    else if (argument == "--tokens")
+      options.tokens = number_of(value(), 1);
+    else if (argument == "--chunk")
+      options.chunk = number_of(value(), 1);
+    else if (argument == "--ignore-end")
+      options.ignore_end = true;
+    else if (argument == "--check")
+      options.check = true;
+    else if (argument.starts_with("-") || !options.folder.empty())
+      throw UsageError("unknown argument " + argument);
+    else
+      options.folder = argument;
   }
   if (options.help) return options;
   if (options.folder.empty()) throw UsageError("there is no folder");
@@ -101,7 +109,8 @@ std::vector<float> read_prompt(Session& session, const Tokens& prompt, std::int6
   std::vector<float> logits;
   for (std::size_t begin = 0; begin < prompt.size(); begin += static_cast<std::size_t>(chunk)) {
     const std::size_t end = std::min(prompt.size(), begin + static_cast<std::size_t>(chunk));
-    logits = session.step({prompt.begin() + static_cast<std::ptrdiff_t>(begin), prompt.begin() + static_cast<std::ptrdiff_t>(end)});
+    logits = session.step(
+        {prompt.begin() + static_cast<std::ptrdiff_t>(begin), prompt.begin() + static_cast<std::ptrdiff_t>(end)});
   }
   return logits;
 }
@@ -172,7 +181,8 @@ int check(const Options& options) {
   std::vector<std::byte> computed;
   std::size_t same = 0;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
-    const std::vector<float> logits = i == 0 ? read_prompt(session, prompt, options.chunk) : session.step({tokens[i - 1]});
+    const std::vector<float> logits =
+        i == 0 ? read_prompt(session, prompt, options.chunk) : session.step({tokens[i - 1]});
     const auto* bytes = reinterpret_cast<const std::byte*>(logits.data());
     computed.insert(computed.end(), bytes, bytes + logits.size() * sizeof(float));
     same += most_likely(logits) == tokens[i] ? 1 : 0;

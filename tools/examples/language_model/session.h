@@ -33,7 +33,8 @@ class Session {
   // Throws tract_run::LibraryError or tract_run::EngineError.
   explicit Session(const Manifest& manifest);
 
-  // The logits after the last of `tokens`. Throws tract_run::EngineError when the text becomes longer than the model's limit.
+  // The logits after the last of `tokens`. Throws tract_run::EngineError when the text becomes longer than the model's
+  // limit.
   std::vector<float> step(const std::vector<std::int64_t>& tokens);
   std::int64_t length() const { return length_; }
   void clear();

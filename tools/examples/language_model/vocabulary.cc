@@ -53,7 +53,8 @@ std::string from_sentence_piece(const std::string& piece) {
     return {static_cast<char>(std::stoi(piece.substr(3, 2), nullptr, 16))};
   }
   std::string text = piece;
-  for (std::size_t at = 0; (at = text.find(kSpace, at)) != std::string::npos; ++at) text.replace(at, kSpace.size(), " ");
+  for (std::size_t at = 0; (at = text.find(kSpace, at)) != std::string::npos; ++at)
+    text.replace(at, kSpace.size(), " ");
   return text;
 }
 
@@ -106,7 +107,8 @@ Vocabulary::Vocabulary(const std::filesystem::path& tokenizer) {
 std::string Vocabulary::text_of(const std::vector<std::int64_t>& tokens) const {
   std::string text;
   for (const std::int64_t token : tokens) {
-    if (token >= 0 && token < static_cast<std::int64_t>(pieces_.size())) text += pieces_[static_cast<std::size_t>(token)];
+    if (token >= 0 && token < static_cast<std::int64_t>(pieces_.size()))
+      text += pieces_[static_cast<std::size_t>(token)];
   }
   return text;
 }
