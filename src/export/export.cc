@@ -203,7 +203,8 @@ void run_at_stream_lengths(const Model& model, const Tables& tables, const Expor
   for (const StreamSpec& stream : options.streams) {
     nnef::Bindings wanted = sizes_of_stream(stream, recording.tape);
     const auto is_known = [&](const Recording::Run& run) { return run.sizes == wanted; };
-    if (std::ranges::none_of(recording.runs, is_known)) sizes.push_back(std::move(wanted));
+    const bool is_asked = std::ranges::find(sizes, wanted) != sizes.end();
+    if (!is_asked && std::ranges::none_of(recording.runs, is_known)) sizes.push_back(std::move(wanted));
   }
   if (!sizes.empty()) front_ends::record_at(model, tables, options, sizes, recording);
 }

@@ -153,20 +153,21 @@ class RecipeTest(unittest.TestCase):
         errors = self.run_it("--ids", ",".join(["3"] * 97), status=1)[1]
         self.assertIn("longer than the model's limit of 96 tokens", errors)
 
-    def test_text_of_a_byte_level_vocabulary(self):
-        model = self.written()
-        pieces = {f"w{i}": i for i in range(VOCABULARY)}
-        first, second = chosen_by_torch(model, [5, 60, 7], 2)
-        self.assertNotEqual(first, second)
-        for token, piece in ((first, "\u0120na"), (second, "\u00c3\u00af")):  # " na", and the two bytes of one letter
-            pieces = {text: i for text, i in pieces.items() if i != token}
-            pieces[piece] = token
-        tokenizer = {"decoder": {"type": "ByteLevel"}, "model": {"vocab": pieces, "merges": []}, "added_tokens": []}
-        (self.folder / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
-        manifest = json.loads((self.folder / "manifest.json").read_text(encoding="utf-8"))
-        (self.folder / "manifest.json").write_text(json.dumps({**manifest, "tokenizer": "tokenizer.json"}), encoding="utf-8")
-        output = self.run_it("--ids", "5,60,7", "--tokens", "2", "--ignore-end")[0]
-        self.assertEqual(output.splitlines()[1], " na\u00ef")
+    def test_text_of_tokens(self):
+        byte_level = ({"type": "ByteLevel"}, "\u0120na", "\u00c3\u00af")  # " na", and the two bytes of one letter
+        sentence_piece = ({"type": "Sequence", "decoders": [{"type": "ByteFallback"}, {"type": "Fuse"}]}, "\u2581na", "<0x21>")
+        for (decoder, *pieces), text in ((byte_level, " na\u00ef"), (sentence_piece, " na!")):
+            model = self.written()
+            tokens = chosen_by_torch(model, [5, 60, 7], 2)
+            self.assertNotEqual(*tokens)
+            vocabulary = {f"w{i}": i for i in range(VOCABULARY) if i not in tokens}
+            vocabulary.update(zip(pieces, tokens))
+            tokenizer = {"decoder": decoder, "model": {"vocab": vocabulary, "merges": []}, "added_tokens": []}
+            (self.folder / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
+            manifest = json.loads((self.folder / "manifest.json").read_text(encoding="utf-8"))
+            (self.folder / "manifest.json").write_text(json.dumps({**manifest, "tokenizer": "tokenizer.json"}), encoding="utf-8")
+            output = self.run_it("--ids", "5,60,7", "--tokens", "2", "--ignore-end")[0]
+            self.assertEqual(output.splitlines()[1], text)
 
 
 if __name__ == "__main__":
