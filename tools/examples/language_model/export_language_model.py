@@ -206,6 +206,24 @@ def expected_steps(step, cache, vocabulary, length, steps):
     return {"prompt": prompt[0].numpy(), "tokens": numpy.array(chosen), "logits": torch.stack(rows).numpy()}
 
 
+def compare_with_model(model, step, cache, vocabulary):
+    """Raises Unsupported unless steps with a cache give what the model itself gives for the whole text.
+
+    A model may use masks and caches in ways of its own, such as distances between tokens that it adds to a mask.
+    """
+    length = min(24, longest_of(model.config) // 2)
+    try:
+        made = expected_steps(step, cache, vocabulary, length, min(4, length - 1))
+    except Exception as error:  # pylint: disable=broad-except  # whatever a model of another kind makes of the arguments
+        raise Unsupported(f"{type(model).__name__} does not take a mask and a cache as this recipe makes them: {error}") from error
+    text = torch.tensor([[*made["prompt"], *made["tokens"][:-1]]])
+    with torch.no_grad():
+        whole = model(input_ids=text, use_cache=False).logits[0, length - 1:].numpy()
+    size = max(1.0, float(numpy.abs(whole).max()))
+    if numpy.abs(whole - made["logits"]).max() > 1e-3 * size:
+        raise Unsupported(f"{type(model).__name__} computes something else step by step, with a cache as this recipe makes it")
+
+
 def apply_stored_weights(step, archive):
     """Gives the model the values that a quantised archive holds, so that a check compares like with like."""
     weights = step.state_dict(keep_vars=True)  # tied ones by each of their names
@@ -263,8 +281,10 @@ def main():
     try:
         folder.mkdir(parents=True, exist_ok=True)
         model = load(options.model)
+        step, cache, description = Step(model, options.logits).eval(), empty_cache(model), description_of(model)
+        compare_with_model(model, step, cache, description["vocabulary"])
         copy_tokenizer(options.model, folder)
-        print(write_folder(Step(model, options.logits).eval(), empty_cache(model), description_of(model), options))
+        print(write_folder(step, cache, description, options))
     except (ExportError, Unsupported) as error:
         print(f"export_language_model: {error}", file=sys.stderr)
         return 1
