@@ -128,8 +128,8 @@ def load(name):
     from transformers import AutoConfig, AutoModelForCausalLM
     config = AutoConfig.from_pretrained(name)
     # Scores that are bent (Gemma 2) exist in the plain attention only.
-    attention = "eager" if getattr(config, "attn_logit_softcapping", None) else "sdpa"
-    model = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32, attn_implementation=attention)
+    options = {"attn_implementation": "eager"} if getattr(config, "attn_logit_softcapping", None) else {}
+    model = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32, **options)
     return model.eval()
 
 
