@@ -110,7 +110,9 @@ const std::vector<Group>& groups() {
       {"symbol", 0, "S=MIN..MAX", true, [](Line& line, Text v) { line.options.symbols.push_back(symbol_bounds(v)); },
        "bounds of a symbol, as in S=16..4096"},
       {"batch", 0, "FORM", false, [](Line& line, Text v) { line.options.batch = batch_form(v); },
-       "of a symbolic batch: scan (a loop over its samples) or plain\n(default: the one that is faster in tract)"}}},
+       "of a symbolic batch: scan (a loop over its samples) or plain\n(default: the one that is faster in tract)"},
+      {"stream", 0, "S[=PULSE]", true, [](Line& line, Text v) { line.options.streams.push_back(stream_spec(v)); },
+        "S is a time axis: check the archive as a stream, too, which\ngets PULSE frames at a time (default: 8)"}}},
     {"Checking", {
       {"check", 0, "[=HOW]", false,
        [](Line& line, Text v) { line.options.check = check_level(v.empty() ? "tract" : v); },
@@ -328,12 +330,12 @@ void check_together(const CommandLine& line, const std::set<std::string>& given)
     return;
   }
   if (line.options.check == Check::kNone) {
-    for (const char* flag : {"tract", "timeout", "tolerance", "debug-bundle"}) {
+    for (const char* flag : {"tract", "timeout", "tolerance", "debug-bundle", "stream"}) {
       refuse(flag, "with --check=none", "nothing is checked");
     }
   }
   if (line.options.check == Check::kReference) {
-    for (const char* flag : {"tract", "timeout"}) refuse(flag, "with --check=reference", "tract is not run");
+    for (const char* flag : {"tract", "timeout", "stream"}) refuse(flag, "with --check=reference", "tract is not run");
   }
   if (!line.options.inputs_file.empty()) refuse("input", "with --inputs", "the file gives all of them");
   if (line.verbose) refuse("quiet", "with --verbose", "they say the opposite");

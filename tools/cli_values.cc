@@ -176,6 +176,19 @@ Symbol symbol_bounds(std::string_view text) {
   return symbol;
 }
 
+StreamSpec stream_spec(std::string_view text) {
+  constexpr std::string_view kForm = "NAME or NAME=PULSE as in T=8";
+  StreamSpec stream;
+  const std::size_t equals = std::min(text.find('='), text.size());
+  stream.symbol = text.substr(0, equals);
+  if (!nnef::is_identifier(stream.symbol)) refuse(text, "has no proper name of a symbol", kForm);
+  if (equals == text.size()) return stream;
+  const std::optional<std::int64_t> pulse = integer(text.substr(equals + 1));
+  if (!pulse || *pulse < 1) refuse(text, "has a pulse that is not a number of frames", kForm);
+  stream.pulse = *pulse;
+  return stream;
+}
+
 std::vector<std::string> tensor_names(std::string_view text) {
   std::vector<std::string> names;
   std::set<std::string_view> seen;

@@ -14,6 +14,7 @@ namespace torch2nnef::cli {
 
 InputSpec input_spec(std::string_view text);                   // NAME:DTYPE:DIMS[=FILL]
 DynamicAxis dynamic_axis(std::string_view text);               // NAME:AXIS=EXPR
+StreamSpec stream_spec(std::string_view text);                 // NAME or NAME=PULSE
 Symbol symbol_bounds(std::string_view text);                   // NAME=MIN..MAX, either side may be missing
 std::vector<std::string> tensor_names(std::string_view text);  // A,B: identifiers of NNEF, distinct
 std::int64_t integer_in(std::string_view text, std::int64_t low, std::int64_t high);

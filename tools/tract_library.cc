@@ -7,6 +7,7 @@
 #include <array>
 #include <cctype>
 #include <cstdlib>
+#include <cstring>
 
 #include "export/verify/float_cast.h"
 #include "export/verify/tract_place.h"
@@ -47,6 +48,10 @@ struct Functions {
   int (*into_runnable)(void**, void**);
   int (*runnable_run)(void*, void**, void**);
   int (*runnable_release)(void**);
+  int (*property)(void*, const char*, void**);  // this and the next three from 0.23 on
+  int (*spawn_state)(void*, void**);
+  int (*state_run)(void*, void**, void**);
+  int (*state_destroy)(void**);
   int (*tensor_from_bytes)(std::uint32_t, std::size_t, const std::size_t*, const void*, void**);
   int (*tensor_as_bytes)(void*, std::uint32_t*, std::size_t*, const std::size_t**, const void**);
   int (*tensor_destroy)(void**);
@@ -118,6 +123,10 @@ void bind(Functions& f) {
   need(h, f.into_runnable, {"tract_model_into_runnable"});
   need(h, f.runnable_run, {"tract_runnable_run"});
   need(h, f.runnable_release, {"tract_runnable_release"});
+  find(h, f.property, {"tract_model_property"});
+  find(h, f.spawn_state, {"tract_runnable_spawn_state"});
+  find(h, f.state_run, {"tract_state_run"});
+  find(h, f.state_destroy, {"tract_state_destroy"});
   need(h, f.tensor_from_bytes, {"tract_tensor_from_bytes", "tract_value_from_bytes"});
   need(h, f.tensor_as_bytes, {"tract_tensor_as_bytes", "tract_value_as_bytes"});
   need(h, f.tensor_destroy, {"tract_tensor_destroy", "tract_value_destroy"});
@@ -129,25 +138,6 @@ void bind(Functions& f) {
     if (enable) f.registries.push_back(enable);
   }
 }
-
-// Tensors of the engine, destroyed at the end of the scope.
-class Tensors {
- public:
-  Tensors(const Functions& functions, std::size_t count) : functions_(functions), handles_(count, nullptr) {}
-  ~Tensors() {
-    for (void*& handle : handles_) {
-      if (handle) functions_.tensor_destroy(&handle);
-    }
-  }
-  Tensors(const Tensors&) = delete;
-  Tensors& operator=(const Tensors&) = delete;
-  void** data() { return handles_.data(); }
-  void*& operator[](std::size_t i) { return handles_[i]; }
-
- private:
-  const Functions& functions_;
-  std::vector<void*> handles_;
-};
 
 }  // namespace
 
@@ -182,6 +172,41 @@ void Library::check(int status) const {
   throw EngineError(message && *message ? message : fmt::format("the engine failed with status {}", status));
 }
 
+EngineTensor::EngineTensor(const Library& library, void* handle)
+    : library_(library), handle_(handle, [functions = &library.functions(), library](void* tensor) {
+        if (tensor) functions->tensor_destroy(&tensor);
+      }) {}
+
+EngineTensor::EngineTensor(const Library& library, const nnef::TensorData& values)
+    : EngineTensor(library, [&] {
+        const std::vector<std::byte> bytes = torch2nnef::bytes_of(values);
+        const std::vector<std::size_t> shape(values.shape().begin(), values.shape().end());
+        const void* data = bytes.empty() ? static_cast<const void*>("") : bytes.data();  // Rust takes no null
+        void* made = nullptr;
+        library.check(
+            library.functions().tensor_from_bytes(code_of(values.dtype()), shape.size(), shape.data(), data, &made));
+        return made;
+      }()) {}
+
+EngineTensor::Contents EngineTensor::contents() const {
+  std::uint32_t code = 0;
+  std::size_t rank = 0;
+  const std::size_t* shape = nullptr;
+  const void* data = nullptr;
+  library_.check(library_.functions().tensor_as_bytes(handle(), &code, &rank, &shape, &data));
+  const auto row = std::find_if(kTypeCodes.begin(), kTypeCodes.end(),
+                                [&](const TypeCode& candidate) { return candidate.code == code; });
+  if (row == kTypeCodes.end()) throw EngineError(fmt::format("a result has the unknown type code {}", code));
+  return {row->dtype, {shape, shape + rank}, static_cast<const std::byte*>(data)};
+}
+
+nnef::TensorDataPtr EngineTensor::copy() const {
+  const Contents all = contents();
+  std::size_t size = nnef::item_size(all.dtype);
+  for (const std::int64_t dim : all.shape) size *= static_cast<std::size_t>(dim);
+  return std::make_shared<nnef::OwnedTensor>(all.dtype, all.shape, std::vector<std::byte>(all.bytes, all.bytes + size));
+}
+
 Model::Model(Library library, const fs::path& archive)
     : library_(std::move(library)), is_onnx_(archive.extension() == ".onnx") {
   try {
@@ -214,6 +239,7 @@ void Model::load_onnx(const fs::path& file) {
 
 void Model::release() {
   const Functions& f = library_.functions();
+  if (state_) f.state_destroy(&state_);
   if (runnable_) f.runnable_release(&runnable_);
   if (model_) f.model_destroy(&model_);
   if (context_) (is_onnx_ ? f.onnx_destroy : f.destroy)(&context_);
@@ -260,41 +286,59 @@ void Model::set_symbols(const std::vector<std::pair<std::string, std::int64_t>>&
   }
 }
 
+void Model::to_pulses(const std::string& symbol, std::int64_t pulse) {
+  const Functions& f = library_.functions();
+  if (!f.property || !f.spawn_state || !f.state_run || !f.state_destroy) {
+    throw EngineError(fmt::format("tract {} has no pulses in its library", library_.version()));
+  }
+  library_.check(
+      f.transform(model_, fmt::format(R"({{"name":"pulse","symbol":"{}","pulse":"{}"}})", symbol, pulse).c_str()));
+  is_stream_ = true;
+}
+
+std::vector<std::int64_t> Model::property(const char* name) const {
+  void* tensor = nullptr;
+  library_.check(library_.functions().property(model_, name, &tensor));
+  const EngineTensor value(library_, tensor);
+  const EngineTensor::Contents contents = value.contents();
+  if (contents.dtype != DType::kI64) throw EngineError(fmt::format("the property {} is not i64", name));
+  std::vector<std::int64_t> items(contents.shape.empty() ? 1 : static_cast<std::size_t>(contents.shape[0]));
+  if (!items.empty()) std::memcpy(items.data(), contents.bytes, items.size() * sizeof(std::int64_t));
+  return items;
+}
+
+Model::Pulses Model::pulses() const {
+  return {property("pulse.delay"), property("pulse.input_axes"), property("pulse.output_axes")};
+}
+
 void Model::prepare() {
   const Functions& f = library_.functions();
   if (f.optimize) library_.check(f.optimize(model_));  // from 0.23 on a part of into_runnable
   const int status = f.into_runnable(&model_, &runnable_);
   model_ = nullptr;  // consumed, whatever the status
   library_.check(status);
+  if (is_stream_) library_.check(f.spawn_state(runnable_, &state_));
+}
+
+std::vector<EngineTensor> Model::run(const std::vector<EngineTensor>& inputs) {
+  std::vector<void*> given, results(outputs_, nullptr);
+  given.reserve(inputs.size());
+  for (const EngineTensor& input : inputs) given.push_back(input.handle());
+  const Functions& f = library_.functions();
+  library_.check(is_stream_ ? f.state_run(state_, given.data(), results.data())
+                            : f.runnable_run(runnable_, given.data(), results.data()));
+  std::vector<EngineTensor> outputs;
+  outputs.reserve(outputs_);
+  for (void* result : results) outputs.emplace_back(library_, result);
+  return outputs;
 }
 
 std::vector<nnef::TensorDataPtr> Model::run(const std::vector<nnef::TensorDataPtr>& inputs) {
-  const Functions& f = library_.functions();
-  Tensors given(f, inputs.size()), results(f, outputs_);
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const std::vector<std::byte> bytes = torch2nnef::bytes_of(*inputs[i]);
-    const std::vector<std::size_t> shape(inputs[i]->shape().begin(), inputs[i]->shape().end());
-    const void* data = bytes.empty() ? static_cast<const void*>("") : bytes.data();  // Rust takes no null
-    library_.check(f.tensor_from_bytes(code_of(inputs[i]->dtype()), shape.size(), shape.data(), data, &given[i]));
-  }
-  library_.check(f.runnable_run(runnable_, given.data(), results.data()));
+  std::vector<EngineTensor> given;
+  given.reserve(inputs.size());
+  for (const nnef::TensorDataPtr& input : inputs) given.emplace_back(library_, *input);
   std::vector<nnef::TensorDataPtr> outputs;
-  for (std::size_t i = 0; i < outputs_; ++i) {
-    std::uint32_t code = 0;
-    std::size_t rank = 0;
-    const std::size_t* shape = nullptr;
-    const void* data = nullptr;
-    library_.check(f.tensor_as_bytes(results[i], &code, &rank, &shape, &data));
-    const auto row = std::find_if(kTypeCodes.begin(), kTypeCodes.end(),
-                                  [&](const TypeCode& candidate) { return candidate.code == code; });
-    if (row == kTypeCodes.end()) throw EngineError(fmt::format("result {} has the unknown type code {}", i, code));
-    std::vector<std::int64_t> dims(shape, shape + rank);
-    std::size_t size = nnef::item_size(row->dtype);
-    for (std::int64_t dim : dims) size *= static_cast<std::size_t>(dim);
-    const auto* begin = static_cast<const std::byte*>(data);
-    outputs.push_back(
-        std::make_shared<nnef::OwnedTensor>(row->dtype, std::move(dims), std::vector<std::byte>(begin, begin + size)));
-  }
+  for (const EngineTensor& output : run(given)) outputs.push_back(output.copy());
   return outputs;
 }
 

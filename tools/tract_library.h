@@ -47,6 +47,28 @@ class Library {
   std::shared_ptr<const Functions> functions_;
 };
 
+// A tensor in the engine's memory; copies share it. What one run gives, the next one may take.
+class EngineTensor {
+ public:
+  EngineTensor(const Library& library, const nnef::TensorData& values);  // copies them
+  // Takes over what the engine gave.
+  EngineTensor(const Library& library, void* handle);
+
+  struct Contents {
+    nnef::DType dtype = nnef::DType::kF32;
+    std::vector<std::int64_t> shape;
+    const std::byte* bytes = nullptr;  // valid as long as the tensor
+  };
+  // Throws EngineError for a type that has no counterpart (TDim, quantised).
+  Contents contents() const;
+  nnef::TensorDataPtr copy() const;
+  void* handle() const { return handle_.get(); }
+
+ private:
+  Library library_;
+  std::shared_ptr<void> handle_;
+};
+
 struct InputFact {
   std::string name;
   std::string dtype;  // tract's name: "f32", "i64", ...
@@ -63,22 +85,35 @@ class Model {
 
   std::vector<InputFact> inputs() const;
   void set_symbols(const std::vector<std::pair<std::string, std::int64_t>>& values);
+  // The model becomes one that takes a pulse of `symbol` at a time, and keeps what it needs of earlier ones. Afterwards
+  // each run is the next pulse of the same stream. Throws EngineError: something in the model cannot be cut into
+  // pulses.
+  void to_pulses(const std::string& symbol, std::int64_t pulse);
+  // Of a model of pulses, before prepare(): by how many frames each output comes late, and the time axis of each input
+  // and output; -1 for none.
+  struct Pulses {
+    std::vector<std::int64_t> delays, input_axes, output_axes;
+  };
+  Pulses pulses() const;
   // Optimises and plans. To be called once, before run().
   void prepare();
-  // The results in the order of the graph's result list. Throws EngineError; a result of a type that has no counterpart
-  // (TDim, quantised) is one, too.
+  // The results in the order of the graph's result list. Throws EngineError.
+  std::vector<EngineTensor> run(const std::vector<EngineTensor>& inputs);
   std::vector<nnef::TensorDataPtr> run(const std::vector<nnef::TensorDataPtr>& inputs);
 
  private:
   void load(const std::filesystem::path& archive);
   void load_onnx(const std::filesystem::path& file);
   void release();
+  std::vector<std::int64_t> property(const char* name) const;
 
   Library library_;
   const bool is_onnx_;
   void* context_ = nullptr;
   void* model_ = nullptr;
   void* runnable_ = nullptr;
+  bool is_stream_ = false;
+  void* state_ = nullptr;  // of a stream
   std::size_t outputs_ = 0;
 };
 

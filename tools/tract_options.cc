@@ -19,6 +19,7 @@ MODEL is a folder, a .tar or a .tgz.
 Options
   -O                          optimise before dump (a run is always optimised: the library knows no other)
   --set SYMBOL=VALUE          give a symbol its value before optimising (repeatable)
+  --pulse SYMBOL=N            run the model as a stream, N of the symbol at a time (tract 0.23)
   --timeout SECONDS           give up after that time
   --nnef-tract-core, --nnef-tract-extra, --nnef-tract-transformers, --nnef-tract-onnx, --nnef-tract-pulse, --opl
                               accepted: every operator registry of the library is always on
@@ -39,6 +40,11 @@ Run options
 A second --input-from-npz begins another run of the same model, which is loaded and optimised once: what it saves and is
 compared with follows it.
 
+With --pulse an input is a whole sequence, of some pulses. What is saved of an output begins with its first frame: the frames
+by which tract's come late are left out, so that it equals what the whole sequence gives, up to where it ends. Beside
+the outputs stand stream.delays, stream.axes and stream.frames: for each output its delay, its time axis, and its frames per
+pulse.
+
 The library is $TRACT_LIBRARY, else libtract.so beside this program, else the one that tools/get-tract fetched.
 
 Exit status: 0 done, 1 the model, the run or the comparison failed, 2 usage, 101 the engine panicked, 124 out of time.
@@ -50,7 +56,7 @@ const std::set<std::string, std::less<>> kRegistryFlags = {"--nnef-tract-core", 
                                                            "--nnef-tract-transformers", "--nnef-tract-onnx",
                                                            "--nnef-tract-pulse",        "--opl"};
 
-std::pair<std::string, std::int64_t> parse_symbol(const std::string& text) {
+std::pair<std::string, std::int64_t> parse_symbol(const std::string& option, const std::string& text) {
   const std::size_t equals = text.find('=');
   std::int64_t value = 0;
   const char* end = text.data() + text.size();
@@ -58,7 +64,7 @@ std::pair<std::string, std::int64_t> parse_symbol(const std::string& text) {
     const auto [stop, error] = std::from_chars(text.data() + equals + 1, end, value);
     if (error == std::errc() && stop == end) return {text.substr(0, equals), value};
   }
-  throw UsageError("--set needs SYMBOL=VALUE with an integer, not '" + text + "'");
+  throw UsageError(option + " needs SYMBOL=VALUE with an integer, not '" + text + "'");
 }
 
 double parse_seconds(const std::string& text) {
@@ -144,7 +150,10 @@ bool parse_option(const std::string& option, Arguments& arguments, Options& opti
   } else if (option == "-q") {
     options.verbose = false;
   } else if (option == "--set") {
-    options.symbols.push_back(parse_symbol(arguments.value_of(option)));
+    options.symbols.push_back(parse_symbol(option, arguments.value_of(option)));
+  } else if (option == "--pulse") {
+    options.pulse = parse_symbol(option, arguments.value_of(option));
+    if (options.pulse->second < 1) throw UsageError("--pulse needs at least 1 at a time");
   } else if (option == "--timeout") {
     options.timeout_seconds = parse_seconds(arguments.value_of(option));
   } else {

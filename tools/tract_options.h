@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -30,6 +31,7 @@ struct Options {
   Command command = Command::kHelp;
   std::filesystem::path model;
   std::vector<std::pair<std::string, std::int64_t>> symbols;  // --set
+  std::optional<std::pair<std::string, std::int64_t>> pulse;  // --pulse
   bool optimize = false;                                      // -O
   bool verbose = false;                                       // -v
   double timeout_seconds = 0;                                 // 0: none

@@ -9,9 +9,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -23,6 +25,7 @@
 #include "tract_compare.h"
 #include "tract_library.h"
 #include "tract_options.h"
+#include "tract_stream.h"
 
 namespace tract_run {
 namespace {
@@ -61,6 +64,9 @@ TensorDataPtr value_of(const InputFact& input, const std::vector<NamedTensor>& g
 void run_model(Model& model, const Options& options) {
   const std::vector<std::string> names = result_names(options.model);
   const std::vector<InputFact> facts = model.inputs();
+  PulseFacts pulses;
+  if (options.pulse && options.runs.size() > 1)
+    throw EngineError("a stream is run once: its state is that of one sequence");
   for (const Run& run : options.runs) {
     const std::vector<NamedTensor> expected = read_bundle(run.expected);
     std::vector<NamedTensor> given = read_bundle(run.inputs);
@@ -68,14 +74,23 @@ void run_model(Model& model, const Options& options) {
     std::vector<TensorDataPtr> inputs;
     inputs.reserve(facts.size());
     for (const InputFact& input : facts) inputs.push_back(value_of(input, given, options));
-    if (&run == &options.runs.front()) model.prepare();
-    const std::vector<TensorDataPtr> outputs = model.run(inputs);
+    if (&run == &options.runs.front()) {
+      if (options.pulse) pulses = pulse_facts(model);
+      model.prepare();
+    }
+    Streamed streamed;
+    if (options.pulse) streamed = run_stream(model, pulses, inputs);
+    const std::vector<TensorDataPtr> outputs = options.pulse ? streamed.outputs : model.run(inputs);
     if (names.size() != outputs.size()) {
       throw EngineError(fmt::format("The engine gave {} results, graph.nnef lists {}", outputs.size(), names.size()));
     }
     std::vector<NamedTensor> results;
     for (std::size_t i = 0; i < names.size(); ++i) results.push_back({names[i], outputs[i]});
-    if (!run.save_outputs.empty()) save_results(results, run.save_outputs);
+    if (!run.save_outputs.empty()) {
+      std::vector<NamedTensor> saved = results;
+      if (options.pulse) std::ranges::copy(description_of(streamed), std::back_inserter(saved));
+      save_results(saved, run.save_outputs);
+    }
     if (!run.expected.empty()) assert_results(results, expected, options);
   }
 }
@@ -98,6 +113,7 @@ int work(const Options& options) {
     Model model(library, options.model);
     model.set_symbols(options.symbols);
     say("model loaded");
+    if (options.pulse) model.to_pulses(options.pulse->first, options.pulse->second);
     if (options.command == Options::Command::kRun) {
       run_model(model, options);
       say("run");

@@ -31,6 +31,7 @@
 #include "export/tape/tape_text.h"
 #include "export/verify/check.h"
 #include "export/verify/compare.h"
+#include "export/verify/stream_check.h"
 #include "export/weights/stored_weights.h"
 #include "nnef/builder/builder.h"
 #include "nnef/dialect/target_rules.h"
@@ -210,6 +211,28 @@ void run_at_boundaries(const Model& model, const Tables& tables, const ExportOpt
   front_ends::record_at(model, tables, options, boundary_sizes(graph, bounds, runs.front().sizes, known), recording);
 }
 
+// The whole sequences that streams are compared with.
+void run_at_stream_lengths(const Model& model, const Tables& tables, const ExportOptions& options,
+                           Recording& recording) {
+  std::vector<nnef::Bindings> sizes;
+  for (const StreamSpec& stream : options.streams) {
+    nnef::Bindings wanted = sizes_of_stream(stream, recording.tape);
+    const auto is_known = [&](const Recording::Run& run) { return run.sizes == wanted; };
+    const bool is_asked = std::ranges::find(sizes, wanted) != sizes.end();
+    if (!is_asked && std::ranges::none_of(recording.runs, is_known)) sizes.push_back(std::move(wanted));
+  }
+  if (!sizes.empty()) front_ends::record_at(model, tables, options, sizes, recording);
+}
+
+// What operations there are. tract cannot cut its operator of a whole GRU, of 0.23.8, into pulses: streams get those of
+// the release before.
+nnef::Target target_of(const ExportOptions& options) {
+  if (options.target.kind == nnef::Target::Kind::kKhronos) return {};  // the standard is reached from there
+  nnef::Target target = options.target;
+  if (!options.streams.empty()) target.version = std::min(target.version, nnef::Version{0, 23, 7});
+  return target;
+}
+
 // A sample cannot show what a trace holds fixed: further inputs, with the outputs that the user's model gave, do.
 void add_given_runs(const Model& model, const Tables& tables, const ExportOptions& options, const LearntBounds& bounds,
                     Recording& recording) {
@@ -379,7 +402,7 @@ void export_model(const Model& model, const Tables& tables, const std::filesyste
 
   steps.begin("lower");
   const bool khronos = options.target.kind == nnef::Target::Kind::kKhronos;
-  nnef::Dialect dialect(khronos ? nnef::Target{} : options.target);  // the standard is reached from there
+  nnef::Dialect dialect(target_of(options));
   nnef::Graph graph;
   LowerOptions lower;
   lower.naming = options.naming;
@@ -422,12 +445,14 @@ void export_model(const Model& model, const Tables& tables, const std::filesyste
   const nnef::Graph& operations = plain ? *plain : graph;  // none of them in a loop over samples
   describe_graph(operations, report);
   keep_tree(recording, {&operations, &lineage}, {}, options, report);
+  refuse_streams(operations, lineage, recording.tape, options);
   check_dump(
       options, "simplify", [&] { return nnef::write_text(graph, dialect, text); }, report);
 
   if (!khronos && !recording.tape.symbols.empty()) {
     steps.begin("record");
     run_at_boundaries(model, tables, options, operations, bounds, recording);
+    run_at_stream_lengths(model, tables, options, recording);
   }
   if (!khronos) add_given_runs(model, tables, options, bounds, recording);
   rerun_with_stored_weights(options, recording, report);

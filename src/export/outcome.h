@@ -91,6 +91,23 @@ struct BatchReport {
   std::string why;       // it is, or is not: a clause
 };
 
+// The archive as a stream: what tract gives pulse by pulse is what the whole sequence gives, some frames later.
+struct StreamReport {
+  std::string symbol;
+  std::int64_t pulse = 0, length = 0;  // frames per pulse, and of the sequence that was streamed
+  struct Output {
+    std::string name;
+    std::int64_t axis = 0;      // of time
+    std::int64_t delay = 0;     // frames that come before the first one of the sequence
+    std::int64_t frames = 0;    // per pulse
+    std::int64_t compared = 0;  // frames
+    double max_abs = 0;
+    bool agrees = false;
+    std::string detail;  // what differs
+  };
+  std::vector<Output> outputs;
+};
+
 struct ModelTree;  // report/model_tree.h
 
 struct ExportReport {
@@ -111,6 +128,7 @@ struct ExportReport {
   std::vector<WeightReport> weights;          // those that --quantize names, in the order of their paths
   std::vector<FloatDistance> float_distance;  // at each size that is checked
   CheckReport check;
+  std::vector<StreamReport> streams;
   Diagnostics diagnostics;
   std::map<std::string, double> seconds;  // by step
   std::string dump;

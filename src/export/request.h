@@ -31,6 +31,12 @@ struct DynamicAxis {
   nnef::Dim expression;
 };
 
+// --stream S=PULSE: the archive is run as a stream, too, which gets `pulse` frames of the time axis S at a time.
+struct StreamSpec {
+  std::string symbol;
+  std::int64_t pulse = 8;
+};
+
 // kReference: by our own evaluator, which needs nothing installed. kTract: by it and by tract, which must be found.
 enum class Check { kNone, kTract, kReference };
 
@@ -99,6 +105,8 @@ struct ExportOptions {
   std::vector<DynamicAxis> dynamic_axes;
   std::vector<Symbol> symbols;  // bounds
   BatchForm batch = BatchForm::kByContent;
+
+  std::vector<StreamSpec> streams;  // checked in tract's pulse mode
 
   nnef::Target target;
   nnef::Naming naming = nnef::Naming::kNatural;

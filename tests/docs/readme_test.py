@@ -4,7 +4,8 @@
     readme_test.py TORCH2NNEF ROOT
 
 A block's lines that begin with "$ build/release/" are run, in a folder where the page's Python block made the model; the lines after a
-command are its output, unless there are none. Errors of floats depend on the CPU, so numbers after "max abs" and "max rel" are not compared.
+command are its output, unless there are none. Errors of floats depend on the CPU, so numbers after "max abs" and "max rel" are not compared;
+neither are seconds and speeds.
 """
 import os
 import pathlib
@@ -18,7 +19,8 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 
 
 def masked(text):
-    return re.sub(r"(max abs|max rel) [-+.e\d]+", r"\1 N", text).strip()
+    text = re.sub(r"(max abs|max rel) [-+.e\d]+", r"\1 N", text)
+    return re.sub(r"[\d.]+ (s\b|tokens per second)", r"N \1", text).strip()
 
 
 def commands_of(block):
@@ -36,7 +38,8 @@ def main():
         folder = pathlib.Path(temporary)
         (folder / "build").mkdir()
         (folder / "build/release").symlink_to(program.parent)
-        (folder / "tests").symlink_to(root / "tests")
+        for name in ("tests", "tools"):
+            (folder / name).symlink_to(root / name)
         for page in [root / "README.md", *sorted((root / "tools/docs").glob("*.md"))]:
             for language, block in FENCE.findall(page.read_text()):
                 if language == "python":

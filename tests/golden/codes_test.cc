@@ -39,6 +39,7 @@ const std::map<std::string, std::string> kNotProvoked = {
     {"T2N-I003", "what nobody foresaw: any case that was known would be mended"},
     {"T2N-I004", "needs a defect of the writer, or a file that is changed between writing and reading back"},
     {"T2N-L006", "needs a complex input, for which --input has no dtype (lower_test)"},
+    {"T2N-L015", "needs a stream whose delay tract states wrongly (streams)"},
     {"T2N-M001", "the command line finds out first (T2N-U001); a program that calls the library gets it (report_test)"},
     {"T2N-P002", "needs a plugin that is wrong (extend_test)"},
     {"T2N-P003", "needs a plugin that is wrong (extend_test)"},
@@ -52,6 +53,8 @@ const std::map<std::string, std::string> kNotProvoked = {
     {"T2N-R018", "needs an operator whose sizes no rule gives: any that was known would get one (sizes_test)"},
     {"T2N-R019", "needs a model that holds a size of its sample (baked_test)"},
     {"T2N-R020", "needs a .pt2 file with a symbol that torch fixed (exported_program_test)"},
+    {"T2N-R023", "needs a model that cannot be streamed (streams)"},
+    {"T2N-R024", "needs a stream that tract refuses (streams)"},
 };
 
 std::string contents(const fs::path& file) {

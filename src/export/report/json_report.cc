@@ -166,6 +166,21 @@ void write_check(JsonWriter& json, const CheckReport& check) {
   json.end_object();
 }
 
+void write_streams(JsonWriter& json, const std::vector<StreamReport>& streams) {
+  json.key("streams").begin_array();
+  for (const StreamReport& stream : streams) {
+    json.begin_object().member("symbol", stream.symbol).member("pulse", stream.pulse).member("length", stream.length);
+    json.key("outputs").begin_array();
+    for (const StreamReport::Output& output : stream.outputs) {
+      json.begin_object().member("name", output.name).member("axis", output.axis).member("delay", output.delay);
+      json.member("frames", output.frames).member("compared", output.compared).member("max_abs", output.max_abs);
+      json.member("agrees", output.agrees).member("detail", output.detail).end_object();
+    }
+    json.end_array().end_object();
+  }
+  json.end_array();
+}
+
 }  // namespace
 
 std::string json_report(const ExportReport& report) {
@@ -182,6 +197,7 @@ std::string json_report(const ExportReport& report) {
   write_map(json, "operators", report.operators);
   if (!report.weights.empty()) write_weights(json, report);
   write_check(json, report.check);
+  if (!report.streams.empty()) write_streams(json, report.streams);
   write_diagnostics(json, report.diagnostics.list());
   write_map(json, "seconds", report.seconds);
   if (!report.dump.empty()) json.member("dump", report.dump);

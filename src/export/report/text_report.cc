@@ -193,6 +193,17 @@ std::string check_text(const CheckReport& check) {
   return text;
 }
 
+std::string stream_text(const StreamReport& stream) {
+  std::string text = row("stream", fmt::format("{} in pulses of {}: {} frames give what the whole sequence gives",
+                                               stream.symbol, stream.pulse, stream.length));
+  for (const StreamReport::Output& output : stream.outputs) {
+    text += row("", fmt::format("{}: {} per pulse along axis {}, {} late ({} compared, max abs {:.2g})", output.name,
+                                counted(static_cast<int>(output.frames), "frame"), output.axis, output.delay,
+                                output.compared, output.max_abs));
+  }
+  return text;
+}
+
 std::string place_of(const Location& where) {
   std::string text = where.to_string();
   if (!where.stack.empty() && !where.module_path.empty()) text += "  (in " + where.module_path + ")";
@@ -297,7 +308,9 @@ std::string text_report(const ExportReport& report) {
   text += tensors_text("input", report.inputs) + tensors_text("output", report.outputs) + states_text(report.states) +
           symbols_text(report);
   if (!report.inputs_from.empty()) text += row("samples", report.inputs_from);
-  return text + operators_text(report.operators) + weights_text(report) + check_text(report.check);
+  text += operators_text(report.operators) + weights_text(report) + check_text(report.check);
+  for (const StreamReport& stream : report.streams) text += stream_text(stream);
+  return text;
 }
 
 std::string text_diagnostics(const Diagnostics& diagnostics) {

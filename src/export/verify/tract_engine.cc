@@ -135,8 +135,10 @@ std::vector<std::string> engine_arguments(const fs::path& archive, const fs::pat
   return arguments;
 }
 
-EngineRun run_engine(const Engine& engine, const fs::path& archive, const std::vector<NamedTensor>& inputs,
-                     double timeout_seconds) {
+namespace {
+
+EngineRun run_with(const Engine& engine, const fs::path& archive, const std::vector<NamedTensor>& inputs,
+                   const std::vector<std::string>& options, double timeout_seconds) {
   const PrivateFolder folder;
   const fs::path input_file = folder.path() / "inputs.npz", output_file = folder.path() / "outputs.npz";
   const bool widened = !inputs.empty() && write_inputs(inputs, input_file);
@@ -145,6 +147,7 @@ EngineRun run_engine(const Engine& engine, const fs::path& archive, const std::v
   run.command = engine_arguments(archive, inputs.empty() ? fs::path() : input_file, widened);
   run.command.insert(run.command.begin(), engine.program.string());
   run.command.insert(run.command.end(), {"--save-outputs-npz", output_file.string()});
+  run.command.insert(run.command.end(), options.begin(), options.end());
   const ProcessResult process = run_process(run.command, timeout_seconds, with_own(engine.environment));
   run.log = process.output + process.errors;
   run.exit_status = process.timed_out ? -1 : process.exit_status;
@@ -163,8 +166,6 @@ EngineRun run_engine(const Engine& engine, const fs::path& archive, const std::v
   }
   return run;
 }
-
-namespace {
 
 // What tract-run gives in one process; only the runs before the first that fails.
 std::vector<EngineRun> run_at_once(const Engine& engine, const fs::path& archive,
@@ -194,6 +195,16 @@ std::vector<EngineRun> run_at_once(const Engine& engine, const fs::path& archive
 }
 
 }  // namespace
+
+EngineRun run_engine(const Engine& engine, const fs::path& archive, const std::vector<NamedTensor>& inputs,
+                     double timeout_seconds) {
+  return run_with(engine, archive, inputs, {}, timeout_seconds);
+}
+
+EngineRun run_engine_in_pulses(const Engine& engine, const fs::path& archive, const std::vector<NamedTensor>& inputs,
+                               const std::string& symbol, std::int64_t pulse, double timeout_seconds) {
+  return run_with(engine, archive, inputs, {"--pulse", fmt::format("{}={}", symbol, pulse)}, timeout_seconds);
+}
 
 std::vector<EngineRun> run_engine_on_each(const Engine& engine, const fs::path& archive,
                                           const std::vector<std::vector<NamedTensor>>& inputs, double timeout_seconds) {

@@ -42,6 +42,12 @@ struct EngineRun {
 EngineRun run_engine(const Engine& engine, const std::filesystem::path& archive,
                      const std::vector<nnef::NamedTensor>& inputs, double timeout_seconds);
 
+// The same as a stream: `pulse` frames of a symbol at a time. Beside the outputs, from their first frame on, are
+// stream.delays, stream.axes and stream.frames, as tract-run --help explains them. Takes tract-run.
+EngineRun run_engine_in_pulses(const Engine& engine, const std::filesystem::path& archive,
+                               const std::vector<nnef::NamedTensor>& inputs, const std::string& symbol,
+                               std::int64_t pulse, double timeout_seconds);
+
 // The same at several inputs. tract-run loads and optimises the archive for all of them once; where one of them fails,
 // it and those after it are run by themselves.
 std::vector<EngineRun> run_engine_on_each(const Engine& engine, const std::filesystem::path& archive,

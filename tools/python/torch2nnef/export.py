@@ -57,8 +57,10 @@ def export_model_to_nnef(
     if compression_level not in range(10):
         raise InvalidArguments(f"compression_level is {compression_level!r}; it is 0 to 9")
     program.find_program()  # before the work
-    flags = ["-o", os.fspath(file_path_export), "--target", inference_target, "--compression", str(compression_level)]
+    flags = ["-o", os.fspath(file_path_export), "--target", inference_target]
     flags += _check_flags(check)
+    if compression_level:  # 0 is the program's own, and only a .tgz may have another
+        flags += ["--compression", str(compression_level)]
     if nnef_variable_naming_scheme:
         flags += ["--naming", nnef_variable_naming_scheme]
     if debug_bundle_path:

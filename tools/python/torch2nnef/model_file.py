@@ -34,17 +34,13 @@ class Sample:
 
 
 def argument_names(model, sample: Sample) -> List[str]:
-    """The names of the arguments by position; those behind `*args` get numbers."""
-    signature = inspect.signature(getattr(model, "forward", model))
-    names, rest = [], None
-    for parameter in signature.parameters.values():
-        if parameter.kind == parameter.VAR_POSITIONAL:
-            rest = parameter.name
-        elif parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
-            names.append(parameter.name)
-    if len(sample.args) > len(names) and rest is None:
+    """The names of the arguments by position. Raises InvalidArguments for more than forward takes."""
+    from . import trace_model
+    parameters = inspect.signature(getattr(model, "forward", model)).parameters.values()
+    names = [one.name for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    if len(sample.args) > len(names) and not any(one.kind == one.VAR_POSITIONAL for one in parameters):
         raise InvalidArguments(f"args has {len(sample.args)} arguments, and forward takes {len(names)}: ({', '.join(names)})")
-    return (names + [f"{rest}_{i}" for i in range(len(sample.args))])[:len(sample.args)]
+    return trace_model.argument_names(model, sample.args)
 
 
 def tensor_names(model, sample: Sample) -> List[str]:

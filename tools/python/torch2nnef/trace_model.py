@@ -43,9 +43,14 @@ class Baked(Exception):
 # --- the arguments of forward ---
 
 def argument_names(model, args):
-    parameters = [p.name for p in inspect.signature(model.forward).parameters.values()
-                  if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return [parameters[i] if i < len(parameters) else f"input_{i}" for i in range(len(args))]
+    """The names of the arguments by position; those behind `*args` get numbers."""
+    names, rest = [], "input"
+    for parameter in inspect.signature(getattr(model, "forward", model)).parameters.values():
+        if parameter.kind == parameter.VAR_POSITIONAL:
+            rest = parameter.name
+        elif parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            names.append(parameter.name)
+    return [names[i] if i < len(names) else f"{rest}_{i - len(names)}" for i in range(len(args))]
 
 
 def leaves(name, value):
