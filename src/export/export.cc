@@ -18,6 +18,7 @@
 #include "export/lower/lowering.h"
 #include "export/lower/standard.h"
 #include "export/ops/networks/rnn.h"
+#include "export/ops/number_types/integer_products.h"
 #include "export/report/model_tree.h"
 #include "export/simplify/batch_norms.h"
 #include "export/simplify/keep_nan.h"
@@ -29,6 +30,8 @@
 #include "export/tape/tape_text.h"
 #include "export/verify/check.h"
 #include "export/verify/compare.h"
+#include "export/weights/dynamic_products.h"
+#include "export/weights/half_precision.h"
 #include "export/weights/stored_weights.h"
 #include "nnef/builder/builder.h"
 #include "nnef/dialect/target_rules.h"
@@ -233,7 +236,7 @@ void add_given_runs(const Model& model, const Tables& tables, const ExportOption
 
 // What PyTorch computes with the weights as they are stored, which is what the archive is compared with.
 void rerun_with_stored_weights(const ExportOptions& options, Recording& recording, ExportReport& report) {
-  if (report.weights.empty() || options.check == Check::kNone) return;
+  if (options.quantize.empty() || options.check == Check::kNone) return;
   for (Recording::Run& run : recording.runs) rerun_with_stored_weights(recording, run, report.float_distance);
 }
 
@@ -282,6 +285,7 @@ void export_model(const Model& model, const Tables& tables, const std::filesyste
       options, "record", [&] { return to_text(recording.tape); }, report);
 
   steps.begin("lower");
+  quantise_linear_layers(recording, options, report);
   const bool khronos = options.target.kind == nnef::Target::Kind::kKhronos;
   nnef::Dialect dialect(khronos ? nnef::Target{} : options.target);  // the standard is reached from there
   nnef::Graph graph;
@@ -303,6 +307,7 @@ void export_model(const Model& model, const Tables& tables, const std::filesyste
   simplify(graph);
   lineage.call_of.resize(graph.values.size(), -1);
   store_weights(graph, options, recording, lineage, report);
+  cast_to_half(graph, options, recording.tape, lineage, report);
   extend(lineage, lay_out_constants(graph, options.target));
   if (!khronos) store_in_shape(graph);
   const LearntBounds bounds = state_bounds(graph, recording.tape, report);
@@ -354,7 +359,7 @@ void export_model(const Model& model, const Tables& tables, const std::filesyste
   if (options.check != Check::kNone && !khronos) {
     other_values = front_ends::run_on_other_values(model, tables, options, recording);
     std::vector<FloatDistance> ignored;
-    if (other_values && !report.weights.empty()) rerun_with_stored_weights(recording, *other_values, ignored);
+    if (other_values && !options.quantize.empty()) rerun_with_stored_weights(recording, *other_values, ignored);
   }
   const Recording::Run* second = other_values ? &*other_values : nullptr;
   check_archive(pending.path(), {recording, lineage, graph, archive, dialect, second}, options, report);
@@ -367,6 +372,8 @@ void export_model(const Model& model, const Tables& tables, const std::filesyste
 
 ExportReport export_loaded(const Model& model, const Tables& tables, const std::filesystem::path& output,
                            const ExportOptions& options, double load_seconds) {
+  Tables chosen = tables;
+  if (options.integer_arithmetic) chosen.add(integer_products());
   ExportReport report;
   const auto failed = [&](ExportError error) {
     report.archive_bytes = 0;  // there is none
@@ -377,7 +384,7 @@ ExportReport export_loaded(const Model& model, const Tables& tables, const std::
     return ExportError(ExportError::Kind::kNotExportable, {Severity::kError, code, "", {}, error.what(), ""});
   };
   try {
-    export_model(model, tables, output, options, load_seconds, report);
+    export_model(model, chosen, output, options, load_seconds, report);
   } catch (const ExportError& error) {
     throw failed(error);
   } catch (const nnef::IoError& error) {

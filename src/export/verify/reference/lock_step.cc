@@ -87,6 +87,7 @@ class Stepper {
         pairing_(pairing),
         tolerance_(tolerance),
         least_size_(least_size),
+        through_half_(values_through_half(subject.archive)),
         replay_(subject.recording.tape, inputs_by_name(run, tape_input_names()), run.sizes),
         whole_(subject.archive, subject.dialect, inputs_by_name(run, archive_input_names())),
         fed_(subject.archive, subject.dialect, inputs_by_name(run, archive_input_names())) {}
@@ -167,14 +168,16 @@ class Stepper {
     at::Tensor expected = replay_.value(recorded);
     if (!expected.defined()) return;
     if (!advance(whole_, paired.value) || !advance(fed_, paired.value)) return;
-    const at::Tensor whole = whole_.value(paired.value), fed = fed_.value(paired.value);
+    const at::Tensor whole = as_recorded(whole_.value(paired.value), expected);
+    const at::Tensor fed = as_recorded(fed_.value(paired.value), expected);
     if (!whole.defined() || !fed.defined()) return;  // made by an earlier call, and of no more use
     if (expected.is_quantized())
       return compare_codes(call, result, paired, expected, whole.contiguous(), fed.contiguous());
     const std::vector<at::Tensor> parts = tensors_in_graph(expected);
     if (parts.empty()) return;
     const bool is_rounded = expected.scalar_type() == at::kBFloat16;
-    const Tolerance tolerance = is_rounded ? in_bfloat16(tolerance_) : tolerance_;
+    const bool is_half = through_half_[static_cast<std::size_t>(paired.value.id)];
+    const Tolerance tolerance = is_rounded ? in_bfloat16(tolerance_) : is_half ? in_half(tolerance_) : tolerance_;
     expected = parts.at(paired.part == Paired::Part::kImaginary ? 1 : 0).contiguous();
     const at::Tensor own_part = fed.contiguous();
     const ConstantPtr wanted = make_constant(expected);
@@ -193,8 +196,15 @@ class Stepper {
       finish(*cumulative_, since, expected, whole.contiguous());
     }
     if (fed.scalar_type() == expected.scalar_type() && fed.sizes() == expected.sizes()) {
-      fed_.replace(paired.value, expected);
+      const bool is_cast = subject_.archive.info(paired.value).dtype == nnef::DType::kF16;
+      fed_.replace(paired.value, is_cast ? expected.to(at::kHalf) : expected);
     }
+  }
+
+  // What the archive computes in f16 and the model does not (--cast), in the model's type.
+  static at::Tensor as_recorded(const at::Tensor& value, const at::Tensor& expected) {
+    const bool is_cast = value.defined() && value.scalar_type() == at::kHalf && expected.scalar_type() == at::kFloat;
+    return is_cast ? value.to(at::kFloat) : value;
   }
 
   bool is_call_by_range(std::size_t call) const {
@@ -333,6 +343,7 @@ class Stepper {
   const Pairing& pairing_;
   const Tolerance tolerance_;
   const double least_size_;
+  const std::vector<bool> through_half_;  // by Value::id of the archive
   Replay replay_;
   Evaluator whole_, fed_;
   std::vector<CallError> calls_;
