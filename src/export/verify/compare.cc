@@ -274,7 +274,7 @@ bool only_moves(std::string_view op) {
 
 }  // namespace
 
-std::vector<bool> values_through_half(const nnef::Graph& graph) {
+std::set<std::string> outputs_through_half(const nnef::Graph& graph) {
   std::vector<bool> through(graph.values.size(), false);  // by Value::id
   const auto is_through = [&](nnef::Value value) { return through[static_cast<std::size_t>(value.id)]; };
   for (const nnef::Operation& operation : graph.operations) {
@@ -286,14 +286,9 @@ std::vector<bool> values_through_half(const nnef::Graph& graph) {
       through[static_cast<std::size_t>(result.id)] = reads_half || is_rounded;
     }
   }
-  return through;
-}
-
-std::set<std::string> outputs_through_half(const nnef::Graph& graph) {
-  const std::vector<bool> through = values_through_half(graph);
   std::set<std::string> names;
   for (nnef::Value output : graph.outputs) {
-    if (through[static_cast<std::size_t>(output.id)]) names.insert(graph.info(output).name);
+    if (is_through(output)) names.insert(graph.info(output).name);
   }
   return names;
 }

@@ -60,10 +60,8 @@ std::vector<CheckReport::Output> compare_outputs(const std::vector<nnef::NamedTe
                                                  const std::vector<nnef::NamedTensor>& actual,
                                                  const Tolerance& tolerance, const ToleranceOf& coarser = {});
 
-// By Value::id: whether it depends on a number that was rounded to f16 or computed in it. Weights that are only stored
-// so do not count.
-std::vector<bool> values_through_half(const nnef::Graph& graph);
-// The names of the outputs among them.
+// The outputs that depend on a number that was rounded to f16 or computed in it. Weights that are only stored so do not
+// count.
 std::set<std::string> outputs_through_half(const nnef::Graph& graph);
 
 }  // namespace torch2nnef

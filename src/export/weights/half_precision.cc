@@ -58,6 +58,9 @@ class Kept {
 
 void cast_to_half(nnef::Graph& graph, const ExportOptions& options, const Tape& tape, Lineage& lineage,
                   ExportReport& report) {
+  if (!options.cast_to_half && !options.keep_single.empty()) {
+    refuse(ExportError::Kind::kUsage, "T2N-U001", "--keep-f32 is for --cast=f16, which is not given", "");
+  }
   if (!options.cast_to_half) return;
   require_float_model(options, tape);
   const Kept kept(options.keep_single, tape);

@@ -184,6 +184,12 @@ void store_bfloat16(nnef::Graph& graph, const ExportOptions& options, const Type
 
 void store_weights(nnef::Graph& graph, const ExportOptions& options, Recording& recording, Lineage& lineage,
                    ExportReport& report) {
+  const auto is_block = [](const WeightRule& rule) { return rule.form == WeightForm::kQ4_0; };
+  if (options.calibrate && std::none_of(options.quantize.begin(), options.quantize.end(), is_block)) {
+    throw ExportError(
+        ExportError::Kind::kUsage,
+        {Severity::kError, "T2N-U001", "", {}, "--calibrate is for --quantize=q4_0, which is not given", ""});
+  }
   const TypeOf types = types_of_attributes(recording.tape);
   if (!options.quantize.empty()) store_by_rules(graph, options, types, recording, lineage, report);
   if (!options.cast_to_half) store_bfloat16(graph, options, types, lineage, report);

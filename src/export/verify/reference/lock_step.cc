@@ -87,7 +87,6 @@ class Stepper {
         pairing_(pairing),
         tolerance_(tolerance),
         least_size_(least_size),
-        through_half_(values_through_half(subject.archive)),
         replay_(subject.recording.tape, inputs_by_name(run, tape_input_names()), run.sizes),
         whole_(subject.archive, subject.dialect, inputs_by_name(run, archive_input_names())),
         fed_(subject.archive, subject.dialect, inputs_by_name(run, archive_input_names())) {}
@@ -176,8 +175,9 @@ class Stepper {
     const std::vector<at::Tensor> parts = tensors_in_graph(expected);
     if (parts.empty()) return;
     const bool is_rounded = expected.scalar_type() == at::kBFloat16;
-    const bool is_half = through_half_[static_cast<std::size_t>(paired.value.id)];
-    const Tolerance tolerance = is_rounded ? in_bfloat16(tolerance_) : is_half ? in_half(tolerance_) : tolerance_;
+    const Tolerance tolerance = is_rounded                 ? in_bfloat16(tolerance_)
+                                : pairing_.casts_to_half() ? in_half(tolerance_)
+                                                           : tolerance_;
     expected = parts.at(paired.part == Paired::Part::kImaginary ? 1 : 0).contiguous();
     const at::Tensor own_part = fed.contiguous();
     const ConstantPtr wanted = make_constant(expected);
@@ -343,7 +343,6 @@ class Stepper {
   const Pairing& pairing_;
   const Tolerance tolerance_;
   const double least_size_;
-  const std::vector<bool> through_half_;  // by Value::id of the archive
   Replay replay_;
   Evaluator whole_, fed_;
   std::vector<CallError> calls_;

@@ -29,7 +29,7 @@ std::vector<at::Tensor> inputs_of(const nnef::Graph& graph, const std::vector<nn
 class Expected {
  public:
   Expected(const CheckSubject& subject, const Recording::Run& run, const Pairing& pairing)
-      : through_half_(values_through_half(subject.archive)) {
+      : casts_to_half_(pairing.casts_to_half()) {
     const std::vector<nnef::Bindings>& worlds = subject.recording.tape.worlds;
     std::size_t world = subject.has_other_values(run) ? worlds.size() : 0;
     while (world < worlds.size() && worlds[world] != run.sizes) ++world;
@@ -48,7 +48,7 @@ class Expected {
   std::string difference_of(nnef::Value value, const at::Tensor& tensor, Tolerance tolerance) const {
     const auto found = of_.find(value.id);
     if (found == of_.end()) return "";
-    if (through_half_[static_cast<std::size_t>(value.id)]) tolerance = in_half(tolerance);
+    if (casts_to_half_) tolerance = in_half(tolerance);
     for (const auto& [paired, expected] : found->second) {
       const bool is_cast = tensor.scalar_type() == at::kHalf && expected->dtype == nnef::DType::kF32;
       const std::vector<Fingerprint> actual = fingerprints_of(is_cast ? tensor.to(at::kFloat) : tensor);
@@ -60,7 +60,7 @@ class Expected {
   }
 
  private:
-  std::vector<bool> through_half_;  // by Value::id of the archive
+  const bool casts_to_half_;
   std::unordered_map<std::int32_t, std::vector<std::pair<Paired, const Fingerprint*>>> of_;
 };
 
