@@ -243,16 +243,27 @@ Tolerance tolerance_level(std::string_view text) {
 WeightRule weight_rule(std::string_view text) {
   const std::size_t colon = std::min(text.find(':'), text.size());
   WeightRule rule;
-  rule.form = one_of<WeightForm>(text.substr(0, colon), "form of weights",
-                                 {{"f16", WeightForm::kF16}, {"q4_0", WeightForm::kQ4_0}});
-  rule.pattern = colon < text.size() ? text.substr(colon + 1) : "";
+  rule.form = one_of<WeightForm>(
+      text.substr(0, colon), "form of weights",
+      {{"f16", WeightForm::kF16}, {"q4_0", WeightForm::kQ4_0}, {"int8_dynamic", WeightForm::kInt8Dynamic}});
+  rule.pattern = path_pattern(colon < text.size() ? text.substr(colon + 1) : "");
+  return rule;
+}
+
+std::string path_pattern(std::string_view text) {
   try {
-    PathPattern{rule.pattern};
+    PathPattern{text};
   } catch (const std::invalid_argument& error) {
     throw UsageError(error.what());
   }
-  return rule;
+  return std::string(text);
 }
+
+bool arithmetic(std::string_view text) {
+  return one_of<bool>(text, "arithmetic of quantised layers", {{"integer", true}, {"float", false}});
+}
+
+bool cast_type(std::string_view text) { return one_of<bool>(text, "type to cast to", {{"f16", true}}); }
 
 nnef::Target target_name(std::string_view text) {
   const auto target = nnef::Target::parse(text);

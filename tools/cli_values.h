@@ -24,6 +24,9 @@ BatchForm batch_form(std::string_view text);
 bool complex_outputs(std::string_view text);  // pairs is true
 Tolerance tolerance_level(std::string_view text);
 WeightRule weight_rule(std::string_view text);  // FORM[:REGEX]
+bool arithmetic(std::string_view text);         // integer, float
+bool cast_type(std::string_view text);          // f16
+std::string path_pattern(std::string_view text);
 nnef::Target target_name(std::string_view text);
 nnef::Naming naming_scheme(std::string_view text);
 std::string step_name(std::string_view text);  // of --dump-after

@@ -14,10 +14,12 @@
 
 #include "export/export_model.h"
 #include "export/front_ends.h"
+#include "export/further_runs.h"
 #include "export/lower/lower.h"
 #include "export/lower/lowering.h"
 #include "export/lower/standard.h"
 #include "export/ops/networks/rnn.h"
+#include "export/ops/number_types/integer_products.h"
 #include "export/report/model_tree.h"
 #include "export/simplify/batch_norms.h"
 #include "export/simplify/batch_scan.h"
@@ -27,11 +29,11 @@
 #include "export/simplify/nan_losses.h"
 #include "export/simplify/simplify.h"
 #include "export/simplify/stored_shapes.h"
-#include "export/sizes/boundary_sizes.h"
 #include "export/tape/tape_text.h"
 #include "export/verify/check.h"
-#include "export/verify/compare.h"
 #include "export/verify/stream_check.h"
+#include "export/weights/dynamic_products.h"
+#include "export/weights/half_precision.h"
 #include "export/weights/stored_weights.h"
 #include "nnef/builder/builder.h"
 #include "nnef/dialect/target_rules.h"
@@ -199,31 +201,6 @@ LearntBounds state_bounds(const nnef::Graph& graph, Tape& tape, ExportReport& re
   return bounds;
 }
 
-// Runs at the ends of what the archive states are checked, too; those that it excludes are not, but for the sample.
-void run_at_boundaries(const Model& model, const Tables& tables, const ExportOptions& options, const nnef::Graph& graph,
-                       const LearntBounds& bounds, Recording& recording) {
-  if (recording.tape.symbols.empty() || options.check == Check::kNone) return;
-  std::vector<Recording::Run>& runs = recording.runs;
-  const auto excluded = [&](const Recording::Run& run) { return !bounds.allow(run.sizes); };
-  runs.erase(std::remove_if(runs.begin() + 1, runs.end(), excluded), runs.end());
-  std::vector<nnef::Bindings> known;
-  for (const Recording::Run& run : runs) known.push_back(run.sizes);
-  front_ends::record_at(model, tables, options, boundary_sizes(graph, bounds, runs.front().sizes, known), recording);
-}
-
-// The whole sequences that streams are compared with.
-void run_at_stream_lengths(const Model& model, const Tables& tables, const ExportOptions& options,
-                           Recording& recording) {
-  std::vector<nnef::Bindings> sizes;
-  for (const StreamSpec& stream : options.streams) {
-    nnef::Bindings wanted = sizes_of_stream(stream, recording.tape);
-    const auto is_known = [&](const Recording::Run& run) { return run.sizes == wanted; };
-    const bool is_asked = std::ranges::find(sizes, wanted) != sizes.end();
-    if (!is_asked && std::ranges::none_of(recording.runs, is_known)) sizes.push_back(std::move(wanted));
-  }
-  if (!sizes.empty()) front_ends::record_at(model, tables, options, sizes, recording);
-}
-
 // What operations there are. tract cannot cut its operator of a whole GRU, of 0.23.8, into pulses: streams get those of
 // the release before.
 nnef::Target target_of(const ExportOptions& options) {
@@ -233,51 +210,9 @@ nnef::Target target_of(const ExportOptions& options) {
   return target;
 }
 
-// A sample cannot show what a trace holds fixed: further inputs, with the outputs that the user's model gave, do.
-void add_given_runs(const Model& model, const Tables& tables, const ExportOptions& options, const LearntBounds& bounds,
-                    Recording& recording) {
-  if (options.check == Check::kNone) return;
-  for (GivenRun& given : front_ends::runs_on_given_inputs(model, tables, options, recording)) {
-    const std::string file = given.file.filename().string();
-    if (!bounds.ranges.empty() && !bounds.allow(given.run.sizes)) {
-      std::string needs;
-      for (const std::string& text : bounds.texts) needs += (needs.empty() ? "" : ", ") + text;
-      for (const auto& [symbol, range] : bounds.ranges) {
-        const auto given_size = given.run.sizes.find(symbol);
-        if (!needs.empty() || given_size == given.run.sizes.end()) continue;
-        if (range.most && given_size->second > *range.most) needs = symbol + " <= " + std::to_string(*range.most);
-        if (given_size->second < range.least) needs = symbol + " >= " + std::to_string(range.least);
-      }
-      throw ExportError(ExportError::Kind::kNotExportable,
-                        {Severity::kError,
-                         "T2N-C011",
-                         "",
-                         {},
-                         "the inputs of " + file + " are of sizes that the archive is not for: it needs " + needs,
-                         ""});
-    }
-    for (const nnef::NamedTensor& wanted : given.expected) {
-      const auto computed = std::find_if(given.run.outputs.begin(), given.run.outputs.end(),
-                                         [&](const nnef::NamedTensor& one) { return one.name == wanted.name; });
-      const Comparison comparison = compare_tensors(*wanted.data, *computed->data, options.tolerance, 0);
-      if (comparison.agrees) continue;
-      throw ExportError(
-          ExportError::Kind::kCheckFailed,
-          {Severity::kError,
-           "T2N-C011",
-           "",
-           {},
-           "the model file gives other values than " + wanted.name + " of " + file + ": " + comparison.detail,
-           "a trace may hold a size or a value of its sample: script the function that uses it, or make "
-           "the axis static"});
-    }
-    recording.runs.push_back(std::move(given.run));
-  }
-}
-
 // What PyTorch computes with the weights as they are stored, which is what the archive is compared with.
 void rerun_with_stored_weights(const ExportOptions& options, Recording& recording, ExportReport& report) {
-  if (report.weights.empty() || options.check == Check::kNone) return;
+  if (options.quantize.empty() || options.check == Check::kNone) return;
   for (Recording::Run& run : recording.runs) rerun_with_stored_weights(recording, run, report.float_distance);
 }
 
@@ -319,7 +254,9 @@ Recording record_and_describe(const Model& model, const Tables& tables, const Ex
 std::optional<nnef::Graph> choose_batch(nnef::Graph& graph, const nnef::Dialect& dialect, const ExportOptions& options,
                                         const Tape& tape, ExportReport& report) {
   std::optional<nnef::Graph> plain = graph;
-  if (!tape.symbols.empty()) report.batch = scan_over_batch(graph, dialect, options.batch, tape.worlds.front());
+  const bool is_stream = !options.streams.empty();  // tract cannot cut a loop over samples into pulses
+  const BatchForm form = is_stream && options.batch == BatchForm::kByContent ? BatchForm::kPlain : options.batch;
+  if (!tape.symbols.empty()) report.batch = scan_over_batch(graph, dialect, form, tape.worlds.front());
   if (!report.batch.is_scan) plain.reset();
   if (options.batch == BatchForm::kScan && !plain) {
     const std::string why = tape.symbols.empty() ? "no axis is dynamic" : report.batch.why;
@@ -365,6 +302,7 @@ void write_and_check(PendingArchive& pending, const Finished& finished, const Ex
   const CheckSubject subject{finished.recording, finished.lineage,      finished.graph, archive,
                              finished.dialect,   finished.other_values, finished.plain};
   check_archive(pending.path(), subject, options, report);
+  check_streams(pending.path(), subject, options, report);
 }
 
 // Nobody asked for the loop: it is used where its values are right.
@@ -401,6 +339,7 @@ void export_model(const Model& model, const Tables& tables, const std::filesyste
       options, "record", [&] { return to_text(recording.tape); }, report);
 
   steps.begin("lower");
+  quantise_linear_layers(recording, options, report);
   const bool khronos = options.target.kind == nnef::Target::Kind::kKhronos;
   nnef::Dialect dialect(target_of(options));
   nnef::Graph graph;
@@ -422,6 +361,7 @@ void export_model(const Model& model, const Tables& tables, const std::filesyste
   simplify(graph);
   lineage.call_of.resize(graph.values.size(), -1);
   store_weights(graph, options, recording, lineage, report);
+  cast_to_half(graph, options, recording.tape, lineage, report);
   extend(lineage, lay_out_constants(graph, options.target));
   if (!khronos) {
     store_in_shape(graph);
@@ -462,7 +402,7 @@ void export_model(const Model& model, const Tables& tables, const std::filesyste
     steps.begin("check");
     other_values = front_ends::run_on_other_values(model, tables, options, recording);
     std::vector<FloatDistance> ignored;
-    if (other_values && !report.weights.empty()) rerun_with_stored_weights(recording, *other_values, ignored);
+    if (other_values && !options.quantize.empty()) rerun_with_stored_weights(recording, *other_values, ignored);
   }
   PendingArchive pending(output, options.dry_run);
   const Recording::Run* second = other_values ? &*other_values : nullptr;
@@ -481,6 +421,8 @@ void export_model(const Model& model, const Tables& tables, const std::filesyste
 
 ExportReport export_loaded(const Model& model, const Tables& tables, const std::filesystem::path& output,
                            const ExportOptions& options, double load_seconds) {
+  Tables chosen = tables;
+  if (options.integer_arithmetic) chosen.add(integer_products());
   ExportReport report;
   const auto failed = [&](ExportError error) {
     report.archive_bytes = 0;  // there is none
@@ -491,7 +433,7 @@ ExportReport export_loaded(const Model& model, const Tables& tables, const std::
     return ExportError(ExportError::Kind::kNotExportable, {Severity::kError, code, "", {}, error.what(), ""});
   };
   try {
-    export_model(model, tables, output, options, load_seconds, report);
+    export_model(model, chosen, output, options, load_seconds, report);
   } catch (const ExportError& error) {
     throw failed(error);
   } catch (const nnef::IoError& error) {

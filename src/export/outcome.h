@@ -68,13 +68,23 @@ struct CheckReport {
 // What became of a weight that --quantize names.
 struct WeightReport {
   std::string path;
-  std::string form;     // "f16", "q4_0"; "" of a weight that stays as it is
+  std::string form;     // "f16", "q4_0", "int8_dynamic"; "" of a weight that stays as it is
   std::string why_not;  // it stays
   std::int64_t items = 0;
   std::uint64_t float_bytes = 0, bytes = 0;  // of its items before and after
   // Of the stored values against the float weights: the mean squared error, the largest one, and the root mean square
   // of the float weights.
   double mean_squared_error = 0, largest_error = 0, root_mean_square = 0;
+  // Of the layer's output on the sample, as root mean squares: the error under the scales of the largest items, that of
+  // what is stored, and the output's own size.
+  struct Output {
+    double plain_error = 0, error = 0, root_mean_square = 0;
+  };
+  std::optional<Output> output;
+};
+// Operations on floats, by what they are computed in (--cast).
+struct HalfReport {
+  std::size_t in_half = 0, in_single = 0;
 };
 // How far an output of the model with its stored weights is from the float model's, both computed by PyTorch.
 struct FloatDistance {
@@ -127,6 +137,7 @@ struct ExportReport {
   std::string inputs_from;                    // where the sample inputs came from, one sentence
   std::vector<WeightReport> weights;          // those that --quantize names, in the order of their paths
   std::vector<FloatDistance> float_distance;  // at each size that is checked
+  std::optional<HalfReport> half;
   CheckReport check;
   std::vector<StreamReport> streams;
   Diagnostics diagnostics;

@@ -101,6 +101,10 @@ struct ExportOptions {
   // The forms of float weights, asked in this order; a weight that none matches stays as it is. The check is then held
   // against PyTorch on the values that the stored weights have.
   std::vector<WeightRule> quantize;
+  bool calibrate = false;           // choose the codes of blocks by the error that they make of a layer's outputs
+  bool integer_arithmetic = false;  // products of quantised integers are sums of integers, else of whole numbers in f32
+  bool cast_to_half = false;        // compute in f16 where that is accurate; inputs and outputs stay as they are
+  std::vector<std::string> keep_single;  // expressions: the modules (by path) and operators that are computed in f32
 
   std::vector<DynamicAxis> dynamic_axes;
   std::vector<Symbol> symbols;  // bounds

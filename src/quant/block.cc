@@ -12,15 +12,12 @@
 #include "nnef/half.h"
 
 namespace torch2nnef {
-namespace {
-
 using nnef::kBlockItems;
 
-int code_of(float item, float inverse) {
+int block_code(float item, float scale) {
+  const float inverse = scale == 0 ? 0 : 1 / scale;
   return std::clamp(static_cast<int>(std::floor(item * inverse + 8.5F)), 0, 15);
 }
-
-}  // namespace
 
 bool fits_blocks(const std::vector<std::int64_t>& shape) {
   if (shape.size() < 2) return false;
@@ -111,9 +108,8 @@ float searched_scale(const float* items, const float* importance) {
 void pack_block(const float* items, float scale, std::byte* block) {
   const std::uint16_t bits = nnef::half_bits(scale);
   std::memcpy(block, &bits, sizeof bits);
-  const float inverse = scale == 0 ? 0 : 1 / scale;
   for (std::size_t i = 0; i < kBlockItems / 2; ++i) {
-    const int low = code_of(items[i], inverse), high = code_of(items[i + kBlockItems / 2], inverse);
+    const int low = block_code(items[i], scale), high = block_code(items[i + kBlockItems / 2], scale);
     block[2 + i] = static_cast<std::byte>(low | high << 4);
   }
 }

@@ -18,6 +18,8 @@ float block_scale(const float* items);
 // among 20 near block_scale(), each refitted to its codes; block_scale() itself where none is better. `importance` has
 // 32 numbers.
 float searched_scale(const float* items, const float* importance);
+// The code, 0 to 15, that pack_block() makes of an item under a scale; it means (code - 8) * scale.
+int block_code(float item, float scale);
 // 32 items as codes under a scale that f16 holds exactly: 18 bytes.
 void pack_block(const float* items, float scale, std::byte* block);
 

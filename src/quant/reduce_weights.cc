@@ -12,13 +12,14 @@
 #include "nnef/makers.h"
 #include "quant/block.h"
 #include "quant/graph_edit.h"
-#include "quant/path_pattern.h"
 #include "quant/reduced.h"
+#include "quant/weight_rules.h"
 #include "quant/weight_uses.h"
 
 namespace torch2nnef {
 namespace {
 
+using nnef::Argument;
 using nnef::DType;
 using nnef::Graph;
 using nnef::Operation;
@@ -34,23 +35,6 @@ void require_target(const nnef::Target& target, const std::vector<WeightRule>& r
   }
 }
 
-// The first rule that names the path.
-class Rules {
- public:
-  explicit Rules(const std::vector<WeightRule>& rules) {
-    for (const WeightRule& rule : rules) rules_.emplace_back(PathPattern(rule.pattern), rule.form);
-  }
-  std::optional<WeightForm> form_of(const std::string& path) const {
-    for (const auto& [pattern, form] : rules_) {
-      if (pattern.found_in(path)) return form;
-    }
-    return std::nullopt;
-  }
-
- private:
-  std::vector<std::pair<PathPattern, WeightForm>> rules_;
-};
-
 std::string why_not_in_blocks(const UsedWeight& weight, const std::vector<std::int64_t>& shape) {
   if (!fits_blocks(shape)) {
     std::int64_t row = 1;
@@ -59,6 +43,7 @@ std::string why_not_in_blocks(const UsedWeight& weight, const std::vector<std::i
   }
   for (const WeightUse& use : weight.uses) {
     if (use.kind == Kind::kOther) return "it is used by " + use.name;
+    // T-BLOCK-FLIPPED
     if (use.kind == Kind::kFlipped) return "its product contracts the first axis, and blocks lie along the last one";
     if (use.kind == Kind::kFilter && shape[1] == 1) return "it is a depthwise filter";
     if (use.kind != Kind::kFilter && shape.size() != 2) return "it is used by " + use.name + " with more axes than 2";
@@ -66,7 +51,8 @@ std::string why_not_in_blocks(const UsedWeight& weight, const std::vector<std::i
   return "";
 }
 
-// Results of convolutions that constants scale: tract makes the scale part of the filter, which blocks cannot be.
+// Results of convolutions that constants scale: tract makes the scale part of the filter, which blocks cannot be
+// (T-BLOCK-SCALED-FILTER).
 std::vector<bool> scaled_by_constants(const Graph& graph) {
   std::vector<bool> depends(graph.values.size(), false), result(graph.values.size(), false);
   for (Value input : graph.inputs) depends[static_cast<std::size_t>(input.id)] = true;
@@ -88,7 +74,7 @@ std::vector<bool> scaled_by_constants(const Graph& graph) {
 
 // How the axis that a product or a convolution contracts came about. Where it is joined of several axes, some of whose
 // lengths are not whole blocks (heads of 8 items), tract multiplies by the parts and takes the wrong codes; where it is
-// a concatenation, tract cuts the weight, which blocks do not allow.
+// a concatenation, tract cuts the weight, which blocks do not allow (T-BLOCK-CONCAT).
 class JoinedAxes {
  public:
   explicit JoinedAxes(const Graph& graph) : graph_(graph), makers_(graph) {}
@@ -133,7 +119,7 @@ class JoinedAxes {
 
 class Reducer {
  public:
-  Reducer(Graph& graph, const nnef::Target& target, const Rules& rules, const AskWeight& ask)
+  Reducer(Graph& graph, const nnef::Target& target, const WeightRules& rules, const AskWeight& ask)
       : graph_(graph),
         target_(target),
         rules_(rules),
@@ -186,7 +172,8 @@ class Reducer {
     const bool is_output = std::any_of(weight.uses.begin(), weight.uses.end(),
                                        [](const WeightUse& use) { return use.name == WeightUse::kOutput; });
     if (is_output) return "it is an output";
-    if (form != WeightForm::kQ4_0) return "";
+    if (form == WeightForm::kInt8Dynamic) return "it is not the matrix of linear layers alone";
+    if (form == WeightForm::kF16) return "";
     for (const WeightUse& use : weight.uses) {
       const bool is_scaled = use.kind == Kind::kFilter &&
                              is_scaled_[static_cast<std::size_t>(graph_.operations[use.operation].results.front().id)];
@@ -230,7 +217,8 @@ class Reducer {
     if (is_half && !is_all_done) cast_for_others(weight, is_done);
   }
 
-  // Rows of blocks come out as f32 where that is asked for; those of f16 are cast.
+  // Rows of blocks come out as f32 where that is asked for; those of f16 are cast. Lowerings count no row from the end
+  // (T-BLOCK-NEGATIVE-ROW).
   void take_rows(std::size_t at, bool is_half) {
     Operation& gather = graph_.operations[at];
     if (!is_half) {
@@ -262,7 +250,7 @@ class Reducer {
 
   Graph& graph_;
   const nnef::Target& target_;
-  const Rules& rules_;
+  const WeightRules& rules_;
   const AskWeight& ask_;
   GraphEdit edit_;
   const std::vector<bool> is_scaled_;
@@ -276,7 +264,7 @@ ReducedWeights reduce_weights(Graph& graph, const nnef::Target& target, const st
                               const AskWeight& ask) {
   if (rules.empty()) return {};
   require_target(target, rules);
-  return Reducer(graph, target, Rules(rules), ask).run();
+  return Reducer(graph, target, WeightRules(rules), ask).run();
 }
 
 }  // namespace torch2nnef

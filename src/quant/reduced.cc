@@ -79,13 +79,26 @@ void require_fit_of_f16(const nnef::TensorData& tensor) {
 
 }  // namespace
 
-std::string_view to_string(WeightForm form) { return form == WeightForm::kF16 ? "f16" : "q4_0"; }
+std::string_view to_string(WeightForm form) {
+  switch (form) {
+    case WeightForm::kF16:
+      return "f16";
+    case WeightForm::kQ4_0:
+      return "q4_0";
+    case WeightForm::kInt8Dynamic:
+      break;
+  }
+  return "int8_dynamic";
+}
 
 nnef::TensorDataPtr reduced(const nnef::TensorDataPtr& tensor, WeightForm form) {
   if (form == WeightForm::kQ4_0) return packed_q4_0(*tensor);
+  if (form != WeightForm::kF16) throw std::invalid_argument("a tensor alone has no such form");
   require_fit_of_f16(*tensor);
-  return std::make_shared<HalfTensor>(tensor);
+  return half_of(tensor);
 }
+
+nnef::TensorDataPtr half_of(const nnef::TensorDataPtr& tensor) { return std::make_shared<HalfTensor>(tensor); }
 
 nnef::TensorDataPtr restored(const nnef::TensorDataPtr& tensor) { return std::make_shared<RestoredTensor>(tensor); }
 

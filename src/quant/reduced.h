@@ -9,8 +9,11 @@
 namespace torch2nnef {
 
 // The items of a tensor of f32 in another form. In f16 nothing is copied: items are rounded (to nearest, ties to even)
-// whenever the tensor is read. Throws std::range_error where an item does not fit the form.
+// whenever the tensor is read. Throws std::range_error where an item does not fit the form, which is f16 or q4_0.
 nnef::TensorDataPtr reduced(const nnef::TensorDataPtr& tensor, WeightForm form);
+
+// A tensor of f32 in f16, whose items need not be finite; those beyond 65520 become infinite.
+nnef::TensorDataPtr half_of(const nnef::TensorDataPtr& tensor);
 
 // The f32 that a tensor of f16 or of blocks means, converted whenever it is read: nothing is copied.
 nnef::TensorDataPtr restored(const nnef::TensorDataPtr& tensor);

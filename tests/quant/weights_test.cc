@@ -10,11 +10,13 @@
 
 #include "export/record/torch_types.h"
 #include "export/verify/reference.h"
+#include "export/weights/error_feedback.h"
 #include "nnef/archive/block_items.h"
 #include "nnef/builder/builder.h"
 #include "nnef/half.h"
 #include "quant/block.h"
 #include "quant/constant_layout.h"
+#include "quant/half_graph.h"
 #include "quant/path_pattern.h"
 #include "quant/reduce_weights.h"
 #include "quant/reduced.h"
@@ -123,6 +125,31 @@ TEST(Blocks, OfZerosStayZeros) {
   const at::Tensor zeros = at::zeros({32}), ones = at::ones({32});
   EXPECT_EQ(searched_scale(zeros.data_ptr<float>(), ones.data_ptr<float>()), 0);
   EXPECT_EQ(weighted_error(zeros, ones, 0), 0);
+}
+
+at::Tensor meant_by(const std::vector<std::byte>& blocks, const at::Tensor& rows) {
+  at::Tensor items = at::empty_like(rows);
+  nnef::unpack_blocks(nnef::q4_0_type(), blocks.data(), blocks.size() / 18, items.data_ptr<float>());
+  return items;
+}
+
+// Of inputs that go together, the errors of single weights cancel out in the output.
+TEST(ErrorFeedback, LowersTheErrorOfTheOutput) {
+  at::manual_seed(0);
+  const at::Tensor rows = at::randn({48, 96}), x = at::randn({300, 24}).matmul(at::randn({24, 96}));
+  const auto feedback = ErrorFeedback::of_inputs(x);
+  ASSERT_TRUE(feedback.has_value());
+  const at::Tensor fed_back = meant_by(feedback->pack(rows, at::ones({96})), rows);
+  const at::Tensor plain = to_tensor(*reduced(make_constant(rows), WeightForm::kQ4_0));
+  const auto error = [&](const at::Tensor& items) {
+    return (items - rows).matmul(x.t()).square().mean().sqrt().item<double>();
+  };
+  EXPECT_LT(error(fed_back), 0.5 * error(plain));
+}
+
+TEST(ErrorFeedback, NeedsInputs) {
+  EXPECT_FALSE(ErrorFeedback::of_inputs(at::zeros({3, 32})).has_value());
+  EXPECT_FALSE(ErrorFeedback::of_inputs(at::full({3, 32}, std::numeric_limits<double>::infinity(), at::kFloat)));
 }
 
 TEST(PathPattern, FindsWhatItDescribes) {
@@ -285,6 +312,63 @@ TEST(ReduceWeights, IsForTractOnly) {
   Net net = tied_net(64, 32, false);
   const std::vector<WeightRule> rules = {{WeightForm::kQ4_0, ""}};
   EXPECT_THROW(reduce_weights(net.graph, *nnef::Target::parse("khronos"), rules, every_weight), nnef::TargetError);
+}
+
+// --- half precision ---
+
+struct HalfNet : Net {
+  Value matrix, scale, product, scaled, wide, y;
+};
+
+// relu(x w^T * k) + 1e5, the softmax of it times k.
+HalfNet half_net(double largest_weight) {
+  HalfNet net;
+  Builder b(net.graph, net.dialect);
+  at::Tensor items = at::linspace(-1, 1, 32).reshape({4, 8}).contiguous();
+  items[0][0] = largest_weight;
+  const Value x = b.external("x", DType::kF32, nnef::make_shape({2, 8}));
+  net.matrix = b.variable("w", make_constant(items));
+  net.scale = b.variable("k", make_constant(at::full({1, 4}, 0.5)));
+  net.product = b.add("matmul", {x, net.matrix}, {{"transposeA", false}, {"transposeB", true}});
+  net.scaled = b.unary("relu", b.binary("mul", net.product, net.scale));
+  net.wide = b.binary("add", net.scaled, b.literal(1e5, DType::kF32));
+  net.y = b.binary("mul", b.add("softmax", {net.scaled}, {{"axes", std::vector<std::int64_t>{1}}}), net.scale);
+  net.graph.outputs = {b.name_output(net.scaled, "s"), b.name_output(net.wide, "wide"), b.name_output(net.y, "y")};
+  return net;
+}
+
+TEST(HalfGraph, ComputesProductsInHalfAndSumsInSingle) {
+  HalfNet net = half_net(1);
+  const at::Tensor x = at::arange(16, at::kFloat).reshape({2, 8}) / 16;
+  const std::vector<nnef::NamedTensor> before = net.run(x);
+  const std::size_t values = net.graph.values.size();
+  const HalfGraph half = compute_in_half(net.graph, [](Value) { return false; });
+  EXPECT_EQ(half.added_for.size(), net.graph.values.size() - values);
+  EXPECT_FALSE(half.has_filters);
+  EXPECT_EQ(net.graph.info(net.product).dtype, DType::kF16);
+  EXPECT_EQ(net.graph.variables.at("w")->dtype(), DType::kF16);
+  EXPECT_EQ(net.graph.variables.at("k")->dtype(), DType::kF32);  // the softmax is multiplied by it, too
+  EXPECT_EQ(net.graph.info(net.wide).dtype, DType::kF32);        // 1e5 is no f16
+  const std::vector<nnef::NamedTensor> after = net.run(x);
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    EXPECT_EQ(net.graph.info(net.graph.outputs[i]).dtype, DType::kF32);
+    EXPECT_TRUE(to_tensor(*after[i].data).allclose(to_tensor(*before[i].data), 2e-3, 1e-3)) << before[i].name;
+  }
+}
+
+TEST(HalfGraph, KeepsWhatItIsTold) {
+  HalfNet net = half_net(1);
+  const HalfGraph half = compute_in_half(net.graph, [](Value) { return true; });
+  EXPECT_EQ(half.in_half, 0U);
+  EXPECT_TRUE(half.added_for.empty());
+  EXPECT_EQ(net.graph.variables.at("w")->dtype(), DType::kF32);
+}
+
+TEST(HalfGraph, KeepsWeightsThatF16CannotHold) {
+  HalfNet net = half_net(70000);
+  compute_in_half(net.graph, [](Value) { return false; });
+  EXPECT_EQ(net.graph.info(net.product).dtype, DType::kF32);
+  EXPECT_EQ(net.graph.variables.at("w")->dtype(), DType::kF32);
 }
 
 }  // namespace

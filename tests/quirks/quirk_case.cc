@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "export/verify/float_cast.h"
+#include "quant/block.h"
 
 namespace torch2nnef_test {
 namespace {
@@ -68,6 +69,8 @@ std::vector<double> items_of(std::istringstream& words, std::size_t count) {
       for (std::size_t i = 0; i < count; ++i) items.push_back(static_cast<double>(i));
     } else if (word == "parity") {
       for (std::size_t i = 0; i < count; ++i) items.push_back(static_cast<double>(i % 2));
+    } else if (word == "codes") {
+      for (std::size_t i = 0; i < count; ++i) items.push_back(static_cast<double>(i % 16) - 8);
     } else if (word == "all" && words >> word) {
       items.assign(count, number(word));
     } else {
@@ -83,7 +86,8 @@ Declared declared(std::istringstream& words) {
   Declared one;
   std::string dtype, sizes;
   words >> one.name >> dtype >> sizes;
-  const auto type = nnef::dtype_from_string(dtype);
+  const bool is_block = dtype == "q4_0";
+  const auto type = is_block ? DType::kF32 : nnef::dtype_from_string(dtype);
   if (!type || sizes.size() < 2 || sizes.front() != '[' || sizes.back() != ']') {
     throw std::runtime_error("a declaration is NAME DTYPE [SHAPE] ITEM...");
   }
@@ -99,6 +103,7 @@ Declared declared(std::istringstream& words) {
     count *= static_cast<std::size_t>(shape.back());
   }
   one.data = tensor(one.dtype, shape, items_of(words, count));
+  if (is_block) one.data = torch2nnef::packed_q4_0(*one.data);
   return one;
 }
 

@@ -10,7 +10,8 @@
 //   y = relu(x);                           statements; fragments stand before the line `graph`
 //   fast                                   of a quirk of time: statements that give the same sooner
 //
-// Items may be `ramp` (0, 1, 2, ...), `all VALUE` or `parity` (0, 1, 0, 1, ...).
+// Items may be `ramp` (0, 1, 2, ...), `all VALUE`, `parity` (0, 1, 0, 1, ...) or `codes` (-8, -7, ..., 7, -8, ...).
+// Data of the dtype q4_0 is packed in blocks, which hold `codes` exactly.
 #pragma once
 
 #include <filesystem>

@@ -134,6 +134,21 @@ TEST(HtmlPage, LetsNothingOfAModelBecomeMarkup) {
   }
 }
 
+TEST(HtmlPage, ShowsWhatBecameOfWeights) {
+  ExportReport report;
+  WeightReport stored{"layer<0>.weight", "q4_0", "", 64, 256, 36, 0.01, 0.25, 1.0, std::nullopt};
+  stored.output = WeightReport::Output{0.5, 0.125, 1.0};
+  report.weights = {stored, {"bias", "", "it has fewer than 2 axes", 2, 8, 8, 0, 0, 0, std::nullopt}};
+  report.float_distance = {{"y", {{"S", 3}}, 0.25, 0.75, 1.0}};
+  const std::string html = html_report(report, "model.pt");
+  EXPECT_NE(html.find("44 B instead of 264 B"), std::string::npos) << html;
+  EXPECT_NE(html.find("<code>layer&lt;0&gt;.weight</code></td><td>q4_0</td>"), std::string::npos) << html;
+  EXPECT_NE(html.find("50 %</td><td class=\"number\">12 %"), std::string::npos) << html;
+  EXPECT_NE(html.find("it has fewer than 2 axes"), std::string::npos) << html;
+  EXPECT_NE(html.find("<td>S=3</td><td class=\"number\">25 %</td>"), std::string::npos) << html;
+  EXPECT_EQ(html_report(ExportReport(), "model.pt").find("Stored weights"), std::string::npos);
+}
+
 TEST(HtmlPage, OfAModelThatWasNotLoaded) {
   const ExportError error(ExportError::Kind::kNotExportable,
                           {Severity::kError, "T2N-M002", "", {}, "x.pt is an empty file", "check how it was copied"});

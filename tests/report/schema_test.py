@@ -70,7 +70,12 @@ class Schema(unittest.TestCase):
         self.assertTrue(made["check"]["outputs"] and made["symbols"] and made["dump"])
         made = self.check(0, MODELS / "digits.pt", "--dynamic-axes", "image:0=B", "--check=none")
         self.assertEqual(made["batch"]["form"], "scan")
-        self.check(0, MODELS / "stored_weights.pt", "--inputs", MODELS / "stored_weights.inputs.npz", "--quantize", "q4_0")
+        stored = [MODELS / "stored_weights.pt", "--inputs", MODELS / "stored_weights.inputs.npz"]
+        made = self.check(0, *stored, "--quantize", "q4_0", "--calibrate")
+        layers = [one["output"] for one in made["weights"] if "output" in one]
+        self.assertTrue(layers and all(one["error"] < one["plain_error"] for one in layers))
+        made = self.check(0, *stored, "--cast", "f16")
+        self.assertGreater(made["half_precision"]["operations"], 0)
         self.check(0, "codes/notes.pt", "--input", "x:f32:4,3", "--check=none")
 
     def test_refusals(self):

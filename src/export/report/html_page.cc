@@ -8,6 +8,7 @@
 
 #include "export/report/codes.h"
 #include "export/report/html_tree.h"
+#include "export/report/html_weights.h"
 #include "export/report/model_tree.h"
 #include "export/report/text_report.h"
 #include "export/report/utf8.h"
@@ -226,6 +227,7 @@ std::string page(const std::string& model, std::string_view status, bool good, c
   html += messages(diagnostics);
   if (report && (good || !report->check.outputs.empty())) html += check(report->check);
   if (report) html += model_section(*report);
+  if (report) html += html_stored_weights(*report);
   if (report && report->tree) html += weights(*report->tree);
   if (report) html += operators(report->operators) + steps(report->seconds);
   html += fmt::format("</main>\n<footer><p>{}, libtorch {}, dialect {}</p></footer>\n", html_text(version.torch2nnef),

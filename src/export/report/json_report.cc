@@ -131,7 +131,12 @@ void write_weights(JsonWriter& json, const ExportReport& report) {
     json.begin_object().member("path", one.path).member("form", one.form).member("why_not", one.why_not);
     json.member("items", one.items).member("float_bytes", one.float_bytes).member("bytes", one.bytes);
     json.member("mean_squared_error", one.mean_squared_error).member("largest_error", one.largest_error);
-    json.member("root_mean_square", one.root_mean_square).end_object();
+    json.member("root_mean_square", one.root_mean_square);
+    if (one.output) {
+      json.key("output").begin_object().member("plain_error", one.output->plain_error);
+      json.member("error", one.output->error).member("root_mean_square", one.output->root_mean_square).end_object();
+    }
+    json.end_object();
   }
   json.end_array().key("float_distance").begin_array();
   for (const FloatDistance& one : report.float_distance) {
@@ -196,6 +201,10 @@ std::string json_report(const ExportReport& report) {
   write_symbols(json, report);
   write_map(json, "operators", report.operators);
   if (!report.weights.empty()) write_weights(json, report);
+  if (report.half) {
+    json.key("half_precision").begin_object().member("operations", report.half->in_half);
+    json.member("operations_in_f32", report.half->in_single).end_object();
+  }
   write_check(json, report.check);
   if (!report.streams.empty()) write_streams(json, report.streams);
   write_diagnostics(json, report.diagnostics.list());

@@ -103,6 +103,14 @@ std::string share_text(double error, double of) {
   return of > 0 ? fmt::format("{:.2g} %", 100 * error / of) : fmt::format("{:.2g}", error);
 }
 
+// What storing a layer's matrix does to the layer's output.
+std::string layer_text(const std::optional<WeightReport::Output>& output) {
+  if (!output) return "";
+  return fmt::format("; output {}, {} under the scales of the largest items",
+                     share_text(output->error, output->root_mean_square),
+                     share_text(output->plain_error, output->root_mean_square));
+}
+
 // How many weights stay, by the reason.
 std::string left_alone_text(const std::vector<WeightReport>& weights) {
   std::map<std::string, int> reasons;
@@ -138,9 +146,9 @@ std::string weights_text(const ExportReport& report) {
   std::stable_sort(stored.begin(), stored.end(), [&](const auto* a, const auto* b) { return share(*a) > share(*b); });
   for (std::size_t i = 0; i < std::min(stored.size(), kMostWeights); ++i) {
     const WeightReport& one = *stored[i];
-    text +=
-        row("", fmt::format("{} {}: rms error {}, largest {:.2g}", one.path, one.form,
-                            share_text(std::sqrt(one.mean_squared_error), one.root_mean_square), one.largest_error));
+    text += row("", fmt::format("{} {}: rms error {}, largest {:.2g}{}", one.path, one.form,
+                                share_text(std::sqrt(one.mean_squared_error), one.root_mean_square), one.largest_error,
+                                layer_text(one.output)));
   }
   if (stored.size() > kMostWeights)
     text += row("", fmt::format("and {} more with smaller errors", stored.size() - kMostWeights));
@@ -153,6 +161,12 @@ std::string weights_text(const ExportReport& report) {
                             share_text(one.rms_error, one.root_mean_square), one.rms_error, one.largest_error));
   }
   return text;
+}
+
+std::string half_text(const std::optional<HalfReport>& half) {
+  if (!half) return "";
+  return row("precision", fmt::format("f16 in {} of {} operations on floats, f32 in the others", half->in_half,
+                                      half->in_half + half->in_single));
 }
 
 std::string verdict_text(const CheckReport::Output& output) {
@@ -308,7 +322,7 @@ std::string text_report(const ExportReport& report) {
   text += tensors_text("input", report.inputs) + tensors_text("output", report.outputs) + states_text(report.states) +
           symbols_text(report);
   if (!report.inputs_from.empty()) text += row("samples", report.inputs_from);
-  text += operators_text(report.operators) + weights_text(report) + check_text(report.check);
+  text += operators_text(report.operators) + weights_text(report) + half_text(report.half) + check_text(report.check);
   for (const StreamReport& stream : report.streams) text += stream_text(stream);
   return text;
 }

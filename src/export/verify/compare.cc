@@ -265,15 +265,25 @@ std::vector<CheckReport::Output> compare_outputs(const std::vector<nnef::NamedTe
   return outputs;
 }
 
+namespace {
+
+bool only_moves(std::string_view op) {
+  static constexpr std::array kMoving = {"tract_core_gather", "slice", "concat", "transpose", "reshape", "unsqueeze"};
+  return std::find(kMoving.begin(), kMoving.end(), op) != kMoving.end();
+}
+
+}  // namespace
+
 std::set<std::string> outputs_through_half(const nnef::Graph& graph) {
   std::vector<bool> through(graph.values.size(), false);  // by Value::id
   const auto is_through = [&](nnef::Value value) { return through[static_cast<std::size_t>(value.id)]; };
   for (const nnef::Operation& operation : graph.operations) {
     if (nnef::is_source(operation)) continue;
     const std::vector<nnef::Value> read = nnef::values_read_by(operation);
-    const bool reads_half = std::any_of(read.begin(), read.end(), is_through);
+    const bool reads_half = std::any_of(read.begin(), read.end(), is_through), moves = only_moves(operation.op);
     for (nnef::Value result : operation.results) {
-      through[static_cast<std::size_t>(result.id)] = reads_half || graph.info(result).dtype == DType::kF16;
+      const bool is_rounded = !moves && graph.info(result).dtype == DType::kF16;
+      through[static_cast<std::size_t>(result.id)] = reads_half || is_rounded;
     }
   }
   std::set<std::string> names;

@@ -60,7 +60,8 @@ std::vector<CheckReport::Output> compare_outputs(const std::vector<nnef::NamedTe
                                                  const std::vector<nnef::NamedTensor>& actual,
                                                  const Tolerance& tolerance, const ToleranceOf& coarser = {});
 
-// The outputs that depend on a result of f16. Weights that are only stored so do not count.
+// The outputs that depend on a number that was rounded to f16 or computed in it. Weights that are only stored so do not
+// count.
 std::set<std::string> outputs_through_half(const nnef::Graph& graph);
 
 }  // namespace torch2nnef

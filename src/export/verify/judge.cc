@@ -13,8 +13,9 @@ namespace {
 
 using nnef::DType;
 
-constexpr double kRoundings = 32;     // of values of the largest size, that one value may carry
-constexpr double kAlikeSquares = 16;  // ratio of squared distances between two results that are rounded alike
+constexpr double kRoundings = 32;       // of values of the largest size, that one value may carry
+constexpr double kWeightRoundings = 2;  // of them, those of stored weights alone
+constexpr double kAlikeSquares = 16;    // ratio of squared distances between two results that are rounded alike
 
 const nnef::TensorData* find(const std::vector<nnef::NamedTensor>& tensors, const std::string& name) {
   const auto found =
@@ -60,8 +61,7 @@ class Rounded {
   // Whether rounding explains that two values of an output differ.
   bool explains(const std::string& name, const nnef::TensorData& expected, const nnef::TensorData& actual,
                 const Tolerance& own) {
-    const double unit = unit_of(own, asked_, subject_, expected.dtype());
-    const double floor = kRoundings * unit * magnitude_;
+    const double floor = floor_of(own, expected);
     const std::vector<double> wanted = doubles_of(expected), got = doubles_of(actual);
     const std::optional<Distance> apart = distance(wanted, got);
     if (!apart) return false;
@@ -76,11 +76,31 @@ class Rounded {
     // The archive is right where the whole of it is computed exactly: but for the rounding of f64, which is as much
     // less than the engine's as its unit is. Where the engine shows none, large values on the way do not cancel.
     const double size = root_mean_square(expected);
+    const double unit = unit_of(own, asked_, subject_, expected.dtype());
     const double tiny = kRoundings * std::ldexp(1, -53) * std::min(magnitude_, ours->largest / unit);
     return theirs->largest <= own.wide.absolute * size + tiny && ours->largest <= floor;
   }
 
+  // Whether it is rounding that a net of f32 is computed in f16 (--cast): in f64 all of it gives PyTorch's values, up
+  // to the weights' own rounding.
+  bool explains_cast(const std::string& name, const nnef::TensorData& expected, const nnef::TensorData& actual,
+                     const Tolerance& own) {
+    if (expected.dtype() != DType::kF32 || own != in_half(asked_)) return false;
+    const std::vector<double> wanted = doubles_of(expected);
+    const double floor = floor_of(own, expected);
+    const std::optional<Distance> apart = distance(wanted, doubles_of(actual));
+    if (!apart || apart->largest > floor) return false;
+    const nnef::TensorData* exact = exactly(name);
+    if (exact == nullptr || exact->shape() != expected.shape()) return false;
+    const std::optional<Distance> stored = distance(wanted, doubles_of(*exact));
+    return stored && stored->largest <= floor * kWeightRoundings / kRoundings;
+  }
+
  private:
+  double floor_of(const Tolerance& own, const nnef::TensorData& expected) const {
+    return kRoundings * unit_of(own, asked_, subject_, expected.dtype()) * magnitude_;
+  }
+
   // The output of the archive in f64; null where that cannot be evaluated.
   const nnef::TensorData* exactly(const std::string& name) {
     if (!was_evaluated_) {
@@ -220,7 +240,8 @@ std::vector<CheckReport::Output> judge_outputs(const CheckSubject& subject, cons
     const bool is_near = compare_tensors(*expected, *actual, own, 1).agrees;
     const bool is_small_here =
         is_near && compare_tensors(*expected, *actual, own, size_at_sample(subject, run, output.name)).agrees;
-    output.agrees = is_small_here || (is_near && rounded.explains(output.name, *expected, *actual, own));
+    output.agrees = is_small_here || (is_near && rounded.explains(output.name, *expected, *actual, own)) ||
+                    rounded.explains_cast(output.name, *expected, *actual, own);
     if (!output.agrees) {
       output.steps = sensitive.steps(output.name, *expected, *actual);
       output.agrees = output.steps.has_value();

@@ -91,8 +91,8 @@ void visit_reference_values(const nnef::Graph& graph, const nnef::Dialect& diale
 std::vector<nnef::NamedTensor> evaluate_graph(const nnef::Graph& graph, const nnef::Dialect& dialect,
                                               const std::vector<nnef::NamedTensor>& inputs);
 
-// The same with f64 wherever the graph says f32, so that f32's rounding can be told from other differences. Weights are
-// converted one by one, when they are used. Throws std::runtime_error where it cannot.
+// The same with f64 wherever the graph says f32 or f16, so that their rounding can be told from other differences.
+// Weights are converted one by one, when they are used. Throws std::runtime_error where it cannot.
 std::vector<nnef::NamedTensor> evaluate_in_f64(nnef::Graph graph, const nnef::Dialect& dialect,
                                                const std::vector<nnef::NamedTensor>& inputs);
 

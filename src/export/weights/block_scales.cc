@@ -1,14 +1,15 @@
 #include "export/weights/block_scales.h"
 
 #include <algorithm>
-#include <array>
-#include <cstring>
+#include <cmath>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "export/record/replay.h"
 #include "export/record/replay_inputs.h"
 #include "export/record/torch_types.h"
+#include "export/weights/error_feedback.h"
 #include "nnef/archive/block_items.h"
 #include "quant/block.h"
 
@@ -24,62 +25,89 @@ struct PackedRows {
   at::Tensor items;  // that they mean
 };
 
-enum class Way { kPeak, kSmallestError, kWeighted };
-constexpr std::array<Way, 3> kWays = {Way::kPeak, Way::kSmallestError, Way::kWeighted};
-
-// `rows` is contiguous f32 [n, K]; `importance` has K numbers.
-PackedRows packed(const at::Tensor& rows, const at::Tensor& importance, Way way) {
-  const nnef::ItemType type = nnef::q4_0_type();
-  const std::size_t width = nnef::block_bytes(type),
-                    blocks = static_cast<std::size_t>(rows.numel()) / nnef::kBlockItems;
-  const std::size_t per_row = static_cast<std::size_t>(rows.size(1)) / nnef::kBlockItems;
-  PackedRows result{std::vector<std::byte>(blocks * width), at::empty_like(rows)};
-  const float* items = rows.data_ptr<float>();
-  for (std::size_t i = 0; i < blocks; ++i, items += nnef::kBlockItems) {
-    const float* weights = importance.data_ptr<float>() + i % per_row * nnef::kBlockItems;
-    const float scale = way == Way::kPeak ? block_scale(items) : searched_scale(items, weights);
-    pack_block(items, scale, &result.blocks[i * width]);
-  }
-  nnef::unpack_blocks(type, result.blocks.data(), blocks, result.items.data_ptr<float>());
+PackedRows unpacked(std::vector<std::byte> blocks, const at::Tensor& rows) {
+  PackedRows result{std::move(blocks), at::empty_like(rows)};
+  const std::size_t count = result.blocks.size() / nnef::block_bytes(nnef::q4_0_type());
+  nnef::unpack_blocks(nnef::q4_0_type(), result.blocks.data(), count, result.items.data_ptr<float>());
   return result;
 }
 
-// By row, the sum over the sample of the squared errors of the output.
-at::Tensor output_errors(const at::Tensor& rows, const at::Tensor& packed_rows, const at::Tensor& x) {
-  return (rows - packed_rows).matmul(x.t()).square().sum(1);
+using ScaleOf = float (*)(const float* items, const float* importance);
+
+// `rows` is contiguous f32 [n, K]; `importance` has K numbers.
+PackedRows packed(const at::Tensor& rows, const at::Tensor& importance, ScaleOf scale_of) {
+  const std::size_t width = nnef::block_bytes(nnef::q4_0_type()),
+                    blocks = static_cast<std::size_t>(rows.numel()) / nnef::kBlockItems;
+  const std::size_t per_row = static_cast<std::size_t>(rows.size(1)) / nnef::kBlockItems;
+  std::vector<std::byte> bytes(blocks * width);
+  const float* items = rows.data_ptr<float>();
+  for (std::size_t i = 0; i < blocks; ++i, items += nnef::kBlockItems) {
+    const float* weights = importance.data_ptr<float>() + i % per_row * nnef::kBlockItems;
+    pack_block(items, scale_of(items, weights), &bytes[i * width]);
+  }
+  return unpacked(std::move(bytes), rows);
 }
 
-// x is [samples, K]. More samples than K say no more than the triangle that has the same products.
-at::Tensor condensed(const at::Tensor& x) {
-  if (x.size(0) <= x.size(1)) return x;
-  return std::get<1>(at::linalg_qr(x, "r"));
+// Of the layer's inputs on the sample, [samples, K].
+struct LayerInputs {
+  explicit LayerInputs(const at::Tensor& x, bool calibrates) : samples(x.size(0)), condensed(x) {
+    // More samples than K say no more than the triangle that has the same products.
+    if (x.size(0) > x.size(1)) condensed = std::get<1>(at::linalg_qr(x, "r"));
+    const at::Tensor squares = x.square().mean(0);
+    importance = (squares + squares.mean() * kLeastImportance).contiguous();
+    if (calibrates) feedback = ErrorFeedback::of_inputs(condensed);
+  }
+  // By row of weights, the sum over the sample of the squares of the output.
+  at::Tensor squares_of(const at::Tensor& rows) const { return rows.matmul(condensed.t()).square().sum(1); }
+
+  std::int64_t samples;
+  at::Tensor condensed, importance;
+  std::optional<ErrorFeedback> feedback;
+};
+
+// The plain way first.
+std::vector<PackedRows> packed_in_all_ways(const at::Tensor& rows, const LayerInputs& inputs) {
+  std::vector<PackedRows> ways;
+  ways.push_back(packed(rows, inputs.importance, [](const float* items, const float*) { return block_scale(items); }));
+  ways.push_back(packed(rows, at::ones_like(inputs.importance), searched_scale));
+  ways.push_back(packed(rows, inputs.importance, searched_scale));
+  if (inputs.feedback) ways.push_back(unpacked(inputs.feedback->pack(rows, inputs.importance), rows));
+  return ways;
 }
 
-nnef::TensorDataPtr packed_by_output(const at::Tensor& weight, const at::Tensor& inputs) {
-  const at::Tensor x = condensed(inputs), squares = inputs.square().mean(0);
-  const at::Tensor importance = (squares + squares.mean() * kLeastImportance).contiguous();
-  const at::Tensor all_alike = at::ones_like(importance);
+struct ByOutput {
+  nnef::TensorDataPtr stored;
+  WeightReport::Output output;
+};
+
+ByOutput packed_by_output(const at::Tensor& weight, const LayerInputs& inputs) {
   const std::size_t row_bytes =
       static_cast<std::size_t>(weight.size(1)) / nnef::kBlockItems * nnef::block_bytes(nnef::q4_0_type());
   std::vector<std::byte> all;
   all.reserve(static_cast<std::size_t>(weight.size(0)) * row_bytes);
+  ByOutput result;
   const std::int64_t at_once = std::max<std::int64_t>(1, kItemsAtOnce / weight.size(1));
   for (std::int64_t begin = 0; begin < weight.size(0); begin += at_once) {
     const at::Tensor rows = weight.narrow(0, begin, std::min(at_once, weight.size(0) - begin)).contiguous();
-    std::vector<PackedRows> ways;
+    const std::vector<PackedRows> ways = packed_in_all_ways(rows, inputs);
     std::vector<at::Tensor> errors;
-    for (Way way : kWays) {
-      ways.push_back(packed(rows, way == Way::kWeighted ? importance : all_alike, way));
-      errors.push_back(output_errors(rows, ways.back().items, x));
-    }
-    const at::Tensor best = at::stack(errors).argmin(0);
+    for (const PackedRows& way : ways) errors.push_back(inputs.squares_of(rows - way.items));
+    const at::Tensor by_way = at::stack(errors), best = by_way.argmin(0);
+    result.output.plain_error += errors.front().sum().item<double>();
+    result.output.error += by_way.amin(0).sum().item<double>();
+    result.output.root_mean_square += inputs.squares_of(rows).sum().item<double>();
     for (std::int64_t row = 0; row < rows.size(0); ++row) {
       const auto& blocks = ways[static_cast<std::size_t>(best.data_ptr<std::int64_t>()[row])].blocks;
       const auto from = blocks.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(row) * row_bytes);
       all.insert(all.end(), from, from + static_cast<std::ptrdiff_t>(row_bytes));
     }
   }
-  return std::make_shared<nnef::StoredTensor>(nnef::q4_0_type(), weight.sizes().vec(), std::move(all));
+  const double items = std::max(1.0, static_cast<double>(inputs.samples) * static_cast<double>(weight.size(0)));
+  for (double* sum : {&result.output.plain_error, &result.output.error, &result.output.root_mean_square}) {
+    *sum = std::sqrt(*sum / items);
+  }
+  result.stored = std::make_shared<nnef::StoredTensor>(nnef::q4_0_type(), weight.sizes().vec(), std::move(all));
+  return result;
 }
 
 // The layer's matrix, where the call is a linear layer of one that is stored in blocks.
@@ -102,15 +130,16 @@ ReducedWeight* matrix_of(const Tape& tape, const TapeCall& call, const ByPlace& 
 
 }  // namespace
 
-void choose_block_scales(const Recording& recording, std::vector<ReducedWeight>& weights) {
+LayerErrors choose_block_codes(const Recording& recording, bool calibrates, std::vector<ReducedWeight>& weights) {
   c10::InferenceMode guard;
+  LayerErrors errors;
   ByPlace open;
   for (ReducedWeight& weight : weights) {
     if (weight.stored && weight.form == WeightForm::kQ4_0 && weight.original->shape().size() == 2) {
       open.emplace(shared_tensor(*weight.original).data_ptr(), &weight);
     }
   }
-  if (open.empty() || recording.runs.empty()) return;
+  if (open.empty() || recording.runs.empty()) return errors;
   const Tape& tape = recording.tape;
   const Recording::Run& sample = recording.runs.front();
   Replay replay(tape, inputs_of(tape, sample), sample.sizes);
@@ -123,12 +152,15 @@ void choose_block_scales(const Recording& recording, std::vector<ReducedWeight>&
       const at::Tensor x = replay.value(*input->value());
       if (!x.defined() || x.scalar_type() != at::kFloat) continue;
       const at::Tensor matrix = shared_tensor(*weight->original);
-      weight->stored = packed_by_output(matrix, x.reshape({-1, matrix.size(1)}));
+      ByOutput packed = packed_by_output(matrix, LayerInputs(x.reshape({-1, matrix.size(1)}), calibrates));
+      weight->stored = std::move(packed.stored);
+      errors.emplace(weight->label, packed.output);
       open.erase(matrix.data_ptr());
     }
   } catch (const std::exception&) {
     // What cannot be executed again is told by the check; the layers after it keep their scales.
   }
+  return errors;
 }
 
 }  // namespace torch2nnef

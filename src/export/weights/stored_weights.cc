@@ -106,15 +106,18 @@ void warn_of_idle_rules(const std::vector<WeightRule>& rules, const std::set<std
   }
 }
 
-}  // namespace
+using TypeOf = std::map<const nnef::TensorData*, ScalarType>;
 
-void store_weights(nnef::Graph& graph, const ExportOptions& options, Recording& recording, Lineage& lineage,
-                   ExportReport& report) {
-  if (options.quantize.empty()) return;
-  std::map<const nnef::TensorData*, ScalarType> types;  // of the model's attributes
-  for (const TapeValueInfo& info : recording.tape.values) {
+TypeOf types_of_attributes(const Tape& tape) {
+  TypeOf types;
+  for (const TapeValueInfo& info : tape.values) {
     if (info.constant && !info.label.empty()) types.emplace(info.constant.get(), info.type);
   }
+  return types;
+}
+
+void store_by_rules(nnef::Graph& graph, const ExportOptions& options, const TypeOf& types, Recording& recording,
+                    Lineage& lineage, ExportReport& report) {
   const AskWeight ask = [&](const nnef::TensorDataPtr& data, WeightForm form) -> std::optional<std::string> {
     const auto found = types.find(data.get());
     if (found == types.end()) return std::nullopt;
@@ -135,12 +138,63 @@ void store_weights(nnef::Graph& graph, const ExportOptions& options, Recording& 
                       {Severity::kError, "T2N-U001", "", {}, std::string("--quantize: ") + error.what(), ""});
   }
   extend(lineage, reduced.added_for);
-  choose_block_scales(recording, reduced.weights);
+  const LayerErrors errors = choose_block_codes(recording, options.calibrate, reduced.weights);
   for (const ReducedWeight& weight : reduced.weights) {
     if (weight.stored) graph.variables[weight.label] = weight.stored;
   }
   store_in_tape(reduced.weights, graph, recording.tape);
-  for (const ReducedWeight& weight : reduced.weights) report.weights.push_back(report_of(weight));
+  for (const ReducedWeight& weight : reduced.weights) {
+    report.weights.push_back(report_of(weight));
+    if (const auto found = errors.find(weight.label); found != errors.end())
+      report.weights.back().output = found->second;
+  }
+}
+
+// Whether f16 is as near to the items as one rounding of f32 is: bfloat16 has no more bits, but smaller numbers, which
+// weigh nothing beside the others. PyTorch's values need not be computed again.
+bool is_exact_in_half(const nnef::TensorDataPtr& data) {
+  constexpr double kRounding = 0x1p-24;
+  try {
+    const ReductionError error = reduction_error(*data, *reduced(data, WeightForm::kF16));
+    return std::sqrt(error.mean_squared) <= kRounding * error.root_mean_square;
+  } catch (const std::range_error&) {
+    return false;
+  }
+}
+
+// Weights of bfloat16, which are f32 in a graph otherwise.
+void store_bfloat16(nnef::Graph& graph, const ExportOptions& options, const TypeOf& types, Lineage& lineage,
+                    ExportReport& report) {
+  const bool has_any =
+      std::any_of(types.begin(), types.end(), [](const auto& one) { return one.second == ScalarType::kBFloat16; });
+  if (!has_any || options.target.kind != nnef::Target::Kind::kTract) return;
+  const AskWeight ask = [&](const nnef::TensorDataPtr& data, WeightForm) -> std::optional<std::string> {
+    const auto found = types.find(data.get());
+    const bool is_stored = found != types.end() && found->second == ScalarType::kBFloat16 && is_exact_in_half(data);
+    return is_stored ? std::optional<std::string>("") : std::nullopt;
+  };
+  const ReducedWeights reduced = reduce_weights(graph, options.target, {{WeightForm::kF16, ""}}, ask);
+  extend(lineage, reduced.added_for);
+  for (const ReducedWeight& weight : reduced.weights) {
+    if (weight.stored) report.weights.push_back(report_of(weight));
+  }
+}
+
+}  // namespace
+
+void store_weights(nnef::Graph& graph, const ExportOptions& options, Recording& recording, Lineage& lineage,
+                   ExportReport& report) {
+  const auto is_block = [](const WeightRule& rule) { return rule.form == WeightForm::kQ4_0; };
+  if (options.calibrate && std::none_of(options.quantize.begin(), options.quantize.end(), is_block)) {
+    throw ExportError(
+        ExportError::Kind::kUsage,
+        {Severity::kError, "T2N-U001", "", {}, "--calibrate is for --quantize=q4_0, which is not given", ""});
+  }
+  const TypeOf types = types_of_attributes(recording.tape);
+  if (!options.quantize.empty()) store_by_rules(graph, options, types, recording, lineage, report);
+  if (!options.cast_to_half) store_bfloat16(graph, options, types, lineage, report);
+  std::sort(report.weights.begin(), report.weights.end(),
+            [](const WeightReport& a, const WeightReport& b) { return a.path < b.path; });
 }
 
 namespace {

@@ -13,7 +13,8 @@ namespace torch2nnef {
 
 // Stores the weights that options.quantize names (src/quant/reduce_weights.h) and gives the Tape the values that the
 // stored ones have, so that everything that is computed from it later is what the archive should give. Weights are not
-// copied: stored ones are unpacked when they are read. Fills report.weights; throws ExportError.
+// copied: stored ones are unpacked when they are read. Weights of bfloat16 that f16 holds as exactly as f32 computes
+// are stored as f16 without being named, and the Tape keeps them. Fills report.weights; throws ExportError.
 void store_weights(nnef::Graph& graph, const ExportOptions& options, Recording& recording, Lineage& lineage,
                    ExportReport& report);
 

@@ -9,6 +9,14 @@ namespace torch2nnef {
 // scales with them, with scale and zero point as they were.
 Call::Quantised read_of_quantised(const TapeCall& call, ValueMap& values);
 
+// The codes of x (items less the zero point), quantised to u8 by its own range: to 8 bits, or to 7.
+struct CodesByRange {
+  Value codes;
+  AffineOperands by;
+};
+CodesByRange codes_by_range(Builder& b, Value x, bool to_seven_bits);
+bool reduces_range(const Call& call);
+
 // x times the transposed weight plus the bias, where x is first quantised by its own range: to 8 bits, or to 7 with
 // `is_reduced`. `weight` holds its codes times their scales. f32.
 Value dynamic_linear(Builder& b, Value x, Value weight, std::optional<Value> bias, bool is_reduced);

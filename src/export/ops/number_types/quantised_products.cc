@@ -39,6 +39,8 @@ Value weight_times(Call& call, const PackedWeight& packed, double factor) {
                        std::max(info.affine.axis, 0));
 }
 
+bool reduces_range(const Call& call) { return call.tape_call().find("reduce_range") && call.flag("reduce_range"); }
+
 namespace {
 
 PackedWeight packed_of(const Call& call, std::string_view name) {
@@ -80,18 +82,7 @@ void set_product(Call& call, std::string_view input, const PackedWeight& packed,
   call.result_steps(0, product(call.codes(input), weight, scaled_bias(call, packed, 1 / step)), ends_with_relu(call));
 }
 
-bool is_reduced(const Call& call) { return call.tape_call().find("reduce_range") && call.flag("reduce_range"); }
-
-// The codes of x, quantised by its own range.
-struct Chosen {
-  Value codes;
-  AffineOperands by;
-};
 constexpr ItemRange kBytes{0, 255};
-Chosen chosen_codes(Builder& b, Value x, bool to_seven_bits) {
-  const AffineOperands by = chosen_operands(b, x, {0, to_seven_bits ? 127.0 : 255.0});
-  return {codes_of_numbers(b, x, by, kBytes), by};
-}
 
 Product linear_product(Call& call) {
   return [&call](Value x, Value weight, std::optional<Value> bias) { return linear(call.builder(), x, weight, bias); };
@@ -103,7 +94,7 @@ void lower_linear(Call& call) { set_product(call, "X", packed_of(call, "W_prepac
 void lower_linear_dynamic(Call& call) {
   const PackedWeight packed = packed_of(call, "W_prepack");
   const Value y = dynamic_linear(call.builder(), call.tensor_as("X", DType::kF32), weight_times(call, packed, 1),
-                                 scaled_bias(call, packed, 1), is_reduced(call));
+                                 scaled_bias(call, packed, 1), reduces_range(call));
   call.result(with_relu(call, y));
 }
 
@@ -154,7 +145,7 @@ void lower_conv_dynamic(Call& call) {
   Builder& b = call.builder();
   const PackedWeight packed = packed_of(call, "packed_weight");
   const std::size_t axes = call.shape("qx").size() - 2;
-  const Chosen x = chosen_codes(b, call.tensor_as("qx", DType::kF32), is_reduced(call));
+  const CodesByRange x = codes_by_range(b, call.tensor_as("qx", DType::kF32), reduces_range(call));
   const Value sums = conv_product(call, packed, "qx", axes)(x.codes, weight_times(call, packed, 1), std::nullopt);
   const Value y = numbers_of_sums(call, packed, sums, x.by.scale, static_cast<int>(axes));
   call.result(numbers_of_codes(b, codes_of_numbers(b, y, x.by, kBytes), x.by.scale));
@@ -162,8 +153,13 @@ void lower_conv_dynamic(Call& call) {
 
 }  // namespace
 
+CodesByRange codes_by_range(Builder& b, Value x, bool to_seven_bits) {
+  const AffineOperands by = chosen_operands(b, x, {0, to_seven_bits ? 127.0 : 255.0});
+  return {codes_of_numbers(b, x, by, kBytes), by};
+}
+
 Value dynamic_linear(Builder& b, Value x, Value weight, std::optional<Value> bias, bool is_reduced) {
-  const Chosen chosen = chosen_codes(b, x, is_reduced);
+  const CodesByRange chosen = codes_by_range(b, x, is_reduced);
   const Value y = b.binary("mul", linear(b, chosen.codes, weight, std::nullopt), chosen.by.scale);
   return bias ? b.binary("add", y, *bias) : y;
 }

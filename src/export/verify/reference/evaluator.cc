@@ -92,7 +92,7 @@ Tensors Evaluator::evaluate(const nnef::Operation& operation) {
   if (operation.op == "variable") {
     const at::Tensor tensor = tensor_of(root_, std::get<std::string>(operation.find("label")->is));
     const bool is_wider = graph_.info(operation.results[0]).dtype == nnef::DType::kF64;  // as in evaluate_in_f64()
-    return {is_wider && tensor.scalar_type() == at::kFloat ? tensor.to(at::kDouble) : tensor};
+    return {is_wider && at::isFloatingType(tensor.scalar_type()) ? tensor.to(at::kDouble) : tensor};
   }
   const nnef::OperatorDeclaration* declaration = dialect_.find(operation.op);
   const auto found = evaluation_table().find(operation.op);

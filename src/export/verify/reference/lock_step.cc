@@ -167,14 +167,17 @@ class Stepper {
     at::Tensor expected = replay_.value(recorded);
     if (!expected.defined()) return;
     if (!advance(whole_, paired.value) || !advance(fed_, paired.value)) return;
-    const at::Tensor whole = whole_.value(paired.value), fed = fed_.value(paired.value);
+    const at::Tensor whole = as_recorded(whole_.value(paired.value), expected);
+    const at::Tensor fed = as_recorded(fed_.value(paired.value), expected);
     if (!whole.defined() || !fed.defined()) return;  // made by an earlier call, and of no more use
     if (expected.is_quantized())
       return compare_codes(call, result, paired, expected, whole.contiguous(), fed.contiguous());
     const std::vector<at::Tensor> parts = tensors_in_graph(expected);
     if (parts.empty()) return;
     const bool is_rounded = expected.scalar_type() == at::kBFloat16;
-    const Tolerance tolerance = is_rounded ? in_bfloat16(tolerance_) : tolerance_;
+    const Tolerance tolerance = is_rounded                 ? in_bfloat16(tolerance_)
+                                : pairing_.casts_to_half() ? in_half(tolerance_)
+                                                           : tolerance_;
     expected = parts.at(paired.part == Paired::Part::kImaginary ? 1 : 0).contiguous();
     const at::Tensor own_part = fed.contiguous();
     const ConstantPtr wanted = make_constant(expected);
@@ -193,8 +196,15 @@ class Stepper {
       finish(*cumulative_, since, expected, whole.contiguous());
     }
     if (fed.scalar_type() == expected.scalar_type() && fed.sizes() == expected.sizes()) {
-      fed_.replace(paired.value, expected);
+      const bool is_cast = subject_.archive.info(paired.value).dtype == nnef::DType::kF16;
+      fed_.replace(paired.value, is_cast ? expected.to(at::kHalf) : expected);
     }
+  }
+
+  // What the archive computes in f16 and the model does not (--cast), in the model's type.
+  static at::Tensor as_recorded(const at::Tensor& value, const at::Tensor& expected) {
+    const bool is_cast = value.defined() && value.scalar_type() == at::kHalf && expected.scalar_type() == at::kFloat;
+    return is_cast ? value.to(at::kFloat) : value;
   }
 
   bool is_call_by_range(std::size_t call) const {

@@ -35,7 +35,11 @@ Pairing::Pairing(const CheckSubject& subject) {
     using Part = Paired::Part;
     for (const auto& [value, part] :
          {std::pair{standing.value, Part::kWhole}, {standing.re, Part::kReal}, {standing.im, Part::kImaginary}}) {
-      if (const nnef::Value found = find(subject.graph, value)) pairs_[id].push_back({found, part});
+      const nnef::Value found = find(subject.graph, value);
+      if (!found) continue;
+      pairs_[id].push_back({found, part});
+      casts_to_half_ = casts_to_half_ || (subject.recording.tape.values[id].type == ScalarType::kFloat32 &&
+                                          archive.info(found).dtype == nnef::DType::kF16);
     }
   }
   for (nnef::Value output : subject.lineage.outputs) outputs_.push_back({find(subject.graph, output)});

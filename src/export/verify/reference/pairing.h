@@ -22,6 +22,8 @@ class Pairing {
   explicit Pairing(const CheckSubject& subject);
   // What simplify() left of what stands for the value; empty for inputs and constants.
   const std::vector<Paired>& of(TapeValue value) const { return pairs_.at(static_cast<std::size_t>(value.id)); }
+  // Whether the archive computes in f16 what the model computes in f32 (--cast).
+  bool casts_to_half() const { return casts_to_half_; }
   Paired of_output(std::size_t index) const { return outputs_.at(index); }
   // The operation that makes a value of the archive, and the call that it was made for; -1 for none.
   std::int32_t maker(nnef::Value value) const { return makers_.at(static_cast<std::size_t>(value.id)); }
@@ -33,6 +35,7 @@ class Pairing {
   std::vector<std::vector<Paired>> pairs_;
   std::vector<Paired> outputs_;
   std::vector<std::int32_t> makers_, calls_;
+  bool casts_to_half_ = false;
 };
 
 }  // namespace torch2nnef

@@ -5,6 +5,7 @@
 
 #include "export/record/fingerprints.h"
 #include "export/record/torch_types.h"
+#include "export/verify/compare.h"
 #include "export/verify/fingerprint_compare.h"
 #include "export/verify/judge.h"
 #include "export/verify/reference.h"
@@ -27,7 +28,8 @@ std::vector<at::Tensor> inputs_of(const nnef::Graph& graph, const std::vector<nn
 // What the recorder kept of the values that each value of the archive stands for.
 class Expected {
  public:
-  Expected(const CheckSubject& subject, const Recording::Run& run, const Pairing& pairing) {
+  Expected(const CheckSubject& subject, const Recording::Run& run, const Pairing& pairing)
+      : casts_to_half_(pairing.casts_to_half()) {
     const std::vector<nnef::Bindings>& worlds = subject.recording.tape.worlds;
     std::size_t world = subject.has_other_values(run) ? worlds.size() : 0;
     while (world < worlds.size() && worlds[world] != run.sizes) ++world;
@@ -46,8 +48,10 @@ class Expected {
   std::string difference_of(nnef::Value value, const at::Tensor& tensor, Tolerance tolerance) const {
     const auto found = of_.find(value.id);
     if (found == of_.end()) return "";
+    if (casts_to_half_) tolerance = in_half(tolerance);
     for (const auto& [paired, expected] : found->second) {
-      const std::vector<Fingerprint> actual = fingerprints_of(tensor);
+      const bool is_cast = tensor.scalar_type() == at::kHalf && expected->dtype == nnef::DType::kF32;
+      const std::vector<Fingerprint> actual = fingerprints_of(is_cast ? tensor.to(at::kFloat) : tensor);
       if (actual.empty()) continue;
       std::string text = difference(*expected, actual.front(), tolerance);
       if (!text.empty()) return text;
@@ -56,6 +60,7 @@ class Expected {
   }
 
  private:
+  const bool casts_to_half_;
   std::unordered_map<std::int32_t, std::vector<std::pair<Paired, const Fingerprint*>>> of_;
 };
 
@@ -131,8 +136,14 @@ void widen(nnef::Graph& graph) {
       if (number != nullptr && *number == kRoundsSingle) *number = kRoundsDouble;
     }
   }
+  for (nnef::Operation& operation : graph.operations) {
+    for (nnef::NamedArgument& named : operation.arguments) {
+      auto* type = named.name == "acc" ? std::get_if<std::string>(&named.argument.is) : nullptr;
+      if (type != nullptr && (*type == "f16" || *type == "f32")) *type = "f64";
+    }
+  }
   for (nnef::ValueInfo& info : graph.values) {
-    if (info.dtype == nnef::DType::kF32) info.dtype = nnef::DType::kF64;
+    if (nnef::is_float(info.dtype)) info.dtype = nnef::DType::kF64;
   }
   for (nnef::Fragment& fragment : graph.fragments) widen(fragment.body);
 }
@@ -151,7 +162,7 @@ std::vector<nnef::NamedTensor> evaluate_in_f64(nnef::Graph graph, const nnef::Di
   std::vector<at::Tensor> given = inputs_of(graph, inputs);
   widen(graph);
   for (at::Tensor& tensor : given) {
-    if (tensor.scalar_type() == at::kFloat) tensor = tensor.to(at::kDouble);
+    if (at::isFloatingType(tensor.scalar_type())) tensor = tensor.to(at::kDouble);
   }
   return outputs_of(graph, dialect, given);
 }
