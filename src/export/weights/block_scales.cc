@@ -16,7 +16,7 @@
 namespace torch2nnef {
 namespace {
 
-constexpr std::int64_t kItemsAtOnce = std::int64_t{1} << 20;
+constexpr std::int64_t kItemsAtOnce = std::int64_t{1} << 18;
 constexpr double kLeastImportance = 0.01;  // of an input that the sample has as zero, as a share of the mean
 
 // A few rows of a weight, packed in one of the ways.
