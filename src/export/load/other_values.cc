@@ -1,6 +1,7 @@
 #include "export/load/other_values.h"
 
 #include <algorithm>
+#include <set>
 #include <variant>
 
 #include "export/load/input_values.h"
@@ -21,8 +22,6 @@ bool is_cheap(const Tape& tape) {
   for (const TapeValueInfo& info : tape.values) {
     const bool is_quantised = !to_nnef(info.type) && !is_complex(info.type);
     if (is_quantised) return false;
-    // Halves are so coarse that other values come to lie on the edges of bins and steps.
-    if (info.kind == TapeValueInfo::Kind::kInput && info.type == ScalarType::kFloat16) return false;
     const std::int64_t items = items_of(info.shape, tape.worlds.front());
     (info.kind == TapeValueInfo::Kind::kConstant ? weights : values) += items;
   }
@@ -31,40 +30,70 @@ bool is_cheap(const Tape& tape) {
 
 // --- integers ---
 
-// How many items the index chooses from that a call is given as this argument; 0 where it is not an index.
-std::int64_t indexed_by(const Tape& tape, const TapeCall& call, const std::string& argument) {
-  const auto size = [&](std::string_view name, std::int64_t axis) -> std::int64_t {
-    const TapeArgument* tensor = call.find(name);
-    if (tensor == nullptr || tensor->value() == nullptr) return 0;
-    const nnef::Shape& shape = tape.info(*tensor->value()).shape;
-    if (axis < 0) axis += static_cast<std::int64_t>(shape.size());
-    if (axis < 0 || axis >= static_cast<std::int64_t>(shape.size())) return 0;
-    return shape[static_cast<std::size_t>(axis)].evaluate(tape.worlds.front());
-  };
-  if (call.op == "aten::embedding" && argument == "indices") return size("weight", 0);
-  const TapeArgument* dim = call.find("dim");
-  const nnef::Dim* axis = dim == nullptr ? nullptr : std::get_if<nnef::Dim>(&dim->is);
-  if (axis != nullptr && axis->is_constant() && argument == "index") return size("self", axis->value());
-  return 0;
+std::int64_t size_along(const Tape& tape, const TapeCall& call, std::string_view name, std::int64_t axis) {
+  const TapeArgument* tensor = call.find(name);
+  if (tensor == nullptr || tensor->value() == nullptr) return 0;
+  const nnef::Shape& shape = tape.info(*tensor->value()).shape;
+  if (axis < 0) axis += static_cast<std::int64_t>(shape.size());
+  if (axis < 0 || axis >= static_cast<std::int64_t>(shape.size())) return 0;
+  return shape[static_cast<std::size_t>(axis)].evaluate(tape.worlds.front());
 }
 
-// The smallest number of items that an input chooses from, of all calls that read it; 0 where one of them does not.
+// How many items the index chooses from that a call is given as this argument; 0 where it is not an index.
+std::int64_t indexed_by(const Tape& tape, const TapeCall& call, const std::string& argument) {
+  if (call.op == "aten::embedding" && argument == "indices") return size_along(tape, call, "weight", 0);
+  const TapeArgument* dim = call.find("dim");
+  const nnef::Dim* axis = dim == nullptr ? nullptr : std::get_if<nnef::Dim>(&dim->is);
+  const bool chooses = axis != nullptr && axis->is_constant() && argument == "index";
+  return chooses ? size_along(tape, call, "self", axis->value()) : 0;
+}
+
+// The tensors that a call reads, with the number of items that each chooses from. In a list of indices (aten::index)
+// the place is the axis.
+std::vector<std::pair<TapeValue, std::int64_t>> read_by(const Tape& tape, const TapeCall& call) {
+  std::vector<std::pair<TapeValue, std::int64_t>> read;
+  for (const auto& [name, argument] : call.arguments) {
+    if (argument.value() != nullptr) read.emplace_back(*argument.value(), indexed_by(tape, call, name));
+    if (argument.list() == nullptr) continue;
+    for (std::size_t i = 0; i < argument.list()->size(); ++i) {
+      const TapeValue* item = (*argument.list())[i].value();
+      const auto axis = static_cast<std::int64_t>(i);
+      if (item != nullptr) read.emplace_back(*item, name == "indices" ? size_along(tape, call, "self", axis) : 0);
+    }
+  }
+  return read;
+}
+
+bool is_whole(const TapeValueInfo& info) { return info.type >= ScalarType::kUInt8 && info.type <= ScalarType::kInt64; }
+
+// The smallest number of items that an input chooses from, itself or by what integer calls make of it (sums, casts,
+// views); 0 where it chooses none.
 std::int64_t indexed_by_input(const Tape& tape, TapeValue input) {
   std::int64_t fewest = 0;
+  std::set<std::int32_t> made_of_it{input.id};
   for (const TapeCall& call : tape.calls) {
-    for (const auto& [name, argument] : call.arguments) {
-      if (argument.value() == nullptr || !(*argument.value() == input)) continue;
-      const std::int64_t items = indexed_by(tape, call, name);
-      if (items == 0) return 0;
-      fewest = fewest == 0 ? items : std::min(fewest, items);
+    bool reads = false;
+    for (const auto& [value, items] : read_by(tape, call)) {
+      if (made_of_it.count(value.id) == 0) continue;
+      if (items > 0) fewest = fewest == 0 ? items : std::min(fewest, items);
+      reads = reads || items == 0;
+    }
+    for (TapeValue result : call.results) {
+      const bool is_wanted = result.id >= 0;
+      if (reads && is_wanted && is_whole(tape.info(result))) made_of_it.insert(result.id);
     }
   }
   return fewest;
 }
 
-at::Tensor other_integers(const at::Tensor& sample, std::int64_t indexed) {
+enum class Integers { kByUse, kMoved, kKept };
+
+// An index becomes one that is drawn from all that there are.
+at::Tensor other_integers(const at::Tensor& sample, std::int64_t indexed, at::Generator& generator) {
   if (indexed > 0 && sample.numel() > 0 && sample.min().item<std::int64_t>() >= 0) {
-    return sample.add(1).remainder(indexed);
+    const auto drawn = at::randint(0, indexed, sample.sizes(), generator, at::TensorOptions().dtype(at::kLong));
+    const at::Tensor other = drawn.to(sample.scalar_type());
+    return other.equal(sample) ? sample.add(1).remainder(indexed) : other;
   }
   for (std::int64_t axis = sample.dim(); axis-- > 0;) {
     if (sample.size(axis) > 1) return sample.roll(1, axis);
@@ -82,7 +111,7 @@ at::Tensor other_floats(const at::Tensor& sample, at::Generator& generator) {
 }
 
 std::vector<at::Tensor> other_values(const std::vector<at::Tensor>& samples, const Tape& tape, std::uint64_t seed,
-                                     bool with_integers) {
+                                     Integers integers) {
   at::Generator generator = seeded_generator(seed + 1);
   std::vector<at::Tensor> leaves;
   for (std::size_t i = 0; i < samples.size(); ++i) {
@@ -90,9 +119,9 @@ std::vector<at::Tensor> other_values(const std::vector<at::Tensor>& samples, con
     const bool is_integer = c10::isIntegralType(sample.scalar_type(), true);
     at::Tensor other = sample;
     if (sample.is_floating_point()) other = other_floats(sample, generator);
-    if (is_integer && with_integers) {
-      const bool is_index = sample.scalar_type() != at::kBool && i < tape.inputs.size();
-      other = other_integers(sample, is_index ? indexed_by_input(tape, tape.inputs[i]) : 0);
+    if (is_integer && integers != Integers::kKept) {
+      const bool by_use = integers == Integers::kByUse && sample.scalar_type() != at::kBool && i < tape.inputs.size();
+      other = other_integers(sample, by_use ? indexed_by_input(tape, tape.inputs[i]) : 0, generator);
     }
     leaves.push_back(other.contiguous());
   }
@@ -130,8 +159,8 @@ std::optional<Recording::Run> run_on_other_values(FrontEnd& front_end, const Siz
                                                   std::vector<at::Tensor>& leaves, const Recording& recording,
                                                   std::uint64_t seed) {
   const std::vector<at::Tensor> sample = leaves;
-  for (bool with_integers : {true, false}) {
-    leaves = other_values(sample, recording.tape, seed, with_integers);
+  for (Integers integers : {Integers::kByUse, Integers::kMoved, Integers::kKept}) {
+    leaves = other_values(sample, recording.tape, seed, integers);
     if (are_equal(leaves, sample)) continue;
     if (auto run = executed(front_end, sizes, recording.runs.front())) return run;
   }

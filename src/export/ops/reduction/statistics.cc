@@ -154,13 +154,13 @@ Value counts(Call& call, Value places, const Dim& bins, DType dtype) {
   return sum_over(b, b.cast(hits, dtype), {{0}, false});
 }
 
-// Equal bins between two numbers; the last one holds its upper end.
+// Equal bins between two numbers; the last one holds its upper end. Halves are put into bins as f32, as torch does it.
 void lower_histc(Call& call) {
   Builder& b = call.builder();
   double low = call.number("min"), high = call.number("max");
   std::int64_t bins = call.integer("bins");
-  DType dtype = call.result_dtype();
-  Value x = reshape_to(call, call.tensor("self"), {nnef::volume(call.shape("self"))});
+  const DType dtype = call.result_dtype() == DType::kF16 ? DType::kF32 : call.result_dtype();
+  Value x = b.cast(reshape_to(call, call.tensor("self"), {nnef::volume(call.shape("self"))}), dtype);
   Value bottom, top;
   if (low == high) {
     bottom = b.reduce("min_reduce", x, {0}, true);
@@ -174,7 +174,7 @@ void lower_histc(Call& call) {
   place = b.binary("min", b.cast(place, DType::kI64), b.constant(bins - 1, DType::kI64));
   Value is_inside = b.binary("and", b.binary("ge", x, bottom), b.binary("le", x, top));
   place = b.select(is_inside, place, b.constant(std::int64_t{-1}, DType::kI64));
-  call.result(counts(call, place, bins, dtype));
+  call.result(counts(call, place, bins, call.result_dtype()));
 }
 
 // The most frequent item, the smallest of several, at its last place among the equal ones.

@@ -61,7 +61,12 @@ at::Tensor with_nan_as(const at::Tensor& x, double nan) {
   if (x.scalar_type() == at::kDouble || !has_nan(y)) return y;
   return at::where(y.isnan(), at::scalar_tensor(nan, y.scalar_type()), y);
 }
-at::Tensor sigmoid(const at::Tensor& x) { return with_nan_as<at::sigmoid>(x, 4.5e-07); }
+// What is below the range of the kernel, -inf too, comes to the same number as a NaN (T-NAN-SIGMOID).
+at::Tensor sigmoid(const at::Tensor& x) {
+  constexpr double kLowest = -18.6, kLeast = 4.4703484e-07;
+  const at::Tensor y = with_nan_as<at::sigmoid>(x, kLeast);
+  return x.scalar_type() == at::kDouble ? y : at::where(x < kLowest, at::scalar_tensor(kLeast, y.scalar_type()), y);
+}
 at::Tensor tanh(const at::Tensor& x) { return with_nan_as<at::tanh>(x, -1); }
 // -inf, too, comes to as little as any large negative number: the kernel holds its argument in a range (T-INF-SILU).
 at::Tensor silu(const at::Tensor& x) { return with_nan_as<at::silu>(x, -6e-06); }
