@@ -254,9 +254,11 @@ Recording record_and_describe(const Model& model, const Tables& tables, const Ex
 std::optional<nnef::Graph> choose_batch(nnef::Graph& graph, const nnef::Dialect& dialect, const ExportOptions& options,
                                         const Tape& tape, ExportReport& report) {
   std::optional<nnef::Graph> plain = graph;
-  const bool is_stream = !options.streams.empty();  // tract cannot cut a loop over samples into pulses
-  const BatchForm form = is_stream && options.batch == BatchForm::kByContent ? BatchForm::kPlain : options.batch;
-  if (!tape.symbols.empty()) report.batch = scan_over_batch(graph, dialect, form, tape.worlds.front());
+  // tract cannot cut a loop over samples into pulses.
+  const bool is_asked = options.streams.empty() || options.batch != BatchForm::kByContent;
+  if (is_asked && !tape.symbols.empty()) {
+    report.batch = scan_over_batch(graph, dialect, options.batch, tape.worlds.front());
+  }
   if (!report.batch.is_scan) plain.reset();
   if (options.batch == BatchForm::kScan && !plain) {
     const std::string why = tape.symbols.empty() ? "no axis is dynamic" : report.batch.why;

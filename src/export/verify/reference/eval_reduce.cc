@@ -40,18 +40,27 @@ at::Tensor without_nan(const at::Tensor& x, double instead) {
                     : x;
 }
 
+// What a reduction of nothing but infinities gives: T-INF-MAX-REDUCE, T-INF-MIN-REDUCE.
+double largest_of(at::ScalarType type) {
+  return type == at::kDouble ? std::numeric_limits<double>::max() : double{std::numeric_limits<float>::max()};
+}
+
 Tensors max_reduce(const EvalCall& call) {
   at::Tensor x = widened(call.tensor("input"));
   const std::vector<std::int64_t> axes = call.integers("axes");
   if (axes.empty()) return {x.to(call.result_type())};
-  return {without_nan(x, -std::numeric_limits<double>::infinity()).amax(axes, true).to(call.result_type())};
+  const at::Tensor largest = without_nan(x, -std::numeric_limits<double>::infinity()).amax(axes, true);
+  if (!x.is_floating_point()) return {largest.to(call.result_type())};
+  return {largest.clamp_min(-largest_of(x.scalar_type())).to(call.result_type())};
 }
 
 Tensors min_reduce(const EvalCall& call) {
   at::Tensor x = widened(call.tensor("input"));
   const std::vector<std::int64_t> axes = call.integers("axes");
   if (axes.empty()) return {x.to(call.result_type())};
-  return {without_nan(x, std::numeric_limits<double>::infinity()).amin(axes, true).to(call.result_type())};
+  const at::Tensor smallest = without_nan(x, std::numeric_limits<double>::infinity()).amin(axes, true);
+  if (!x.is_floating_point()) return {smallest.to(call.result_type())};
+  return {smallest.clamp_max(largest_of(x.scalar_type())).to(call.result_type())};
 }
 
 // The reduced axes as one at the end, and the shape that the result has.
