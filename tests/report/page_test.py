@@ -138,7 +138,7 @@ class Page(unittest.TestCase):
         text, words = self.export(0, MODELS / "digits.pt", "--inputs", MODELS / "digits.inputs.npz", "-o", "d.nnef.tgz",
                                   "--dynamic-axes", "image:0=N")
         for word in ("features", "batch_norm", "float32[N,16,8,8]", "make_demo.py:41", "torch.nn.modules.conv.Conv2d",
-                     "in graph.nnef", "linear = linear"):
+                     "in graph.nnef", "output = linear"):
             self.assertIn(word, words)
         result = self.drive(text, "Relu features")
         self.assertIn("exported", result["states"])
