@@ -80,6 +80,7 @@ TEST(Expression, BecomesADim) {
   ASSERT_TRUE(dim);
   EXPECT_EQ(dim->to_string(), "2*S+1");
   EXPECT_FALSE(to_dim(parse_python("s1 + 1"), names));
+  EXPECT_FALSE(to_dim(parse_python("7777*47777774477744744"), names)) << "more than 64 bits";
   EXPECT_EQ(to_text(parse_python("(s0 % 2) == 0"), {{"s0", "S"}}), "(S % 2) == 0");
 }
 

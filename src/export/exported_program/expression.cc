@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 namespace torch2nnef {
 namespace {
@@ -81,22 +82,27 @@ std::optional<double> joined(Op op, double a, double b) {
   }
 }
 
+// Nothing for what no Dim can say, numbers beyond 64 bits among it.
 std::optional<nnef::Dim> joined(Op op, const nnef::Dim& a, const nnef::Dim& b) {
-  switch (op) {
-    case Op::kAdd:
-      return a + b;
-    case Op::kMul:
-      return a * b;
-    case Op::kMax:
-      return max(a, b);
-    case Op::kMin:
-      return min(a, b);
-    case Op::kFloorDiv:
-      return b == nnef::Dim(0) ? std::nullopt : std::optional(floor_div(a, b));
-    case Op::kMod:
-      return b == nnef::Dim(0) ? std::nullopt : std::optional(remainder(a, b));
-    default:
-      return std::nullopt;
+  try {
+    switch (op) {
+      case Op::kAdd:
+        return a + b;
+      case Op::kMul:
+        return a * b;
+      case Op::kMax:
+        return max(a, b);
+      case Op::kMin:
+        return min(a, b);
+      case Op::kFloorDiv:
+        return b == nnef::Dim(0) ? std::nullopt : std::optional(floor_div(a, b));
+      case Op::kMod:
+        return b == nnef::Dim(0) ? std::nullopt : std::optional(remainder(a, b));
+      default:
+        return std::nullopt;
+    }
+  } catch (const std::overflow_error&) {
+    return std::nullopt;
   }
 }
 
