@@ -81,6 +81,9 @@ TEST(Expression, BecomesADim) {
   EXPECT_EQ(dim->to_string(), "2*S+1");
   EXPECT_FALSE(to_dim(parse_python("s1 + 1"), names));
   EXPECT_FALSE(to_dim(parse_python("7777*47777774477744744"), names)) << "more than 64 bits";
+  std::string remainders = "s0";
+  for (int i = 0; i < 60; ++i) remainders += " % 1" + std::to_string(i);
+  EXPECT_FALSE(to_dim(parse_python(remainders), names)) << "a text that doubles with each";
   EXPECT_EQ(to_text(parse_python("(s0 % 2) == 0"), {{"s0", "S"}}), "(S % 2) == 0");
 }
 

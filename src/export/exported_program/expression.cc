@@ -207,7 +207,18 @@ std::optional<double> evaluate(const Expression& expression, const nnef::Binding
   return values.size() == 1 && !joined(expression.op, 0, 0) ? std::nullopt : total;
 }
 
-std::optional<nnef::Dim> to_dim(const Expression& expression, const std::map<std::string, nnef::Dim>& names) {
+namespace {
+
+// A remainder says its first operand twice: of so many, the text of a Dim would not end.
+constexpr std::size_t kMostRemainders = 8;
+
+std::size_t remainders_in(const Expression& expression) {
+  std::size_t count = expression.op == Op::kMod ? 1 : 0;
+  for (const Expression& argument : expression.arguments) count += remainders_in(argument);
+  return count;
+}
+
+std::optional<nnef::Dim> dim_of(const Expression& expression, const std::map<std::string, nnef::Dim>& names) {
   if (expression.op == Op::kInteger) return nnef::Dim(expression.integer);
   if (expression.op == Op::kSymbol) {
     const auto found = names.find(expression.symbol);
@@ -215,7 +226,7 @@ std::optional<nnef::Dim> to_dim(const Expression& expression, const std::map<std
   }
   std::optional<nnef::Dim> total;
   for (const Expression& argument : expression.arguments) {
-    const auto value = to_dim(argument, names);
+    const auto value = dim_of(argument, names);
     if (!value) return std::nullopt;
     total = total ? joined(expression.op, *total, *value) : value;
     if (!total) return std::nullopt;
@@ -223,6 +234,12 @@ std::optional<nnef::Dim> to_dim(const Expression& expression, const std::map<std
   const bool is_pow = expression.op == Op::kPow;
   if (is_pow || expression.arguments.size() < 2) return std::nullopt;
   return total;
+}
+
+}  // namespace
+
+std::optional<nnef::Dim> to_dim(const Expression& expression, const std::map<std::string, nnef::Dim>& names) {
+  return remainders_in(expression) > kMostRemainders ? std::nullopt : dim_of(expression, names);
 }
 
 std::string to_text(const Expression& expression, const std::map<std::string, std::string>& names) {
