@@ -55,7 +55,8 @@ def report(*arguments):
 
 class Schema(unittest.TestCase):
     def check(self, status, *arguments):
-        made = report(*arguments)
+        with tempfile.TemporaryDirectory() as folder:  # nothing is left beside the models
+            made = report(*arguments, *(["-o", pathlib.Path(folder) / "model.nnef.tgz"] if status == 0 else []))
         self.assertEqual(made["exit_status"], status, made)
         jsonschema.Draft202012Validator(strict(SCHEMA)).validate(made)
         return made
