@@ -253,10 +253,11 @@ Recording record_and_describe(const Model& model, const Tables& tables, const Ex
 // then.
 std::optional<nnef::Graph> choose_batch(nnef::Graph& graph, const nnef::Dialect& dialect, const ExportOptions& options,
                                         const Tape& tape, ExportReport& report) {
-  std::optional<nnef::Graph> plain = graph;
+  std::optional<nnef::Graph> plain;
   // tract cannot cut a loop over samples into pulses.
   const bool is_asked = options.streams.empty() || options.batch != BatchForm::kByContent;
   if (is_asked && !tape.symbols.empty()) {
+    plain = graph;
     report.batch = scan_over_batch(graph, dialect, options.batch, tape.worlds.front());
   }
   if (!report.batch.is_scan) plain.reset();

@@ -23,6 +23,13 @@ const nnef::TensorData* find(const std::vector<nnef::NamedTensor>& tensors, cons
   return found == tensors.end() ? nullptr : found->data.get();
 }
 
+// The root mean square of what differs; nothing where distance() has none, or there are no items.
+std::optional<double> rms_apart(const std::vector<double>& wanted, const std::vector<double>& got) {
+  const std::optional<Distance> apart = distance(wanted, got);
+  if (!apart || wanted.empty()) return std::nullopt;
+  return std::sqrt(apart->squares / static_cast<double>(wanted.size()));
+}
+
 // The largest magnitude of any value on the way, at the first sizes: rounding errors are of its size.
 double largest_magnitude(const Recording& recording) {
   double largest = 0;
@@ -154,11 +161,10 @@ class Quantised {
         nnef::is_float(expected.dtype()) && nnef::is_float(actual.dtype()) && expected.shape() == actual.shape();
     const auto found = moved.find(name);
     if (!is_comparable || found == moved.end()) return std::nullopt;
-    const std::vector<double> wanted = doubles_of(expected), got = doubles_of(actual);
-    const std::optional<Distance> difference = distance(wanted, got);
-    if (!difference || wanted.empty()) return std::nullopt;
-    const double rms = std::sqrt(difference->squares / static_cast<double>(wanted.size()));
-    return CheckReport::Output::Steps{rms, found->second, accepted_rms(found->second, step_of(wanted)), false};
+    const std::vector<double> wanted = doubles_of(expected);
+    const std::optional<double> rms = rms_apart(wanted, doubles_of(actual));
+    if (!rms) return std::nullopt;
+    return CheckReport::Output::Steps{*rms, found->second, accepted_rms(found->second, step_of(wanted)), false};
   }
 
   const CheckSubject& subject_;
@@ -182,15 +188,13 @@ class Sensitive {
     if (is_strict_ || expected.dtype() != DType::kF32 || expected.shape() != actual.shape()) return std::nullopt;
     if (!compare_tensors(expected, actual, Tolerance::of(kWidest), 1).agrees) return std::nullopt;
     if (!moved_) moved_ = moved_by_rounding(subject_, run_);
-    const std::vector<double> wanted = doubles_of(expected);
-    const std::optional<Distance> difference = distance(wanted, doubles_of(actual));
+    const std::optional<double> rms = rms_apart(doubles_of(expected), doubles_of(actual));
     const auto found = moved_->find(name);
-    if (!difference || wanted.empty() || found == moved_->end()) return std::nullopt;
-    const double rms = std::sqrt(difference->squares / static_cast<double>(wanted.size()));
+    if (!rms || found == moved_->end()) return std::nullopt;
     // An engine rounds at every operation, not at the inputs alone.
     const double accepted = std::sqrt(kAlikeSquares) * found->second;
-    if (rms > accepted) return std::nullopt;
-    return CheckReport::Output::Steps{rms, found->second, accepted, false};
+    if (*rms > accepted) return std::nullopt;
+    return CheckReport::Output::Steps{*rms, found->second, accepted, false};
   }
 
  private:

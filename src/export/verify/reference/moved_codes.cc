@@ -85,8 +85,8 @@ at::Tensor with_moved_codes(const at::Tensor& quantised, at::Generator& generato
 }
 
 // What the model gives where some of its first codes are moved by one step, or none.
-std::map<std::string, at::Tensor> outputs_of(const Tape& tape, const Recording::Run& run, const FirstCodes& moved,
-                                             at::Generator& generator) {
+OutputsByName outputs_with(const Tape& tape, const Recording::Run& run, const FirstCodes& moved,
+                           at::Generator& generator) {
   Replay replay(tape, inputs_of(tape, run), run.sizes);
   std::set<TapeValue> left = moved.inputs;
   while (!replay.done()) {
@@ -104,7 +104,25 @@ std::map<std::string, at::Tensor> outputs_of(const Tape& tape, const Recording::
       }
     }
   }
-  std::map<std::string, at::Tensor> outputs;
+  return outputs_of(tape, replay);
+}
+
+std::map<std::string, double> moved_from(const Tape& tape, const Recording::Run& run, const OutputsByName& before) {
+  const FirstCodes first = first_codes(tape);
+  if (first.is_empty()) return {};
+  return moved_by_draws(before, [&](at::Generator& generator) { return outputs_with(tape, run, first, generator); });
+}
+
+}  // namespace
+
+OutputsByName outputs_of(const Recording::Run& run) {
+  OutputsByName outputs;
+  for (const nnef::NamedTensor& output : run.outputs) outputs.emplace(output.name, shared_tensor(*output.data));
+  return outputs;
+}
+
+OutputsByName outputs_of(const Tape& tape, const Replay& replay) {
+  OutputsByName outputs;
   for (const auto& [name, value] : tape.outputs) {
     const at::Tensor output = replay.value(value);
     if (output.defined() && !output.is_complex() && !output.is_quantized()) outputs.emplace(name, output.contiguous());
@@ -112,14 +130,12 @@ std::map<std::string, at::Tensor> outputs_of(const Tape& tape, const Recording::
   return outputs;
 }
 
-// The mean of several draws, of one seed.
-std::map<std::string, double> moved_from(const Tape& tape, const Recording::Run& run,
-                                         const std::map<std::string, at::Tensor>& before) {
-  const FirstCodes first = first_codes(tape);
+std::map<std::string, double> moved_by_draws(const OutputsByName& before,
+                                             const std::function<OutputsByName(at::Generator&)>& draw) {
   at::Generator generator = at::detail::createCPUGenerator(kSeed);
   std::map<std::string, double> moved;
-  for (int draw = 0; draw < kDraws && !first.is_empty(); ++draw) {
-    for (const auto& [name, output] : outputs_of(tape, run, first, generator)) {
+  for (int i = 0; i < kDraws; ++i) {
+    for (const auto& [name, output] : draw(generator)) {
       const auto expected = before.find(name);
       if (expected == before.end() || expected->second.sizes() != output.sizes() || output.numel() == 0) continue;
       const at::Tensor apart = output.to(at::kDouble) - expected->second.to(at::kDouble);
@@ -128,8 +144,6 @@ std::map<std::string, double> moved_from(const Tape& tape, const Recording::Run&
   }
   return moved;
 }
-
-}  // namespace
 
 double moved_by_input(const Replay& replay, const TapeCall& call, std::size_t index, const at::Tensor& result) {
   const TapeValue input = call.tensors_read().front();
@@ -145,10 +159,8 @@ double moved_by_input(const Replay& replay, const TapeCall& call, std::size_t in
 
 std::map<std::string, double> moved_by_codes(const CheckSubject& subject, const Recording::Run& run) {
   c10::InferenceMode guard;
-  std::map<std::string, at::Tensor> before;
-  for (const nnef::NamedTensor& output : run.outputs) before.emplace(output.name, shared_tensor(*output.data));
   try {
-    return moved_from(subject.recording.tape, run, before);
+    return moved_from(subject.recording.tape, run, outputs_of(run));
   } catch (const std::exception&) {
     return {};  // a call that cannot be executed again on its own
   }
@@ -160,7 +172,7 @@ ExactEngine with_exact_engine(const CheckSubject& subject, const Recording::Run&
   try {
     const ExactEngineInUse engine;
     at::Generator generator = at::detail::createCPUGenerator(kSeed);
-    const std::map<std::string, at::Tensor> outputs = outputs_of(subject.recording.tape, run, {}, generator);
+    const OutputsByName outputs = outputs_with(subject.recording.tape, run, {}, generator);
     ExactEngine result;
     result.moved = moved_from(subject.recording.tape, run, outputs);
     for (const auto& [name, output] : outputs) result.outputs.push_back({name, make_constant(output)});
