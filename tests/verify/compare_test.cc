@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "nnef/builder/builder.h"
+#include "nnef/half.h"
 #include "tensors.h"
 
 namespace torch2nnef {
