@@ -189,7 +189,7 @@ TEST(Half, RoundsToNearestEven) {
   EXPECT_EQ(nnef::half_value(nnef::half_bits(1 + 0x1.8p-10)), 1 + 0x1p-9f);
   EXPECT_EQ(nnef::half_value(nnef::half_bits(1 + 0x1p-11 + 0x1p-40)), 1 + 0x1p-10f);
   EXPECT_EQ(nnef::half_value(nnef::half_bits(65519.99)), 65504.0f);
-  EXPECT_EQ(nnef::half_value(nnef::half_bits(65520)), kInf);
+  EXPECT_EQ(nnef::half_value(nnef::half_bits(65520.0)), kInf);
   EXPECT_EQ(nnef::half_value(nnef::half_bits(-1e300)), -kInf);
   EXPECT_EQ(nnef::half_value(nnef::half_bits(0x1p-25)), 0.0f);
   EXPECT_EQ(nnef::half_value(nnef::half_bits(0x1.8p-25)), 0x1p-24f);
