@@ -50,6 +50,8 @@ INCLUDES_ALLOWED = {
     ("export/lower/registry.cc", "export/ops/families.def"): "the list of what registers itself, not code",
     ("export/torchscript/", "export/lower/lowering.h"): "the registry says which modules an extractor claims",
     ("export/exported_program/", "export/lower/lowering.h"): "the registry says which operators of the user's it lowers",
+    ("export/torchscript/", "export/lower/claims.h"): "a front end reports the claims that no module met",
+    ("export/exported_program/", "export/lower/claims.h"): "as above",
     ("export/lower/", "export/ops/number_types/promote.h"): "promotion is next to the other rules of number types",
     ("export/lower/", "export/ops/number_types/bfloat16.h"): "as above",
     ("export/lower/", "export/ops/number_types/quantised.h"): "as above",

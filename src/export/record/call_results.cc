@@ -205,7 +205,10 @@ CallResults::Flat CallResults::flattened(const std::string& op, const Slots& res
     for (const c10::IValue& world : result.worlds) per_world.push_back(tensors_in(world));
     for (const auto& world : per_world) {
       if (world.size() != per_world.front().size()) {
-        throw WorldFailed("the number of results of " + op + " depends on a dynamic size", context_.here(), "T2N-R006");
+        throw WorldFailed(
+            "the number of results of " + op + " depends on a dynamic size", context_.here(), "T2N-R006", "",
+            "make that axis static, or script the model and read the parts one by one in a loop (for i in "
+            "range(x.size(0)): x[i])");
       }
     }
     for (std::size_t i = 0; i < per_world.front().size(); ++i) {
