@@ -19,6 +19,8 @@ constexpr OperatorRow operator|(OperatorRow a, const OperatorRow& b) {
   if (!b.as_tensors.empty()) a.as_tensors = b.as_tensors;
   if (!b.length_argument.empty()) a.length_argument = b.length_argument;
   if (!b.index_argument.empty()) a.index_argument = b.index_argument;
+  if (!b.indexed.empty()) a.indexed = b.indexed;
+  if (b.choice != Choice::kNone) a.choice = b.choice;
   return a;
 }
 
@@ -50,7 +52,10 @@ constexpr OperatorRow shape(ShapeRule value) { return column(&OperatorRow::shape
 constexpr OperatorRow fill(Fill value) { return column(&OperatorRow::fill, value); }
 constexpr OperatorRow as_tensors(std::string_view name) { return column(&OperatorRow::as_tensors, name); }
 constexpr OperatorRow as_long_as(std::string_view name) { return column(&OperatorRow::length_argument, name); }
-constexpr OperatorRow fails_by(std::string_view name) { return column(&OperatorRow::index_argument, name); }
+constexpr OperatorRow index(std::string_view name, Choice choice = Choice::kAlongDim, std::string_view of = "self") {
+  return column(&OperatorRow::index_argument, name) | column(&OperatorRow::choice, choice) |
+         column(&OperatorRow::indexed, of);
+}
 
 constexpr OperatorRow moves = fact(kMoves);
 constexpr OperatorRow chooses = fact(kChooses);
