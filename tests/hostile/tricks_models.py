@@ -198,7 +198,7 @@ def graphs_within_graphs(r, work):
         found = [p for p in programs.places(document, []) if p[1] == "as_graph"]
         for container, key in found:
             if kind == 1:
-                container[key]["graph"]["nodes"] = document["graph_module"]["graph"]["nodes"][:1] * 3
+                container[key]["graph"]["nodes"] = json.loads(json.dumps(document["graph_module"]["graph"]["nodes"][:1])) * 3
             elif kind == 2:
                 container[key]["graph"]["outputs"] = container[key]["graph"]["outputs"] * 2
             else:
