@@ -240,6 +240,7 @@ Recording record_and_describe(const Model& model, const Tables& tables, const Ex
   try {
     Recording recording = front_ends::record(model, tables, options, report.diagnostics, &refused);
     report.inputs_from = recording.inputs_from;
+    report.drawn = recording.drawn;
     report.states = recording.states;
     describe_tape(recording.tape, report);
     return recording;

@@ -135,6 +135,7 @@ struct ExportReport {
   std::vector<std::string> constraints;
   BatchReport batch;
   std::string inputs_from;                    // where the sample inputs came from, one sentence
+  std::vector<DrawnInput> drawn;              // integer inputs that the user gave no values for
   std::vector<WeightReport> weights;          // those that --quantize names, in the order of their paths
   std::vector<FloatDistance> float_distance;  // at each size that is checked
   std::optional<HalfReport> half;

@@ -285,7 +285,10 @@ TEST(Archive, RefusesHostileTarFiles) {
   refuses(tar_entry("x", "", '1', "y") + kTarEnd, "link or a device");
   refuses(tar_entry("x", "", '3') + kTarEnd, "link or a device");
   refuses(tar_entry("x", "a") + tar_entry("./x", "b") + kTarEnd, "stands twice");
-  refuses(tar_entry("x", "a", '0', "", 1 << 30) + kTarEnd, "runcated");
+  refuses(tar_entry("x", "a", '0', "", 1 << 16) + kTarEnd, "runcated");
+  refuses(tar_entry("x", "a", '0', "", 1 << 30) + kTarEnd, "larger than it can be");
+  const std::string sparse = tar_entry("PaxHeader", "31 GNU.sparse.size=99999999999\n", 'x');
+  refuses(sparse + tar_entry("x", "a") + kTarEnd, "larger than it can be");
   refuses("this is no tar file", "");
   refuses(std::string(700, 'x'), "");
 }

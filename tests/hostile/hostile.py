@@ -80,7 +80,7 @@ def attempt(number, build, place):
     faults = [] if status in RIGHT else [f"status {status}"]
     faults += faults_of_text(out, "--json" in case.arguments and "stdout" not in sinks) + faults_of_text(err, False)
     after = files_below(folder)
-    made = {value for name, value in zip(case.arguments, case.arguments[1:]) if name in ("-o", "--output", "--report", "--debug-bundle")} | {"m.nnef"}
+    made = {os.fsdecode(value) for name, value in zip(case.arguments, case.arguments[1:]) if name in ("-o", "--output", "--report", "--debug-bundle")} | {"m.nnef"}
     is_made = status == 0 or "stdout" in case.sinks
     more = {f for f in after.keys() - before.keys() if not (is_made and any(f.startswith(f"work/{m}") for m in made)) and not f.startswith("work/out_bundle")}
     faults += [f"files that should not be: {sorted(more)[:3]}"] if more else []

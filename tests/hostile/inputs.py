@@ -12,6 +12,8 @@ import archives
 import operators
 import programs
 import surroundings
+import tricks_files
+import tricks_models
 
 TESTS = pathlib.Path(__file__).resolve().parent.parent
 ESCAPES = ["\x1b]0;owned\x07", "\x1b[2J", "\u202e", "\x9b31m", "\r", "\udcff"]
@@ -372,9 +374,19 @@ def folders(r, work):
     return Case("folder", [str(model), "--inputs", str(model.with_suffix(".inputs.npz")), "-o", "out", "--check=none"])
 
 
+def tricks_with_files(r, work):
+    what, arguments = tricks_files.make(r, work)
+    return Case(what, arguments if "-o" in arguments else [*arguments, check(r)])
+
+
+def tricks_with_models(r, work):
+    return Case(*tricks_models.make(r, work))
+
+
 KINDS = [damaged_file, damaged_file, damaged_record, damaged_record, damaged_record, invented_tensor, invented_tensor, invented_code, invented_code, invented_pickle, texts, names, arrays, arrays, arguments_file,
          command_lines, command_lines, environments, environments, environments, nnef_archives, nnef_archives, fragments, other_files, folders, exported_programs, exported_programs, exported_programs, exported_programs,
-         operator_calls, operator_calls, operator_calls, operator_calls, shuffled_code, shuffled_code, deep_code, beside_the_model, bundles, odd_files, output_places, engines]
+         operator_calls, operator_calls, operator_calls, operator_calls, shuffled_code, shuffled_code, deep_code, beside_the_model, bundles, odd_files, output_places, engines,
+         *[tricks_with_files] * 6, *[tricks_with_models] * 6]
 
 
 def make(r, work):

@@ -84,12 +84,13 @@ std::string error_problem(const OpCase& one, const std::vector<nnef::NamedTensor
 // One set of values at one set of sizes.
 struct Values {
   nnef::Bindings bindings;
-  bool is_hard = false;
+  std::string kind;  // "", or of values at which both engines may differ from PyTorch
+  bool is_hard() const { return !kind.empty(); }
   std::vector<nnef::NamedTensor> inputs, expected;
 };
 
 std::string place_of(const Values& values) {
-  return (values.is_hard ? " on hard values" : "") + sizes_text(values.bindings);
+  return (values.is_hard() ? " on " + values.kind : "") + sizes_text(values.bindings);
 }
 
 // Not those of LAPACK, which takes minutes to find that a matrix with a NaN has no factors; and not where an engine
@@ -102,21 +103,24 @@ bool takes_hard_values(const OpCase& one) {
   return true;
 }
 
-// Values other than the sample's at all sizes; at the first of them hard ones, too, where PyTorch takes them.
+// Values other than the sample's at all sizes; at the first of them edges and hard ones, too, where PyTorch takes them.
 std::vector<Values> all_values(OpModule& module, const OpCase& one) {
   std::vector<Values> all;
   for (const nnef::Bindings& bindings : one.all_bindings()) {
     module.draw(kOtherSeed, bindings);
     module.run();
-    all.push_back({bindings, false, module.inputs(), module.results()});
+    all.push_back({bindings, "", module.inputs(), module.results()});
   }
-  if (!takes_hard_values(one)) return all;
-  try {
-    module.draw_hard(kOtherSeed, all.front().bindings);
-    module.run();
-    all.push_back({all.front().bindings, true, module.inputs(), module.results()});
-  } catch (const std::exception&) {
-  }
+  const auto add = [&](const char* kind, auto draw) {
+    try {
+      (module.*draw)(kOtherSeed, all.front().bindings);
+      module.run();
+      all.push_back({all.front().bindings, kind, module.inputs(), module.results()});
+    } catch (const std::exception&) {
+    }
+  };
+  add("edges", &OpModule::draw_edges);
+  if (takes_hard_values(one)) add("hard values", &OpModule::draw_hard);
   return all;
 }
 
@@ -132,13 +136,13 @@ std::string differences(const std::vector<torch2nnef::CheckReport::Output>& outp
 // from PyTorch.
 std::string judge(const Values& values, const torch2nnef::EngineRun& run, const nnef::Graph& archive,
                   const nnef::Dialect& dialect, const OpCase& one) {
-  if (!values.is_hard && !run.ran) return fmt::format("tract{}: {}", place_of(values), run.message);
-  if (!values.is_hard && one.largest_error > 0) return error_problem(one, values.expected, run.outputs);
+  if (!values.is_hard() && !run.ran) return fmt::format("tract{}: {}", place_of(values), run.message);
+  if (!values.is_hard() && one.largest_error > 0) return error_problem(one, values.expected, run.outputs);
   const auto compared = [&](const std::vector<nnef::NamedTensor>& outputs) {
     return differences(torch2nnef::compare_outputs(values.expected, outputs, one.tolerance));
   };
   const std::string in_tract = run.ran ? compared(run.outputs) : run.message;
-  if (!values.is_hard && !in_tract.empty()) return "tract" + place_of(values) + ": " + in_tract;
+  if (!values.is_hard() && !in_tract.empty()) return "tract" + place_of(values) + ": " + in_tract;
   std::string in_evaluator;
   try {
     in_evaluator = compared(torch2nnef::evaluate_graph(archive, dialect, values.inputs));

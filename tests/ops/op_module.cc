@@ -107,7 +107,7 @@ class Values {
       for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = given[i % given.size()];
     } else if (dots != std::string::npos) {
       uniform(numbers, is_float, std::stod(fill_.substr(0, dots)), std::stod(fill_.substr(dots + 2)));
-    } else if (fill_ == "hard") {
+    } else if (fill_ == "hard" || fill_ == "edges") {
       hard(numbers, type);
     } else if (fill_.empty()) {
       const bool is_unsigned = type == c10::kByte;
@@ -135,10 +135,12 @@ class Values {
         {c10::kShort, {-32768, 32767, 255, -255}},
         {c10::kInt, {-2147483648.0, 2147483647, 65536, -65537}},
         {c10::kLong, {-0x1p62, 0x1p62, 2147483648.0, -2147483649.0, 4294967296.0}}};
+    static const std::vector<double> kFinite = {0.0, -0.0, 0.5, 1.0, 1.0, -1.0, 2.5, 1e4, -1e4, 1e-4, 1e-40};
     const auto integers = kIntegers.find(type);
     if (type == c10::kBool) return uniform(numbers, false, 0, 2);
     uniform(numbers, integers == kIntegers.end(), type == c10::kByte ? 0 : -4, 5);
-    const std::vector<double>& edges = integers == kIntegers.end() ? kFloats : integers->second;
+    const std::vector<double>& floats = fill_ == "edges" ? kFinite : kFloats;
+    const std::vector<double>& edges = integers == kIntegers.end() ? floats : integers->second;
     for (std::size_t i = 0; i < numbers.size(); i += 2) numbers[i] = edges[random_() % edges.size()];
   }
 
@@ -203,15 +205,19 @@ OpModule::~OpModule() = default;
 void OpModule::draw(std::uint64_t seed, const nnef::Bindings& bindings) { draw_with(seed, bindings, ""); }
 
 void OpModule::draw_hard(std::uint64_t seed, const nnef::Bindings& bindings) { draw_with(seed, bindings, "hard"); }
+void OpModule::draw_edges(std::uint64_t seed, const nnef::Bindings& bindings) {
+  draw_with(seed, bindings, "edges", true);
+}
 
-// `fill` for the inputs that have none.
-void OpModule::draw_with(std::uint64_t seed, const nnef::Bindings& bindings, const std::string& fill) {
+// `fill` for the inputs that have none, and where it is `in_ranges` for floats between two bounds as well.
+void OpModule::draw_with(std::uint64_t seed, const nnef::Bindings& bindings, const std::string& fill, bool in_ranges) {
   torch_->inputs.clear();
   for (const CaseTensor& tensor : case_.tensors) {
     if (tensor.is_parameter) continue;
     seed = seed * 6364136223846793005u + 1442695040888963407u;
     const c10::ScalarType type = kScalarTypes.at(case_.dtype(tensor, variant_));
-    const std::string& own = tensor.fill.empty() ? fill : tensor.fill;
+    const bool has_range = in_ranges && c10::isFloatingType(type) && tensor.fill.find("..") != std::string::npos;
+    const std::string& own = tensor.fill.empty() || has_range ? fill : tensor.fill;
     torch_->inputs.emplace_back(Values(own, seed).tensor(type, case_.sizes_at(tensor, bindings)));
   }
 }

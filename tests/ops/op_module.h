@@ -19,9 +19,11 @@ class OpModule {
   ~OpModule();
 
   // New values for the inputs at these sizes; equal arguments give equal values. Hard ones are those at which two
-  // engines are likely to part: NaN, infinities, halves, the ends of the ranges; only for inputs without a FILL.
+  // engines are likely to part: NaN, infinities, halves, the ends of the ranges; only for inputs without a FILL. Edges
+  // are finite: zeros of both signs, equal items, halves, large and tiny ones; for inputs whose FILL is no list.
   void draw(std::uint64_t seed, const nnef::Bindings& bindings);
   void draw_hard(std::uint64_t seed, const nnef::Bindings& bindings);
+  void draw_edges(std::uint64_t seed, const nnef::Bindings& bindings);
   // forward on the values; tuples and lists flattened depth first, numbers as tensors, None dropped.
   void run();
   std::vector<nnef::NamedTensor> inputs() const;
@@ -36,7 +38,7 @@ class OpModule {
 
  private:
   struct Torch;
-  void draw_with(std::uint64_t seed, const nnef::Bindings& bindings, const std::string& fill);
+  void draw_with(std::uint64_t seed, const nnef::Bindings& bindings, const std::string& fill, bool in_ranges = false);
   void run_widened();
   const OpCase& case_;
   std::size_t variant_;

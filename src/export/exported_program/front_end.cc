@@ -33,6 +33,7 @@ Slot number_input(OperatorRecorder& recorder, const std::string& name, const std
 void ProgramFrontEnd::begin(const SizePlan& sizes, const std::vector<nnef::Bindings>& worlds,
                             Recording& recording) const {
   recording.inputs_from = plan_.from;
+  recording.drawn = plan_.drawn;
   recording.tape.symbols = sizes.axes.symbols;
   recording.tape.worlds = worlds;
   for (const nnef::Bindings& world : worlds) recording.runs.push_back({world, {}, {}});
@@ -141,7 +142,9 @@ Slots ProgramFrontEnd::add_inputs(const SizePlan& sizes, OperatorRecorder& recor
       slots.push_back(same_in_all(recorder.context(), {}));
     } else if (input.kind == ProgramInput::Kind::kUser) {
       const DynamicInput& facts = sizes.inputs[next];
-      const auto versions = add_input(recorder, recording, facts.name, plan_.leaves[next++], facts.shape);
+      const auto versions =
+          add_input(recorder, recording, facts.name, plan_.leaves[next], facts.shape, drawn_at(plan_.drawn, next));
+      ++next;
       slots.push_back(input.is_number ? number_input(recorder, facts.name, versions)
                                       : Slot{{versions.begin(), versions.end()}, {}});
     } else {

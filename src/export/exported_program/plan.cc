@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "export/exported_program/sample_values.h"
+#include "export/load/drawn_inputs.h"
 #include "export/sizes/dynamic_axes.h"
 #include "nnef/builder/builder.h"
 
@@ -178,13 +179,15 @@ ProgramPlan make_program_plan(const LoadedProgram& loaded, const std::filesystem
   }
   ProgramSamples samples = program_samples(loaded, plan.file_sizes, names, path, options);
   plan.from = std::move(samples.from);
-  plan.are_drawn = samples.are_drawn;
+  plan.are_drawn = !samples.drawn.empty();
   plan.leaves = std::move(samples.values);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const std::vector<std::int64_t> sizes = plan.leaves[i].sizes().vec();
     plan.sizes.inputs.push_back({names[i], sizes, nnef::make_shape(sizes)});
   }
   check_ranks(plan);
+  plan.drawn = drawn_integers(plan.leaves, samples.drawn, plan.sizes.inputs);
+  std::erase_if(plan.drawn, [&](const DrawnInput& one) { return inputs[one.place].is_number; });
   plan.sizes.axes = resolve_dynamic_axes(AxisPlanner(options, plan).run(), plan.sizes.inputs);
   return plan;
 }

@@ -24,9 +24,10 @@ struct ProgramPlan {
 
   const LoadedProgram& loaded;
   ProgramSizes file_sizes;
-  std::vector<at::Tensor> leaves;  // one per input of the user
-  std::string from;                // where those are from, a sentence
-  bool are_drawn = false;
+  std::vector<at::Tensor> leaves;     // one per input of the user
+  std::string from;                   // where those are from, a sentence
+  bool are_drawn = false;             // some of them, at random
+  std::vector<DrawnInput> drawn;      // those of integers
   SizePlan sizes;                     // one input per leaf
   std::vector<std::string> narrowed;  // where this is for fewer sizes than the program names, as messages
   std::vector<ProgramState> states;

@@ -2,6 +2,7 @@
 
 #include "export/exported_program/front_end.h"
 #include "export/load/compat_ops.h"
+#include "export/load/drawn_inputs.h"
 #include "export/load/given_runs.h"
 #include "export/load/other_values.h"
 #include "export/record/memory_bound.h"
@@ -25,17 +26,6 @@ ProgramPlan planned_for(const Recording& recording, const ProgramModel& model, c
   if (recording.tape.symbols.size() == plan.sizes.axes.symbols.size()) return plan;
   if (auto tied = with_tied_sizes(plan, options)) return std::move(*tied);
   return plan;
-}
-
-// A program that fails on values that were drawn need not be wrong.
-ExportError of_drawn_samples(const ExportError& error) {
-  std::vector<Diagnostic> errors = error.diagnostics();
-  for (Diagnostic& one : errors) {
-    if (one.code == "T2N-R001") {
-      one.hint = "the values were drawn at random: give some that the program accepts (--inputs FILE)";
-    }
-  }
-  return {error.kind(), std::move(errors)};
 }
 
 // Of sizes that the program leaves apart and the samples do not: as they are, or tied where the model fails at some
@@ -65,15 +55,18 @@ Recording record_planned(const ProgramModel& model, const Tables& tables, const 
   const MemoryBound bound;
   at::manual_seed(options.seed);
   refuse_forbidden_nodes(model.loaded->program, tables);
-  const ProgramPlan plan = planned(model, tables, options);
+  ProgramPlan plan = planned(model, tables, options);
   ProgramFrontEnd front_end(tables, options, plan);
-  if (auto recording = record_apart_or_tied(front_end, plan, tables, options, diagnostics))
-    return std::move(*recording);
+  const auto record = [&](Diagnostics& found) {
+    at::manual_seed(options.seed);
+    if (auto recording = record_apart_or_tied(front_end, plan, tables, options, found)) return std::move(*recording);
+    return record_at_sizes(front_end, plan.sizes, found, refused);
+  };
   try {
-    return record_at_sizes(front_end, plan.sizes, diagnostics, refused);
+    return record_drawn({plan.leaves, plan.drawn, options.seed}, record, diagnostics);
   } catch (const ExportError& error) {
     if (!plan.are_drawn) throw;
-    throw of_drawn_samples(error);
+    throw of_drawn_samples(error, plan.drawn);
   }
 }
 
@@ -122,7 +115,8 @@ void record_program_at(const ProgramModel& model, const Tables& tables, const Ex
   c10::InferenceMode guard;
   const MemoryBound bound;
   at::manual_seed(options.seed);
-  const ProgramPlan plan = planned_for(recording, model, tables, options);
+  ProgramPlan plan = planned_for(recording, model, tables, options);
+  draw_as_recorded({plan.leaves, plan.drawn, options.seed}, recording);
   ProgramFrontEnd front_end(tables, options, plan);
   execute_at(front_end, plan.sizes, sizes, recording);
 }
@@ -133,6 +127,7 @@ std::optional<Recording::Run> run_program_on_other_values(const ProgramModel& mo
   c10::InferenceMode guard;
   at::manual_seed(options.seed);
   ProgramPlan plan = planned_for(recording, model, tables, options);
+  draw_as_recorded({plan.leaves, plan.drawn, options.seed}, recording);
   ExportOptions plain = options;
   plain.check = Check::kNone;  // no fingerprints
   plain.model_tree = false;

@@ -143,13 +143,13 @@ ProgramSamples program_samples(const LoadedProgram& loaded, const ProgramSizes& 
     }
     samples.values[*place] = specified_values(spec, generator);
     samples.from = "made as --input says, seed " + std::to_string(options.seed);
-    samples.are_drawn = samples.are_drawn || spec.fill.empty();
+    if (spec.fill.empty()) samples.drawn.push_back(samples.values[*place]);
   }
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const at::ScalarType type = type_of(loaded, inputs[i]);
     if (!samples.values[i].defined()) {
       samples.values[i] = random_values(type, drawn_sizes(inputs[i], sizes), generator);
-      samples.are_drawn = true;
+      samples.drawn.push_back(samples.values[i]);
       samples.from = "drawn with seed " + std::to_string(options.seed) + ": " + path.filename().string() +
                      " has no example inputs";
     }

@@ -14,7 +14,7 @@ namespace torch2nnef {
 struct ProgramSamples {
   std::vector<at::Tensor> values;  // one per input of the user
   std::string from;                // a sentence, for the report
-  bool are_drawn = false;          // at random: the program may not accept the values
+  std::vector<at::Tensor> drawn;   // at random: the program may not accept the values
 };
 
 // In this order: --inputs, --input, the file's own, drawn at sizes that fit. `names` are the inputs' in the archive.

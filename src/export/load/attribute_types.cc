@@ -13,7 +13,7 @@ struct Work {
   std::string where;
 };
 
-class Check {
+class AttributeCheck {
  public:
   void run(const c10::IValue& root) {
     todo_.push_back({root, root.type(), ""});
@@ -117,6 +117,6 @@ class Check {
 
 }  // namespace
 
-void check_attribute_types(const torch::jit::Module& module) { Check().run(module._ivalue()); }
+void check_attribute_types(const torch::jit::Module& module) { AttributeCheck().run(module._ivalue()); }
 
 }  // namespace torch2nnef

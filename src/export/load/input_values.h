@@ -15,7 +15,7 @@
 namespace torch2nnef {
 
 at::Generator seeded_generator(std::uint64_t seed);
-// Floats from a normal distribution, integers 0 or 1, bools at random.
+// Floats from a normal distribution, integers 0 or 1 (see load/drawn_inputs.h), bools at random.
 at::Tensor random_values(at::ScalarType type, const std::vector<std::int64_t>& sizes, at::Generator& generator);
 // What --input NAME:DTYPE:DIMS[=FILL] says. Throws ExportError (usage).
 at::Tensor specified_values(const InputSpec& spec, at::Generator& generator);

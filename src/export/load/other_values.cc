@@ -1,10 +1,9 @@
 #include "export/load/other_values.h"
 
 #include <algorithm>
-#include <set>
-#include <variant>
 
 #include "export/load/input_values.h"
+#include "export/load/integer_uses.h"
 
 namespace torch2nnef {
 namespace {
@@ -30,75 +29,27 @@ bool is_cheap(const Tape& tape) {
 
 // --- integers ---
 
-std::int64_t size_along(const Tape& tape, const TapeCall& call, std::string_view name, std::int64_t axis) {
-  const TapeArgument* tensor = call.find(name);
-  if (tensor == nullptr || tensor->value() == nullptr) return 0;
-  const nnef::Shape& shape = tape.info(*tensor->value()).shape;
-  if (axis < 0) axis += static_cast<std::int64_t>(shape.size());
-  if (axis < 0 || axis >= static_cast<std::int64_t>(shape.size())) return 0;
-  return shape[static_cast<std::size_t>(axis)].evaluate(tape.worlds.front());
-}
-
-// How many items the index chooses from that a call is given as this argument; 0 where it is not an index.
-std::int64_t indexed_by(const Tape& tape, const TapeCall& call, const std::string& argument) {
-  if (call.op == "aten::embedding" && argument == "indices") return size_along(tape, call, "weight", 0);
-  const TapeArgument* dim = call.find("dim");
-  const nnef::Dim* axis = dim == nullptr ? nullptr : std::get_if<nnef::Dim>(&dim->is);
-  const bool chooses = axis != nullptr && axis->is_constant() && argument == "index";
-  return chooses ? size_along(tape, call, "self", axis->value()) : 0;
-}
-
-// The tensors that a call reads, with the number of items that each chooses from. In a list of indices (aten::index)
-// the place is the axis.
-std::vector<std::pair<TapeValue, std::int64_t>> read_by(const Tape& tape, const TapeCall& call) {
-  std::vector<std::pair<TapeValue, std::int64_t>> read;
-  for (const auto& [name, argument] : call.arguments) {
-    if (argument.value() != nullptr) read.emplace_back(*argument.value(), indexed_by(tape, call, name));
-    if (argument.list() == nullptr) continue;
-    for (std::size_t i = 0; i < argument.list()->size(); ++i) {
-      const TapeValue* item = (*argument.list())[i].value();
-      const auto axis = static_cast<std::int64_t>(i);
-      if (item != nullptr) read.emplace_back(*item, name == "indices" ? size_along(tape, call, "self", axis) : 0);
-    }
-  }
-  return read;
-}
-
-bool is_whole(const TapeValueInfo& info) { return info.type >= ScalarType::kUInt8 && info.type <= ScalarType::kInt64; }
-
-// The smallest number of items that an input chooses from, itself or by what integer calls make of it (sums, casts,
-// views); 0 where it chooses none.
-std::int64_t indexed_by_input(const Tape& tape, TapeValue input) {
-  std::int64_t fewest = 0;
-  std::set<std::int32_t> made_of_it{input.id};
-  for (const TapeCall& call : tape.calls) {
-    bool reads = false;
-    for (const auto& [value, items] : read_by(tape, call)) {
-      if (made_of_it.count(value.id) == 0) continue;
-      if (items > 0) fewest = fewest == 0 ? items : std::min(fewest, items);
-      reads = reads || items == 0;
-    }
-    for (TapeValue result : call.results) {
-      const bool is_wanted = result.id >= 0;
-      if (reads && is_wanted && is_whole(tape.info(result))) made_of_it.insert(result.id);
-    }
-  }
-  return fewest;
-}
-
 enum class Integers { kByUse, kMoved, kKept };
 
 // An index becomes one that is drawn from all that there are.
-at::Tensor other_integers(const at::Tensor& sample, std::int64_t indexed, at::Generator& generator) {
-  if (indexed > 0 && sample.numel() > 0 && sample.min().item<std::int64_t>() >= 0) {
-    const auto drawn = at::randint(0, indexed, sample.sizes(), generator, at::TensorOptions().dtype(at::kLong));
-    const at::Tensor other = drawn.to(sample.scalar_type());
-    return other.equal(sample) ? sample.add(1).remainder(indexed) : other;
+at::Tensor other_integers(const at::Tensor& sample, std::int64_t lowest, std::int64_t count, at::Generator& generator) {
+  if (count > 0 && sample.numel() > 0 && sample.min().item<std::int64_t>() >= 0) {
+    const auto drawn = at::randint(0, count, sample.sizes(), generator, at::TensorOptions().dtype(at::kLong));
+    const at::Tensor other = drawn.add(lowest).to(sample.scalar_type());
+    return other.equal(sample) ? sample.sub(lowest).add(1).remainder(count).add(lowest) : other;
   }
   for (std::int64_t axis = sample.dim(); axis-- > 0;) {
     if (sample.size(axis) > 1) return sample.roll(1, axis);
   }
   return sample;
+}
+
+// By what it chooses from, where it does.
+at::Tensor other_integers(const at::Tensor& sample, const Tape& tape, TapeValue input, at::Generator& generator) {
+  const IntegerUse use = use_of_integers(tape, input);
+  const bool is_exact = use.as.use == DrawnInput::Use::kIndex;
+  const std::int64_t count = is_exact ? use.as.count.evaluate(tape.worlds.front()) : use.fewest.value_or(0);
+  return other_integers(sample, is_exact ? use.as.lowest : 0, count, generator);
 }
 
 // --- fractions ---
@@ -121,7 +72,8 @@ std::vector<at::Tensor> other_values(const std::vector<at::Tensor>& samples, con
     if (sample.is_floating_point()) other = other_floats(sample, generator);
     if (is_integer && integers != Integers::kKept) {
       const bool by_use = integers == Integers::kByUse && sample.scalar_type() != at::kBool && i < tape.inputs.size();
-      other = other_integers(sample, by_use ? indexed_by_input(tape, tape.inputs[i]) : 0, generator);
+      other =
+          by_use ? other_integers(sample, tape, tape.inputs[i], generator) : other_integers(sample, 0, 0, generator);
     }
     leaves.push_back(other.contiguous());
   }

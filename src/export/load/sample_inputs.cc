@@ -145,6 +145,7 @@ SampleInputs sample_inputs(const Model::Impl& model, const ExportOptions& option
   }
   if (!options.inputs.empty()) {
     NamedTensors tensors;
+    std::vector<at::Tensor> drawn;
     std::vector<c10::Argument> formals = formal_arguments(method);
     for (const InputSpec& spec : options.inputs) {
       check_name(spec.name, method);
@@ -152,11 +153,10 @@ SampleInputs sample_inputs(const Model::Impl& model, const ExportOptions& option
                          : tensors.size() < formals.size() ? formals[tensors.size()].name()
                                                            : "input";
       tensors.emplace_back(name, specified_values(spec, generator));
+      if (spec.fill.empty()) drawn.push_back(tensors.back().second);
     }
     return {assembled_arguments(method, std::move(tensors), options.extra_arguments),
-            "made as --input says, seed " + std::to_string(options.seed),
-            std::any_of(options.inputs.begin(), options.inputs.end(),
-                        [](const InputSpec& spec) { return spec.fill.empty(); })};
+            "made as --input says, seed " + std::to_string(options.seed), std::move(drawn)};
   }
   if (!model.npz.empty()) {
     return {assembled_arguments(method, npz_tensors(nnef::read_npz(model.npz, "inputs.npz of the archive")),
@@ -174,10 +174,11 @@ SampleInputs sample_inputs(const Model::Impl& model, const ExportOptions& option
   if (model.traced && options.method == "forward") {
     std::vector<c10::IValue> arguments;
     for (const c10::IValue& value : *model.traced) arguments.push_back(filled(value, generator));
+    std::vector<at::Tensor> drawn;
+    for (const NamedLeaf& leaf : tensor_leaves(arguments, method)) drawn.push_back(leaf.tensor);
     return {std::move(arguments),
-            "of the sizes that the model was traced with, values drawn with seed " + std::to_string(options.seed) +
-                " (integers are 0 or 1)",
-            true};
+            "of the sizes that the model was traced with, values drawn with seed " + std::to_string(options.seed),
+            std::move(drawn)};
   }
   const std::vector<c10::Argument> formals = formal_arguments(method);
   if (formals.empty()) return {{}, "none: " + options.method + " takes no arguments"};

@@ -17,7 +17,7 @@ NamedTensors read_inputs(const std::filesystem::path& path);
 struct SampleInputs {
   std::vector<c10::IValue> arguments;  // of forward, without self
   std::string from;                    // a sentence, for the report
-  bool are_drawn = false;              // at random: the model may not accept the values
+  std::vector<at::Tensor> drawn = {};  // at random: the model may not accept the values
 };
 
 // In this order: given with the module, --inputs, --input, the archive's own, a file beside the model. Throws

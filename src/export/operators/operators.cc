@@ -24,6 +24,8 @@ constexpr OperatorRow operator|(OperatorRow a, const OperatorRow& b) {
   if (!b.index_argument.empty()) a.index_argument = b.index_argument;
   if (!b.place_argument.empty()) a.place_argument = b.place_argument;
   if (!b.order_argument.empty()) a.order_argument = b.order_argument;
+  if (!b.indexed.empty()) a.indexed = b.indexed;
+  if (b.choice != Choice::kNone) a.choice = b.choice;
   return a;
 }
 
@@ -55,12 +57,15 @@ constexpr OperatorRow shape(ShapeRule value) { return column(&OperatorRow::shape
 constexpr OperatorRow fill(Fill value) { return column(&OperatorRow::fill, value); }
 constexpr OperatorRow as_tensors(std::string_view name) { return column(&OperatorRow::as_tensors, name); }
 constexpr OperatorRow as_long_as(std::string_view name) { return column(&OperatorRow::length_argument, name); }
-constexpr OperatorRow fails_by(std::string_view name) { return column(&OperatorRow::index_argument, name); }
 constexpr OperatorRow says_where(std::string_view name) { return column(&OperatorRow::place_argument, name); }
 constexpr OperatorRow ordered_if(std::string_view name) { return column(&OperatorRow::order_argument, name); }
 constexpr OperatorRow masks(MaskUse value) { return column(&OperatorRow::masks, value); }
 constexpr OperatorRow packing(Packing value) { return column(&OperatorRow::packing, value); }
 constexpr OperatorRow cuts_axis(std::int8_t axis) { return column(&OperatorRow::cut_axis, axis); }
+constexpr OperatorRow index(std::string_view name, Choice choice = Choice::kAlongDim, std::string_view of = "self") {
+  return column(&OperatorRow::index_argument, name) | column(&OperatorRow::choice, choice) |
+         column(&OperatorRow::indexed, of);
+}
 
 constexpr OperatorRow moves = fact(kMoves);
 constexpr OperatorRow chooses = fact(kChooses);

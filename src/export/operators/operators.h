@@ -144,6 +144,18 @@ enum class ShapeRule : std::uint8_t {
   kFromHalfSpectrum,
 };
 
+// Among what the integers in an argument choose.
+enum class Choice : std::uint8_t {
+  kNone,
+  kAlongDim,  // the places along the axis that the argument dim names; all items where it is None
+  kAlongOwn,  // in a list of indices, the places along the axis of each one's own place in it
+  kRows,      // the places along the first axis
+  kItems,     // all items
+  kClasses,   // the places along the second axis; along the only one of a tensor of rank 1
+  kBelow,     // the numbers below a number
+  kLengths,   // how many steps of time: from 1 on
+};
+
 // What a write puts in the place of all items.
 enum class Fill : std::uint8_t { kNone, kZero, kValue, kSource };
 
@@ -212,9 +224,11 @@ struct OperatorRow {
   std::int8_t cut_axis = -1;         // the axis that is cut, or the last one before it; -1: the argument dim names it
   std::string_view as_tensors;       // the operator on tensors of rank 0 that does the same
   std::string_view length_argument;  // whose values the result's length depends on
-  std::string_view index_argument;   // some values of which make it fail
   std::string_view place_argument;   // an integer that says only where something is: no shape depends on it
   std::string_view order_argument;   // whether the results are in order; else their order is left open
+  std::string_view index_argument;   // of integers, some values of which make it fail
+  std::string_view indexed;          // the argument that these choose from, by `choice`
+  Choice choice = Choice::kNone;
 
   bool is(std::uint64_t fact) const { return (facts & fact) != 0; }
 };

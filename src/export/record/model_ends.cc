@@ -1,6 +1,9 @@
 #include "export/record/model_ends.h"
 
+#include <algorithm>
 #include <numeric>
+#include <set>
+#include <string>
 
 #include "export/record/torch_types.h"
 
@@ -30,6 +33,15 @@ at::Tensor resized(const at::Tensor& sample, const nnef::Shape& shape, const nne
     if (result.is_floating_point()) result = varied(result, place.floor_divide(old), dim);
   }
   return result.clone(at::MemoryFormat::Contiguous);
+}
+
+// What is drawn up to the size of an axis, at another size.
+at::Tensor within(const at::Tensor& values, const DrawnInput& drawn, const nnef::Bindings& sizes) {
+  const std::set<std::string> symbols = drawn.count.symbols();
+  const auto is_bound = [&](const std::string& symbol) { return sizes.count(symbol) > 0; };
+  if (symbols.empty() || !std::ranges::all_of(symbols, is_bound)) return values;
+  const std::int64_t count = std::max(drawn.count.evaluate(sizes), std::int64_t{1});
+  return values.sub(drawn.lowest).remainder(count).add(drawn.lowest);
 }
 
 // The tensors and numbers in a result, depth first, with their notes. Nones are counted.
@@ -74,15 +86,21 @@ nnef::NamedTensor named(const std::string& name, const at::Tensor& tensor) {
 }  // namespace
 
 std::vector<at::Tensor> add_input(OperatorRecorder& recorder, Recording& recording, const std::string& name,
-                                  const at::Tensor& sample, const nnef::Shape& shape) {
+                                  const at::Tensor& sample, const nnef::Shape& shape, const DrawnInput* drawn) {
   std::vector<at::Tensor> versions;
   for (Recording::Run& run : recording.runs) {
     at::Tensor version = resized(sample, shape, run.sizes);
+    if (drawn != nullptr) version = within(version, *drawn, run.sizes);
     run.inputs.push_back(named(name, version));
     versions.push_back(version.clone());  // 0-dim tensors are not numbers
   }
   recorder.input(name, versions, shape);
   return versions;
+}
+
+const DrawnInput* drawn_at(const std::vector<DrawnInput>& drawn, std::size_t place) {
+  const auto found = std::ranges::find(drawn, place, &DrawnInput::place);
+  return found == drawn.end() ? nullptr : &*found;
 }
 
 Slots flattened_result(const Slot& result, const ContainerNotes& notes, int& nones) {

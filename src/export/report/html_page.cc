@@ -67,6 +67,12 @@ std::vector<std::string> size_texts(const std::vector<nnef::Bindings>& worlds) {
   return texts;
 }
 
+std::vector<std::string> drawn_texts(const std::vector<DrawnInput>& drawn) {
+  std::vector<std::string> texts;
+  for (const DrawnInput& one : drawn) texts.push_back(drawn_text(one));
+  return texts;
+}
+
 std::string summary(const ExportReport& report) {
   std::string html = "<dl class=\"facts\">\n";
   if (report.archive_bytes > 0) {
@@ -81,7 +87,8 @@ std::string summary(const ExportReport& report) {
   html += row("symbols", strings(symbol_texts(report.symbols)));
   html +=
       row("constraints", strings(report.constraints)) + row("recorded at", strings(size_texts(report.recorded_sizes)));
-  return html + row("samples", html_text(report.inputs_from)) + "</dl>\n";
+  html += row("samples", html_text(report.inputs_from)) + row("drawn", strings(drawn_texts(report.drawn)));
+  return html + "</dl>\n";
 }
 
 std::string check(const CheckReport& check) {

@@ -112,6 +112,18 @@ void write_states(JsonWriter& json, const std::vector<StateReport>& states) {
   json.end_array();
 }
 
+void write_drawn(JsonWriter& json, const std::vector<DrawnInput>& drawn) {
+  json.key("drawn").begin_array();
+  for (const DrawnInput& one : drawn) {
+    json.begin_object().member("input", one.input).member("use", std::string(to_string(one.use)));
+    json.member("lowest", one.lowest)
+        .member("highest", highest_of(one).to_string())
+        .member("why", one.why)
+        .end_object();
+  }
+  json.end_array();
+}
+
 // Where it began; how the error grew from there is on the page (--report FILE.html).
 void write_divergence(JsonWriter& json, const Divergence& first) {
   json.key("divergence").begin_object().member("engine", first.engine);
@@ -195,6 +207,7 @@ std::string json_report(const ExportReport& report) {
   json.member("tensor_bytes", report.tensor_bytes).member("tensors", report.tensors);
   json.member("calls", report.calls).member("operations", report.operations);
   json.member("inputs_from", report.inputs_from);
+  write_drawn(json, report.drawn);
   write_tensors(json, "inputs", report.inputs);
   write_tensors(json, "outputs", report.outputs);
   write_states(json, report.states);

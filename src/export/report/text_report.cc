@@ -314,6 +314,11 @@ std::string text_size(std::uint64_t bytes) {
   return fmt::format("{:.1f} {}", size, unit);
 }
 
+std::string drawn_text(const DrawnInput& one) {
+  return fmt::format("{}: {} to {} ({}: {})", one.input, one.lowest, highest_of(one).to_string(), to_string(one.use),
+                     one.why);
+}
+
 std::string text_report(const ExportReport& report) {
   std::string text =
       fmt::format("{}: {}, {} in {}, {} from {}\n", report.output.string(), text_size(report.archive_bytes),
@@ -322,6 +327,7 @@ std::string text_report(const ExportReport& report) {
   text += tensors_text("input", report.inputs) + tensors_text("output", report.outputs) + states_text(report.states) +
           symbols_text(report);
   if (!report.inputs_from.empty()) text += row("samples", report.inputs_from);
+  for (const DrawnInput& one : report.drawn) text += row("drawn", drawn_text(one));
   text += operators_text(report.operators) + weights_text(report) + half_text(report.half) + check_text(report.check);
   for (const StreamReport& stream : report.streams) text += stream_text(stream);
   return text;

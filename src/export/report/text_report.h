@@ -18,6 +18,8 @@ std::string text_diagnostics(const std::vector<Diagnostic>& list);
 std::string text_rerun(const RerunResult& result, const std::string& bundle);
 // Why `model` (as the user wrote it) was not exported: everything at once, with how to go on.
 std::string text_report(const ExportError& error, const std::string& model);
+// "ids: 0 to 99 (index: aten::embedding takes it as places along axis 0 of weight (model.py:7))"
+std::string drawn_text(const DrawnInput& one);
 // "1.4 MiB"
 std::string text_size(std::uint64_t bytes);
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 #include <set>
+#include <stdexcept>
 
 #include "nnef/builder/builder.h"
 
@@ -147,10 +148,7 @@ void check_determined(const DynamicAxes& axes, const std::vector<DynamicInput>& 
     }
   }
 }
-
-}  // namespace
-
-DynamicAxes resolve_dynamic_axes(const ExportOptions& options, std::vector<DynamicInput>& inputs) {
+DynamicAxes axes_of(const ExportOptions& options, std::vector<DynamicInput>& inputs) {
   DynamicAxes axes;
   std::vector<Equation> equations;
   auto add_symbol = [&](const std::string& name) {
@@ -191,6 +189,16 @@ DynamicAxes resolve_dynamic_axes(const ExportOptions& options, std::vector<Dynam
   check_determined(axes, inputs);
   raise_minima(axes, inputs);
   return axes;
+}
+
+}  // namespace
+
+DynamicAxes resolve_dynamic_axes(const ExportOptions& options, std::vector<DynamicInput>& inputs) {
+  try {
+    return axes_of(options, inputs);
+  } catch (const std::overflow_error&) {
+    fail("--dynamic-axes: the sizes that are asked for do not fit in 64 bits", "name the axis by a symbol alone");
+  }
 }
 
 namespace {

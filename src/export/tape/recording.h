@@ -33,6 +33,7 @@ struct Recording {
   // taken. Empty with --check=none.
   std::vector<std::vector<std::vector<Fingerprint>>> fingerprints;
   std::string inputs_from;  // a sentence
+  std::vector<DrawnInput> drawn;
   std::vector<StateReport> states;
   // With ExportOptions::model_tree: what is not on the Tape, and the module tree (path and class), parents first.
   std::vector<FoldedCall> folded;

@@ -56,6 +56,22 @@ void add_tensors(const TapeArgument& argument, std::vector<TapeValue>& tensors) 
 
 std::string_view to_string(ScalarType type) { return row(type).name; }
 
+std::string_view to_string(DrawnInput::Use use) {
+  switch (use) {
+    case DrawnInput::Use::kIndex:
+      return "index";
+    case DrawnInput::Use::kLength:
+      return "length";
+    case DrawnInput::Use::kMask:
+      return "mask";
+    case DrawnInput::Use::kUnknown:
+      break;
+  }
+  return "unknown";
+}
+
+nnef::Dim highest_of(const DrawnInput& drawn) { return nnef::Dim(drawn.lowest - 1) + drawn.count; }
+
 const Representation& representation_of(ScalarType type) { return row(type).kept; }
 
 std::optional<DType> to_nnef(ScalarType type) {

@@ -158,6 +158,19 @@ struct StateReport {
   std::string initial;  // its value before the first call: "zeros", "all 0.5", or the items, row-major
 };
 
+// An integer input without values of the user's: those between which its sample was drawn, and why.
+struct DrawnInput {
+  enum class Use { kUnknown, kIndex, kLength, kMask };
+  std::size_t place = 0;  // in Tape::inputs
+  std::string input;      // its name
+  Use use = Use::kUnknown;
+  std::int64_t lowest = 0;
+  nnef::Dim count = 2;  // of the numbers from there on; of symbols where it is the size of an axis
+  std::string why;      // what is seen of the use, a clause
+};
+std::string_view to_string(DrawnInput::Use use);  // "index", "length", ...
+nnef::Dim highest_of(const DrawnInput& drawn);
+
 struct Tape {
   std::vector<TapeValueInfo> values;
   std::vector<TapeValue> inputs;

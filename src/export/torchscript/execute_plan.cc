@@ -88,6 +88,7 @@ std::vector<std::pair<std::string, std::string>> modules_of(const torch::jit::Mo
 void TorchScriptFrontEnd::begin(const SizePlan& sizes, const std::vector<nnef::Bindings>& worlds,
                                 Recording& recording) const {
   recording.inputs_from = plan_.samples.from;
+  recording.drawn = plan_.drawn;
   recording.tape.symbols = sizes.axes.symbols;
   recording.tape.worlds = worlds;
   for (const nnef::Bindings& world : worlds) recording.runs.push_back({world, {}, {}});
@@ -99,7 +100,8 @@ Slots TorchScriptFrontEnd::add_inputs(const SizePlan& sizes, Recorder& recorder,
   std::vector<std::vector<at::Tensor>> leaves(recording.runs.size());
   for (std::size_t i = 0; i < plan_.leaves.size(); ++i) {
     const DynamicInput& input = sizes.inputs[i];
-    const auto versions = add_input(recorder.operators(), recording, input.name, plan_.leaves[i], input.shape);
+    const auto versions =
+        add_input(recorder.operators(), recording, input.name, plan_.leaves[i], input.shape, drawn_at(plan_.drawn, i));
     for (std::size_t world = 0; world < leaves.size(); ++world) leaves[world].push_back(versions[world]);
   }
   Slots arguments(plan_.samples.arguments.size());

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "export/load/drawn_inputs.h"
 #include "nnef/builder/builder.h"
 
 namespace torch2nnef {
@@ -39,6 +40,7 @@ Plan make_plan(const Model::Impl& model, const Tables& tables, const ExportOptio
     std::vector<std::int64_t> sizes = leaves[i].tensor.sizes().vec();
     plan.sizes.inputs.push_back({name, sizes, nnef::make_shape(sizes)});
   }
+  plan.drawn = drawn_integers(plan.leaves, plan.samples.drawn, plan.sizes.inputs);
   plan.sizes.axes = resolve_dynamic_axes(options, plan.sizes.inputs);
   if (options.state_io) {
     plan.state = find_state(model, options, plan.samples.arguments);

@@ -17,7 +17,8 @@ struct Plan {
   StatePlan state;
   SampleInputs samples;
   std::vector<at::Tensor> leaves;
-  SizePlan sizes;  // one input per leaf
+  std::vector<DrawnInput> drawn;  // leaves without values of the user's
+  SizePlan sizes;                 // one input per leaf
 };
 
 // Throws ExportError (usage) where the options do not fit the model.

@@ -1,5 +1,6 @@
 #include "export/torchscript/record.h"
 
+#include "export/load/drawn_inputs.h"
 #include "export/record/memory_bound.h"
 #include "export/record/record_at_sizes.h"
 #include "export/record/torch_types.h"
@@ -11,18 +12,6 @@
 
 namespace torch2nnef {
 namespace {
-
-// A model that fails on values that were drawn need not be wrong.
-ExportError of_drawn_samples(const ExportError& error) {
-  std::vector<Diagnostic> errors = error.diagnostics();
-  for (Diagnostic& one : errors) {
-    if (one.code != "T2N-R001") continue;
-    one.hint =
-        "the values were drawn at random: give some that the model accepts (--inputs FILE), or their range "
-        "(--input ids:i64:1,16=randint(0,100))";
-  }
-  return {error.kind(), std::move(errors)};
-}
 
 Recording record_model(const Model& model, const Tables& tables, const ExportOptions& options, Diagnostics& diagnostics,
                        Recording* refused) {
@@ -36,13 +25,17 @@ Recording record_model(const Model& model, const Tables& tables, const ExportOpt
   const bool may_be_bundled = options.inputs_file.empty() && options.inputs.empty();
   if (may_be_bundled) refuse_forbidden_calls(exported.module, "get_all_bundled_inputs", tables);
   refuse_training_mode(exported.module);
-  const Plan plan = make_plan(exported, tables, options);
+  Plan plan = make_plan(exported, tables, options);
   TorchScriptFrontEnd front_end(exported, options, plan);
+  const auto record = [&](Diagnostics& found) {
+    at::manual_seed(options.seed);
+    return record_at_sizes(front_end, plan.sizes, found, refused);
+  };
   try {
-    return record_at_sizes(front_end, plan.sizes, diagnostics, refused);
+    return record_drawn({plan.leaves, plan.drawn, options.seed}, record, diagnostics);
   } catch (const ExportError& error) {
-    if (!plan.samples.are_drawn) throw;
-    throw of_drawn_samples(error);
+    if (plan.samples.drawn.empty()) throw;
+    throw of_drawn_samples(error, plan.drawn);
   }
 }
 
@@ -70,7 +63,8 @@ void record_at(const Model& model, const Tables& tables, const ExportOptions& op
   const MemoryBound bound;
   at::manual_seed(options.seed);
   const Model::Impl exported = options.module_path.empty() ? model.impl() : model_part(model.impl(), options);
-  const Plan plan = make_plan(exported, tables, options);
+  Plan plan = make_plan(exported, tables, options);
+  draw_as_recorded({plan.leaves, plan.drawn, options.seed}, recording);
   TorchScriptFrontEnd front_end(exported, options, plan);
   execute_at(front_end, plan.sizes, sizes, recording);
 }

@@ -1,5 +1,6 @@
 #include "export/torchscript/second_values.h"
 
+#include "export/load/drawn_inputs.h"
 #include "export/load/given_runs.h"
 #include "export/load/other_values.h"
 #include "export/lower/lowering.h"
@@ -15,6 +16,7 @@ std::optional<Recording::Run> run_on_other_values(const Model& model, const Tabl
   at::manual_seed(options.seed);
   const Model::Impl exported = options.module_path.empty() ? model.impl() : model_part(model.impl(), options);
   Plan plan = make_plan(exported, tables, options);
+  draw_as_recorded({plan.leaves, plan.drawn, options.seed}, recording);
   ExportOptions plain = options;
   plain.check = Check::kNone;  // no fingerprints
   plain.model_tree = false;

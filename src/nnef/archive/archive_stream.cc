@@ -18,6 +18,8 @@ namespace nnef {
 namespace {
 
 constexpr std::size_t kReadBlock = std::size_t{1} << 18;
+constexpr std::uint64_t kLargestRatio = 1032;  // of what deflate packs
+constexpr std::uint64_t kSlack = 1 << 20;
 
 std::string message_of(archive* handle) {
   const char* const message = archive_error_string(handle);
@@ -114,6 +116,8 @@ ArchiveSource::ArchiveSource(const std::filesystem::path& path) : path_(path), h
   if (std::filesystem::is_directory(path, ignored)) throw_io_error("read", path, EISDIR);
   gzip_ = std::make_unique<Gzip>(path);
   archive_read_support_format_tar(handle_.get());
+  const std::uintmax_t bytes = std::filesystem::file_size(path, ignored);
+  if (!ignored && std::filesystem::is_regular_file(path, ignored)) most_ = bytes * kLargestRatio + kSlack;
   const int status = archive_read_open(handle_.get(), this, nullptr, &ArchiveSource::refill, nullptr);
   if (status != ARCHIVE_OK) fail();
 }
@@ -145,6 +149,9 @@ bool ArchiveSource::next() {
   is_file_ = archive_entry_filetype(entry) == AE_IFREG && !link;
   is_folder_ = archive_entry_filetype(entry) == AE_IFDIR;
   size_ = archive_entry_size_is_set(entry) ? static_cast<std::uint64_t>(archive_entry_size(entry)) : 0;
+  // libarchive fills up what is not there with zeros, for entries that say they are sparse.
+  if (size_ > most_)
+    throw FormatError(path_.string() + ": entry '" + name_ + "' says that it is larger than it can be");
   return true;
 }
 

@@ -68,6 +68,7 @@ class ArchiveSource {
   std::string name_;
   bool is_file_ = false, is_folder_ = false;
   std::uint64_t size_ = 0;
+  std::uint64_t most_ = UINT64_MAX;  // that all of the file can unpack to
 };
 
 }  // namespace nnef

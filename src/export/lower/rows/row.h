@@ -2,8 +2,9 @@
 //
 // A row is a fragment named after an aten schema, `aten__softplus` or `aten__add__Tensor`. Its parameters are the
 // schema's own argument names; its body is expressions over the dialect's operators, other rows by their full names,
-// arithmetic and the built-ins rank_of, shape_of, numel_of and dtype_of. Lowering a call expands the body through the
-// builder, one flat operation a step, with the literals and promotions that the call's real dtypes ask for.
+// arithmetic and the built-ins rank_of, shape_of, numel_of, dtype_of and is_number (of what is known at export, as
+// constants of rank 0 are). Lowering a call expands the body through the builder, one flat operation a step, with the
+// literals and promotions that the call's real dtypes ask for.
 #pragma once
 
 #include <string>

@@ -1,5 +1,6 @@
 // Operators that work item by item.
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -118,9 +119,9 @@ constexpr UnaryRow kUnary[] = {
     {"tract_transformers_silu", silu},
 };
 
-// Integers cut off towards zero.
+// Of floats a product with the reciprocal (T-DIV-RECIPROCAL); integers are cut off towards zero.
 at::Tensor quotient(const at::Tensor& a, const at::Tensor& b) {
-  return is_float(a) ? at::div(a, b) : at::div(a, b, "trunc");
+  return is_float(a) ? at::mul(a, at::reciprocal(b)) : at::div(a, b, "trunc");
 }
 at::Tensor sum(const at::Tensor& a, const at::Tensor& b) { return at::add(a, b); }
 // The engine makes x * x a square.
@@ -179,6 +180,15 @@ at::Tensor apply(Binary function, const at::Tensor& a, const at::Tensor& b) {
   return y.scalar_type() == at::kFloat ? y.to(at::kHalf) : y;
 }
 
+// The engine makes zeros of a product with the number 0: T-NAN-MUL-ZERO, T-INF-MUL-ZERO.
+bool has_number_zero(const EvalCall& call) {
+  return std::ranges::any_of(call.operation().arguments, [](const nnef::NamedArgument& named) {
+    if (const double* number = std::get_if<double>(&named.argument.is)) return *number == 0;
+    const nnef::Dim* integer = std::get_if<nnef::Dim>(&named.argument.is);
+    return integer != nullptr && integer->constant() == 0;
+  });
+}
+
 Tensors clamp(const EvalCall& call) {
   at::Tensor x = call.tensor("x");
   return {larger(smaller(x, call.tensor("b", x)), call.tensor("a", x))};
@@ -235,7 +245,8 @@ void add_elementwise_evaluation(EvalTable& table) {
   for (const BinaryRow& row : kBinary) {
     table.emplace(row.op, [&row](const EvalCall& call) -> Tensors {
       auto [a, b] = operands(call, 0);
-      return {apply(row.function, a, b)};
+      const at::Tensor y = apply(row.function, a, b);
+      return {row.op == "mul" && has_number_zero(call) ? at::zeros_like(y) : y};
     });
   }
   table.emplace("clamp", clamp);

@@ -102,11 +102,26 @@ std::int64_t position(std::initializer_list<std::string_view> names, const std::
   return found - names.begin();
 }
 
+// Halfway between two items tract takes the even one, also in three dimensions: T-GRID-HALFWAY.
+at::Tensor with_even_places(const at::Tensor& x, const at::Tensor& grid, bool align_corners) {
+  std::vector<at::Tensor> coordinates;
+  for (std::int64_t i = 0; i < 3; ++i) {
+    const auto size = static_cast<double>(x.size(4 - i));
+    const at::Tensor given = grid.select(-1, i);
+    const at::Tensor place = align_corners ? (given + 1) * ((size - 1) / 2) : ((given + 1) * size - 1) / 2;
+    const at::Tensor even = at::round(place);
+    const at::Tensor there = align_corners ? even * (2 / std::max(size - 1, 1.0)) - 1 : (even * 2 + 1) / size - 1;
+    coordinates.push_back(at::where((place - place.trunc()).abs() == 0.5, there, given));
+  }
+  return at::stack(coordinates, -1);
+}
+
 Tensors grid_sample(const EvalCall& call) {
   at::Tensor x = widened(call.tensor("input")), grid = widened(call.tensor("grid"));
   const std::int64_t mode = position({"bilinear", "nearest", "bicubic"}, call.text("mode"), call);
   const std::int64_t border = position({"zeros", "border", "reflection"}, call.text("padding_mode"), call);
   if (x.dim() == 3) call.fail("one spatial axis is not evaluated");
+  if (mode == 1 && x.dim() == 5) grid = with_even_places(x, grid, call.logical("align_corners"));
   return {at::grid_sampler(x, grid, mode, border, call.logical("align_corners")).to(call.result_type())};
 }
 
