@@ -11,7 +11,6 @@
 namespace torch2nnef {
 namespace {
 
-using nnef::Argument;
 using nnef::Dim;
 using nnef::Graph;
 using nnef::Operation;

@@ -17,7 +17,6 @@
 namespace torch2nnef {
 namespace {
 
-using nnef::Argument;
 using nnef::DType;
 using nnef::Graph;
 using nnef::Operation;

@@ -15,7 +15,6 @@
 namespace torch2nnef {
 namespace {
 
-using nnef::Argument;
 using nnef::Builder;
 using nnef::DType;
 using nnef::Value;
