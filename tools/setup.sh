@@ -23,7 +23,7 @@ esac
 command -v dpkg-query >/dev/null ||
   fail "this is not Debian or a relative of it: install the equivalents of ${packages[*]} by hand"
 
-can_be_installed() { apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'; }
+can_be_installed() { grep -q 'Candidate: [^(]' <<<"$(apt-cache policy "$1" 2>/dev/null)"; }
 
 # Sets `missing`. A system whose lists have a compiler and no libtorch has no package of it.
 find_missing() {
