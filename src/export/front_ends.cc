@@ -32,19 +32,19 @@ Recording record(const Model& model, const Tables& tables, const ExportOptions& 
 
 void record_at(const Model& model, const Tables& tables, const ExportOptions& options,
                const std::vector<nnef::Bindings>& sizes, Recording& recording) {
-  if (model.impl().program) return record_program_at(program_of(model), options, sizes, recording);
+  if (model.impl().program) return record_program_at(program_of(model), tables, options, sizes, recording);
   torch2nnef::record_at(model, tables, options, sizes, recording);
 }
 
 std::optional<Recording::Run> run_on_other_values(const Model& model, const Tables& tables,
                                                   const ExportOptions& options, const Recording& recording) {
-  return model.impl().program ? run_program_on_other_values(program_of(model), options, recording)
+  return model.impl().program ? run_program_on_other_values(program_of(model), tables, options, recording)
                               : torch2nnef::run_on_other_values(model, tables, options, recording);
 }
 
 std::vector<GivenRun> runs_on_given_inputs(const Model& model, const Tables& tables, const ExportOptions& options,
                                            const Recording& recording) {
-  if (model.impl().program) return program_runs_on_given_inputs(program_of(model), options, recording);
+  if (model.impl().program) return program_runs_on_given_inputs(program_of(model), tables, options, recording);
   return torch2nnef::runs_on_given_inputs(model, tables, options, recording);
 }
 

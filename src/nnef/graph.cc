@@ -7,6 +7,8 @@
 #include <limits>
 #include <stdexcept>
 
+#include "nnef/half.h"
+
 namespace nnef {
 namespace {
 
@@ -23,20 +25,6 @@ void append(std::vector<std::byte>& bytes, Item item) {
   std::memcpy(bytes.data() + begin, &item, sizeof(Item));
 }
 
-// IEEE half precision, rounded to nearest even; throws when a finite number overflows.
-std::uint16_t half_bits(double value) {
-  const std::uint16_t sign = std::signbit(value) ? 0x8000 : 0;
-  if (std::isnan(value)) return static_cast<std::uint16_t>(sign | 0x7e00);
-  if (std::isinf(value)) return static_cast<std::uint16_t>(sign | 0x7c00);
-  const double magnitude = std::fabs(value);
-  if (magnitude >= 65520.0) refuse(DType::kF16, std::to_string(value));
-  if (magnitude == 0) return sign;
-  const int exponent = std::max(std::ilogb(magnitude), -14);
-  // Units of the last place at this exponent; 1024 of them and more carry the implicit bit.
-  const auto units = static_cast<std::uint32_t>(std::nearbyint(std::ldexp(magnitude, 10 - exponent)));
-  return static_cast<std::uint16_t>(sign | (units + (static_cast<std::uint32_t>(exponent + 14) << 10)));
-}
-
 template <class Integer>
 void append_integer(std::vector<std::byte>& bytes, DType dtype, std::int64_t value) {
   if (!std::in_range<Integer>(value)) refuse(dtype, std::to_string(value));
@@ -48,6 +36,7 @@ void append_item(std::vector<std::byte>& bytes, DType dtype, std::int64_t value)
 void append_item(std::vector<std::byte>& bytes, DType dtype, double value) {
   switch (dtype) {
     case DType::kF16:
+      if (std::isfinite(value) && std::fabs(value) >= 65520) refuse(dtype, std::to_string(value));
       return append(bytes, half_bits(value));
     case DType::kF32:
       if (std::isfinite(value) && !std::isfinite(static_cast<float>(value))) refuse(dtype, std::to_string(value));

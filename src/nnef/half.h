@@ -2,6 +2,7 @@
 #pragma once
 
 #include <bit>
+#include <cmath>
 #include <cstdint>
 
 namespace nnef {
@@ -18,6 +19,14 @@ inline std::uint16_t half_bits(float value) {
   }
   const std::uint32_t is_odd = magnitude >> 13 & 1;
   return static_cast<std::uint16_t>(sign | (magnitude - 0x38000000 + 0xfff + is_odd) >> 13);
+}
+
+// Rounded once: what a float does not hold of the number is kept as its last bit.
+inline std::uint16_t half_bits(double value) {
+  const auto nearest = static_cast<float>(value);
+  if (nearest == value) return half_bits(nearest);
+  const std::uint32_t is_beyond = std::fabs(nearest) > std::fabs(value) ? 1 : 0;
+  return half_bits(std::bit_cast<float>((std::bit_cast<std::uint32_t>(nearest) - is_beyond) | 1));
 }
 
 inline float half_value(std::uint16_t bits) {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 
 #include "export/export.h"
 #include "export/exported_program/expression.h"
@@ -156,7 +157,6 @@ class Exports : public testing::Test {
     return "it was exported";
   }
 
- private:
   fs::path folder_;
 };
 
@@ -260,6 +260,52 @@ TEST_F(Exports, CastWhatAutocastCasts) {
 }
 
 TEST_F(Exports, HoldDefinitionsOfVisionOperators) { EXPECT_EQ(shapes(run("vision").outputs), "output[2,2,2,3] "); }
+
+// Writes `fragments` into a file and exports with it.
+struct WithFragments {
+  explicit WithFragments(const fs::path& folder, const std::string& fragments) {
+    std::ofstream(folder / "mine.nnef") << "extension torch2nnef_rows 1;\n" + fragments;
+    options.fragment_files.push_back(folder / "mine.nnef");
+  }
+  ExportOptions options;
+};
+
+constexpr const char* kAffine =
+    "fragment module__Affine(x: tensor<scalar>, w: tensor<scalar>, b: tensor<scalar>) -> (result: tensor<scalar>)\n"
+    "{\n    result = x * w + b;\n}\n";
+
+TEST_F(Exports, MakeOneCallOfEachClaimedModule) {
+  const ExportReport report = run("modules", WithFragments(folder_, kAffine).options);
+  EXPECT_EQ(shapes(report.outputs), "output[x_0,4] ");
+  EXPECT_EQ(report.operators.at("module::Affine"), 2);
+  EXPECT_EQ(report.operators.count("aten::mul"), 0U);
+  EXPECT_EQ(report.operators.count("aten::add"), 0U);
+  for (const CheckReport::Output& output : report.check.outputs) EXPECT_TRUE(output.agrees);
+}
+
+TEST_F(Exports, FindAClaimThatIsWrong) {
+  std::string text = kAffine;
+  text.replace(text.find("x * w + b"), 9, "x * w - b");
+  EXPECT_THROW(run("modules", WithFragments(folder_, text).options), ExportError);
+}
+
+TEST_F(Exports, RefuseAClaimOfAModuleInPieces) {
+  const std::string mix =
+      "fragment module__Mix(x: tensor<scalar>, y: tensor<scalar>) -> (result: tensor<scalar>)\n"
+      "{\n    result = tanh(x) - y;\n}\n";
+  const std::string text = refusal("modules", WithFragments(folder_, mix).options);
+  EXPECT_NE(text.find("module::Mix claims the module mix (of class model.Mix)"), std::string::npos) << text;
+  EXPECT_NE(text.find("do not stand together"), std::string::npos) << text;
+}
+
+TEST_F(Exports, WarnOfAClaimOfNothing) {
+  std::string text = kAffine;
+  text.replace(text.find("Affine"), 6, "Afine");
+  const ExportReport report = run("modules", WithFragments(folder_, text).options);
+  bool is_said = false;
+  for (const Diagnostic& one : report.diagnostics.list()) is_said = is_said || one.code == "T2N-P004";
+  EXPECT_TRUE(is_said);
+}
 
 TEST_F(Exports, RefuseStateOrMakeItAnInput) {
   for (const char* name : {"state", "mutation"}) {

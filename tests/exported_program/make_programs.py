@@ -237,6 +237,26 @@ def vision():
                    samples=example(ramp(1, 2, 6, 6), torch.tensor([[0, 0.5, 1, 4, 5], [0, 2, 0, 5, 3.5]])))
 
 
+def modules():
+    """fc(fc(x)) - fc(x) with fc = a module of two operators, and a module whose operators another's are between."""
+    def fc(graph, call, result):
+        key = ";L__self___fc" + call + ",fc" + call + ",model.Affine"
+        graph.call("torch.ops.aten.mul.Tensor", {"m" + result: meta([B, 4])}, self=tensor("x" if call == "" else "y"), other=tensor("p_w"), module=key, line=7)
+        graph.call("torch.ops.aten.add.Tensor", {result: meta([B, 4])}, self=tensor("m" + result), other=tensor("p_b"), module=key, line=7)
+
+    graph = Graph(["p_w", "p_b", "x"], {"p_w": meta([4]), "p_b": meta([4]), "x": meta([B, 4])})
+    fc(graph, "", "y")
+    fc(graph, "@1", "z")
+    split = ";L__self___mix,mix,model.Mix"
+    graph.call("torch.ops.aten.tanh.default", {"t": meta([B, 4])}, self=tensor("z"), module=split, line=12)
+    graph.call("torch.ops.aten.sin.default", {"s": meta([B, 4])}, self=tensor("y"), line=20)
+    graph.call("torch.ops.aten.sub.Tensor", {"d": meta([B, 4])}, self=tensor("t"), other=tensor("s"), module=split, line=13).result("d")
+    return records(program(graph, [parameter("p_w", "fc.w"), parameter("p_b", "fc.b"), user("x")], [output("d")], tree(LEAF), LEAF,
+                           ranges={"s77": {"min_val": 2, "max_val": None}}),
+                   {"fc.w": ("weight_0", meta([4])), "fc.b": ("weight_0", meta([4], offset=4))}, {"weight_0": pack(WEIGHT[:8])},
+                   samples=example(ramp(3, 4)))
+
+
 def foreign():
     """Operators that are not executed, and one of higher order that is not followed."""
     graph = Graph(["x"], {"x": meta([3])})
@@ -259,7 +279,7 @@ def several():
 
 
 FILES = {"linear": linear, "dynamic": dynamic, "pickled": pickled, "trees": trees, "multiples": multiples, "pinned": pinned, "apart": apart,
-         "branch": branch, "by_size": by_size, "loop": loop, "scan": scan, "autocast": autocast, "vision": vision, "complex": complex_result, "state": state,
+         "branch": branch, "by_size": by_size, "loop": loop, "scan": scan, "autocast": autocast, "vision": vision, "modules": modules, "complex": complex_result, "state": state,
          "mutation": mutation, "stand_ins": stand_ins, "foreign": foreign, "compiled": compiled, "several": several}
 
 

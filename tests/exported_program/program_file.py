@@ -61,11 +61,11 @@ class Graph:
                       "tensor_values": dict(values), "sym_int_values": {}, "sym_bool_values": {}, "sym_float_values": {},
                       "custom_obj_values": {}, "is_single_tensor_return": False}
 
-    def call(self, target, results, /, *unnamed, line=None, **inputs):
-        """results: name -> meta, or None for a number."""
+    def call(self, target, results, /, *unnamed, line=None, module="", **inputs):
+        """results: name -> meta, or None for a number. module: ";KEY,PATH,CLASS" of the one inside of the model."""
         arguments = [{"name": "", "arg": value_of(one), "kind": 1} for one in unnamed]
         arguments += [{"name": name, "arg": value_of(one), "kind": 1} for name, one in inputs.items()]
-        metadata = {"nn_module_stack": "L__self__,,model.Model"}
+        metadata = {"nn_module_stack": "L__self__,,model.Model" + module}
         if line is not None:
             metadata["stack_trace"] = f'File "/home/someone/secret/model.py", line {line}, in forward\n    {target}'
         self.graph["nodes"].append({"target": target, "inputs": arguments, "metadata": metadata,

@@ -10,7 +10,9 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <sstream>
 
@@ -107,7 +109,8 @@ TEST(OperatorTable, NoNameHasTwoRows) {
 
 TEST(OperatorTable, ArgumentsOfRowsExist) {
   for (const OperatorRow& row : operator_rows()) {
-    for (std::string_view argument : {row.length_argument, row.index_argument}) {
+    for (std::string_view argument :
+         {row.length_argument, row.index_argument, row.place_argument, row.order_argument}) {
       if (argument.empty()) continue;
       const bool exists = std::any_of(schemas().begin(), schemas().end(), [&](const auto& schema) {
         return schema.name() == row.name && schema.argumentIndexWithName(std::string(argument));
@@ -162,7 +165,8 @@ TEST(OperatorTable, ShapesFromDataHaveRows) {
     static const std::set<std::string> kOtherwise = {"aten::one_hot", "aten::linalg_lstsq", "aten::_ctc_loss"};
     if (kOtherwise.count(schema.name())) continue;
     const OperatorRow& row = row_of(schema.name(), schema.overload_name());
-    EXPECT_TRUE(row.is(kShapeFromData | kMaskSelects) || !row.length_argument.empty()) << full_name(schema);
+    EXPECT_TRUE(row.is(kShapeFromData) || row.masks == MaskUse::kIndexes || !row.length_argument.empty())
+        << full_name(schema);
   }
 }
 
@@ -191,6 +195,171 @@ TEST(OperatorTable, ColumnsAgree) {
     if (row.is(kRefused)) {
       EXPECT_EQ(row.facts & ~static_cast<std::uint64_t>(kOverloads), kRefused) << row.name;
     }
+  }
+}
+
+// --- columns against schemas ---
+
+using Holds = std::function<bool(const c10::FunctionSchema&)>;
+
+// Every row that `has` the fact is of an operator that has a schema of which `holds` is true, where libtorch has it.
+void expect_of_rows(const std::function<bool(const OperatorRow&)>& has, const Holds& holds, const char* what) {
+  std::size_t rows = 0;
+  for (const OperatorRow& row : operator_rows()) {
+    if (!has(row)) continue;
+    ++rows;
+    const auto is_it = [&](const auto& schema) { return schema.name() == row.name; };
+    const bool is_known = std::any_of(schemas().begin(), schemas().end(), is_it);
+    const bool agrees = std::any_of(schemas().begin(), schemas().end(),
+                                    [&](const auto& schema) { return is_it(schema) && holds(schema); });
+    EXPECT_TRUE(agrees || !is_known) << row.name << " has no " << what;
+  }
+  EXPECT_GT(rows, 0U) << what;
+}
+
+bool takes(const c10::FunctionSchema& schema, const char* argument) {
+  return schema.argumentIndexWithName(argument).has_value();
+}
+
+TEST(OperatorTable, PiecesAreListsAlongAnAxis) {
+  const auto is_cut = [](const OperatorRow& row) {
+    return row.shape == ShapeRule::kEvenPieces || row.shape == ShapeRule::kPieces;
+  };
+  const auto returns_tensors = [](const c10::FunctionSchema& schema) {
+    return schema.returns().size() == 1 && schema.returns()[0].type()->isSubtypeOf(*c10::ListType::ofTensors());
+  };
+  expect_of_rows(is_cut, returns_tensors, "list of tensors");
+  expect_of_rows([&](const OperatorRow& row) { return is_cut(row) && row.cut_axis < 0; },
+                 [&](const auto& schema) { return returns_tensors(schema) && takes(schema, "dim"); }, "dim");
+  expect_of_rows([](const OperatorRow& row) { return row.cut_axis >= 0; },
+                 [&](const auto& schema) { return returns_tensors(schema) && !takes(schema, "dim"); }, "fixed axis");
+  expect_of_rows([](const OperatorRow& row) { return row.shape == ShapeRule::kEvenPieces; },
+                 [](const auto& schema) { return takes(schema, "split_size") || takes(schema, "chunks"); }, "length");
+  for (const c10::FunctionSchema& schema : schemas()) {
+    const bool cuts = takes(schema, "split_size") || takes(schema, "chunks") || takes(schema, "split_sizes");
+    if (!cuts || !returns_tensors(schema) || writes(schema)) continue;
+    EXPECT_TRUE(is_cut(row_of(schema.name()))) << full_name(schema);
+  }
+}
+
+TEST(OperatorTable, MasksAreArguments) {
+  const auto uses = [](MaskUse one, MaskUse other) {
+    return [one, other](const OperatorRow& row) { return row.masks == one || row.masks == other; };
+  };
+  expect_of_rows(
+      uses(MaskUse::kIndexes, MaskUse::kPuts), [](const auto& schema) { return takes(schema, "indices"); }, "indices");
+  expect_of_rows(
+      uses(MaskUse::kSelects, MaskUse::kScatters), [](const auto& schema) { return takes(schema, "mask"); }, "mask");
+  expect_of_rows(
+      uses(MaskUse::kPuts, MaskUse::kPuts), [](const auto& schema) { return takes(schema, "values"); }, "values");
+  expect_of_rows(
+      uses(MaskUse::kScatters, MaskUse::kScatters), [](const auto& schema) { return takes(schema, "source"); },
+      "source");
+}
+
+TEST(OperatorTable, FactsThatSchemasShow) {
+  const auto has = [](std::uint64_t fact) { return [fact](const OperatorRow& row) { return row.is(fact); }; };
+  expect_of_rows(
+      has(kAsserts | kOnlyPrints), [](const auto& schema) { return schema.returns().empty(); },
+      "schema without a result");
+  expect_of_rows(
+      has(kBetweenBounds), [](const auto& schema) { return takes(schema, "start") && takes(schema, "end"); }, "bounds");
+  expect_of_rows(
+      has(kByStrides), [](const auto& schema) { return takes(schema, "stride"); }, "strides");
+  expect_of_rows(
+      has(kObserves), [](const auto& schema) { return takes(schema, "observer_on"); }, "observer");
+  expect_of_rows(
+      has(kQuantises),
+      [](const auto& schema) {
+        return (takes(schema, "scale") && takes(schema, "zero_point")) || takes(schema, "scales");
+      },
+      "scale and zero point");
+  expect_of_rows(
+      has(kLinearLayer), [](const auto& schema) { return takes(schema, "weight") && takes(schema, "bias"); },
+      "weight and bias");
+  expect_of_rows([](const OperatorRow& row) { return row.packing != Packing::kNone; },
+                 [](const auto& schema) { return takes(schema, "batch_first"); }, "batch_first");
+}
+
+// A view of the memory behind a tensor has sizes and strides of its own; only a number of numbers can be too many.
+TEST(OperatorTable, StridesAndLengthsHaveRows) {
+  for (const c10::FunctionSchema& schema : schemas()) {
+    if (!is_allowed(permission_of(schema)) || writes(schema)) continue;
+    if (returns_view(schema) && takes(schema, "stride") && takes(schema, "size")) {
+      const OperatorRow& row = row_of(schema.name());
+      EXPECT_TRUE(row.is(kByStrides) || row.undo == Undo::kReshape) << full_name(schema);
+    }
+    const bool has_tensors = std::any_of(schema.arguments().begin(), schema.arguments().end(), holds_tensors);
+    const auto end = schema.argumentIndexWithName("end");
+    const bool is_range =
+        schema.name().starts_with("aten::") && !has_tensors && end && !takes(schema, "steps") &&
+        schema.arguments()[static_cast<std::size_t>(*end)].type()->isSubtypeOf(*c10::NumberType::get());
+    const bool makes_tensor = schema.returns().size() == 1 && holds_tensors(schema.returns()[0]);
+    if (is_range && makes_tensor) {
+      EXPECT_TRUE(row_of(schema.name()).is(kLengthFromNumbers)) << full_name(schema);
+    }
+  }
+}
+
+// --- item by item ---
+
+// Arguments of a call whose tensors are x, x + 1, ...; nothing where one is of another kind.
+std::optional<torch::jit::Stack> arguments_for(const c10::FunctionSchema& schema, const at::Tensor& x) {
+  torch::jit::Stack stack;
+  double added = 0;
+  for (const c10::Argument& formal : schema.arguments()) {
+    const auto kind = formal.type()->kind();
+    const auto optional = formal.type()->cast<c10::OptionalType>();
+    if (optional && optional->getElementType()->kind() == c10::TypeKind::NumberType) {
+      stack.emplace_back(0.5);
+    } else if (formal.default_value()) {
+      stack.push_back(*formal.default_value());
+    } else if (kind == c10::TypeKind::TensorType) {
+      const bool is_condition = formal.name() == "mask" || formal.name() == "condition";
+      stack.emplace_back(is_condition ? x.sin().gt(0) : x.add(added++).to(x.scalar_type()));
+    } else if (kind == c10::TypeKind::NumberType || kind == c10::TypeKind::FloatType) {
+      stack.emplace_back(1.0);
+    } else if (kind == c10::TypeKind::OptionalType) {
+      stack.emplace_back();
+    } else {
+      return std::nullopt;
+    }
+  }
+  return stack;
+}
+
+// What the operator makes of x; undefined where it is not called with tensors and numbers, or not with these.
+at::Tensor called_with(const torch::jit::Operator& op, const at::Tensor& x) {
+  std::optional<torch::jit::Stack> stack = arguments_for(op.schema(), x);
+  if (!stack) return {};
+  try {
+    op.getOperation()(*stack);
+  } catch (const std::exception&) {
+    return {};
+  }
+  return stack->size() == 1 && stack->front().isTensor() ? stack->front().toTensor() : at::Tensor();
+}
+
+bool same_items(const at::Tensor& a, const at::Tensor& b) {
+  return a.sizes() == b.sizes() && a.eq(b).logical_or(a.ne(a).logical_and(b.ne(b))).all().item<bool>();  // NaN, too
+}
+
+// Of items in another order, an operator that works item by item makes the same items in that order.
+TEST(OperatorTable, ItemwiseOperatorsKnowNoNeighbours) {
+  const at::Tensor floats = at::tensor({0.9, 0.1, 0.5, 0.3, 0.7}, at::kFloat), integers = floats.mul(10).to(at::kLong);
+  for (const OperatorRow& row : operator_rows()) {
+    if (!row.is(kItemwise)) continue;
+    std::size_t calls = 0;
+    for (const auto& op : torch::jit::getAllOperatorsFor(c10::Symbol::fromQualString(std::string(row.name)))) {
+      if (writes(op->schema())) continue;
+      for (const at::Tensor& x : {floats, integers}) {
+        const at::Tensor y = called_with(*op, x), of_flipped = called_with(*op, x.flip({0}));
+        if (!y.defined() || y.dim() != 1) continue;
+        ++calls;
+        EXPECT_TRUE(same_items(y.flip({0}), of_flipped)) << full_name(op->schema());
+      }
+    }
+    EXPECT_GT(calls, 0U) << row.name << " was not called";
   }
 }
 

@@ -41,6 +41,22 @@ TEST(Fills, PartsOfAnItem) {
   expect_fills("torch.zeros([2, x.size(0), 4])", "    out[0, i] = h\n");
 }
 
+TEST(Fills, ComputedWithTheNumberOfTheRound) {
+  expect_fills("torch.zeros([x.size(0), 4])", "    out[i] = h * i + x[i] * (3 - 2 * i)\n");
+  expect_fills("torch.zeros([x.size(0), 4])", "    out[i] = h ** i\n    h = h / (i + 1)\n");
+  expect_fills("torch.zeros([x.size(0), 4])", "    out[i] = h * ((x.size(0) - i) / x.size(0)) - i * x.size(0)\n");
+  expect_fills("torch.zeros([x.size(0), 4])", "    out[i] = h + float(i) * 0.5\n");
+  expect_fills("torch.zeros([x.size(0), 4])", "    out[i] = torch.full([4], i) + h * torch.tensor(i)\n",
+               "range(1, x.size(0))");
+}
+
+TEST(Fills, WhereTheNumberOfTheRoundDecides) {
+  expect_fills("torch.zeros([x.size(0), 4])",
+               "    if i == 0:\n      h = x[i]\n    else:\n      h = h * 0.5\n    out[i] = h\n");
+  expect_fills("torch.zeros([x.size(0), 4])", "    if i < 3:\n      h = h * 2.0\n    out[i] = h\n");
+  expect_fills("torch.zeros([x.size(0), 4])", "    if 2 * i >= x.size(0):\n      h = h - 2.0\n    out[i] = h\n");
+}
+
 TEST(Fills, WithWhatWasThere) {
   expect_fills("x * 2.0", "    out[i] += h\n");
   expect_fills("x * 2.0", "    out[i] = out[i] * h + 1.0\n");

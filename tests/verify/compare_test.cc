@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "nnef/builder/builder.h"
+#include "nnef/half.h"
 #include "tensors.h"
 
 namespace torch2nnef {
@@ -177,22 +178,22 @@ TEST(CompareOutputs, ByName) {
 TEST(Half, EveryValueComesBack) {
   for (int bits = 0; bits < 0x10000; ++bits) {
     const auto half = static_cast<std::uint16_t>(bits);
-    const float number = half_to_float(half);
+    const float number = nnef::half_value(half);
     if (std::isnan(number)) continue;
-    ASSERT_EQ(float_to_half(number), half) << number;
+    ASSERT_EQ(nnef::half_bits(number), half) << number;
   }
 }
 
 TEST(Half, RoundsToNearestEven) {
-  EXPECT_EQ(half_to_float(float_to_half(1 + 0x1p-11)), 1.0f);
-  EXPECT_EQ(half_to_float(float_to_half(1 + 0x1.8p-10)), 1 + 0x1p-9f);
-  EXPECT_EQ(half_to_float(float_to_half(1 + 0x1p-11 + 0x1p-40)), 1 + 0x1p-10f);
-  EXPECT_EQ(half_to_float(float_to_half(65519.99)), 65504.0f);
-  EXPECT_EQ(half_to_float(float_to_half(65520)), kInf);
-  EXPECT_EQ(half_to_float(float_to_half(-1e300)), -kInf);
-  EXPECT_EQ(half_to_float(float_to_half(0x1p-25)), 0.0f);
-  EXPECT_EQ(half_to_float(float_to_half(0x1.8p-25)), 0x1p-24f);
-  EXPECT_TRUE(std::isnan(half_to_float(float_to_half(std::nan("")))));
+  EXPECT_EQ(nnef::half_value(nnef::half_bits(1 + 0x1p-11)), 1.0f);
+  EXPECT_EQ(nnef::half_value(nnef::half_bits(1 + 0x1.8p-10)), 1 + 0x1p-9f);
+  EXPECT_EQ(nnef::half_value(nnef::half_bits(1 + 0x1p-11 + 0x1p-40)), 1 + 0x1p-10f);
+  EXPECT_EQ(nnef::half_value(nnef::half_bits(65519.99)), 65504.0f);
+  EXPECT_EQ(nnef::half_value(nnef::half_bits(65520.0)), kInf);
+  EXPECT_EQ(nnef::half_value(nnef::half_bits(-1e300)), -kInf);
+  EXPECT_EQ(nnef::half_value(nnef::half_bits(0x1p-25)), 0.0f);
+  EXPECT_EQ(nnef::half_value(nnef::half_bits(0x1.8p-25)), 0x1p-24f);
+  EXPECT_TRUE(std::isnan(nnef::half_value(nnef::half_bits(std::nan("")))));
   EXPECT_THROW(cast_float(*i64({1}, {1}), DType::kF32), std::invalid_argument);
 }
 

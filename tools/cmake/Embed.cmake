@@ -1,7 +1,6 @@
 # cmake -DOUTPUT=.. -DNAME=.. -DFILES=a;b -P Embed.cmake: text files as C++ raw string literals (in pieces, since
 # compilers limit the length of one).
-set(text "#include <string_view>\n#include <vector>\nnamespace torch2nnef_embedded {\n")
-string(APPEND text "struct File { std::string_view name, text; };\nconst std::vector<File>& ${NAME}();\n")
+set(text "#include \"nnef/embedded.h\"\nnamespace torch2nnef_embedded {\n")
 string(APPEND text "const std::vector<File>& ${NAME}() {\n  static const std::vector<File> files = {\n")
 foreach(file IN LISTS FILES)
   get_filename_component(name ${file} NAME)

@@ -40,8 +40,8 @@ function(t2n_precompile_headers target header)
   endif()
 endfunction()
 
-# t2n_embed(TARGET OUTPUT_BASENAME FILE...): generates OUTPUT_BASENAME.cc with
-#   namespace torch2nnef_embedded { struct File { std::string_view name, text; }; extern const std::vector<File>& OUTPUT_BASENAME(); }
+# t2n_embed(TARGET OUTPUT_BASENAME FILE...): generates OUTPUT_BASENAME.cc with the function OUTPUT_BASENAME that
+# src/nnef/embedded.h declares.
 function(t2n_embed target basename)
   set(generated ${CMAKE_CURRENT_BINARY_DIR}/${basename}.cc)
   add_custom_command(

@@ -7,8 +7,9 @@
 #include "export/exported_program/source_frames.h"
 #include "export/exported_program/stand_ins.h"
 #include "export/exported_program/targets.h"
-#include "export/operators/permission.h"
+#include "export/operators/operators.h"
 #include "export/record/tape_writer.h"
+#include "export/torchscript/allowed_code.h"
 
 namespace torch2nnef {
 namespace {
@@ -50,7 +51,7 @@ class NodeWalk {
       return forbid(node, op->full(), "takes a tensor of a class of its own apart",
                     "call ep.run_decompositions({}) before saving, or torchao.utils.unwrap_tensor_subclass(model)");
     }
-    if (!is_assertion(*op) && !has_stand_in(*op)) visit_operator(node, *op);
+    if (!row_of(op->name).is(kAsserts) && !has_stand_in(*op)) visit_operator(node, *op);
   }
 
   // "(mylib::op)": what an operator of higher order calls.
@@ -62,7 +63,6 @@ class NodeWalk {
   }
 
   void visit_operator(const ProgramNode& node, const OperatorName& op) {
-    const std::string hint = "export the part of the model that does without it";
     const c10::FunctionSchema* schema = find_schema(op.name, op.overload);
     if (schema == nullptr) {
       return forbid(node, op.full(),
@@ -72,16 +72,9 @@ class NodeWalk {
                         ? "call ep.run_decompositions() before saving, or write the model without it"
                         : "write the model without it, or give a plugin that registers it");
     }
-    const Permission permission = permission_of(*schema);
-    if (is_allowed(permission)) return;
-    TapeCall call;
-    call.op = schema->name();
-    call.overload = schema->overload_name();
-    if (permission == Permission::kUnknown && !tables_.find(call).empty()) return;
-    forbid(node, op.full(),
-           permission == Permission::kRefused ? "is never executed: it reaches beyond its arguments"
-                                              : "is not executed: it is not known to be a pure function",
-           hint);
+    const std::string_view reason = why_not_executed(*schema, tables_);
+    if (!reason.empty())
+      forbid(node, op.full(), std::string(reason), "export the part of the model that does without it");
   }
 
   // Each operator once, with how often it is called.

@@ -1,13 +1,5 @@
 #include "export/exported_program/container.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
-
 #include "nnef/io.h"
 
 namespace torch2nnef {
@@ -31,26 +23,6 @@ void check_sum(const nnef::ZipReader& zip, const nnef::ZipEntry& entry) {
 
 }  // namespace
 
-MappedFile::MappedFile(const std::filesystem::path& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  struct stat status {};
-  if (descriptor < 0 || ::fstat(descriptor, &status) != 0) {
-    const std::string why = std::strerror(errno);
-    if (descriptor >= 0) ::close(descriptor);
-    throw nnef::IoError(path.string() + " cannot be read: " + why);
-  }
-  size_ = static_cast<std::size_t>(status.st_size);
-  // Private: a program may write into its constants, which must not reach the file.
-  void* begin = size_ == 0 ? MAP_FAILED
-                           : ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, descriptor, 0);
-  const std::string why = std::strerror(errno);
-  ::close(descriptor);
-  if (begin == MAP_FAILED) throw nnef::IoError(path.string() + " cannot be mapped into memory: " + why);
-  begin_ = static_cast<char*>(begin);
-}
-
-MappedFile::~MappedFile() { ::munmap(begin_, size_); }
-
 ProgramFile::ProgramFile(const std::filesystem::path& path) {
   const nnef::ZipReader zip(path);
   std::string folder;
@@ -59,7 +31,7 @@ ProgramFile::ProgramFile(const std::filesystem::path& path) {
     if (entry.name.ends_with(std::string("/") + kFormat)) folder = entry.name.substr(0, entry.name.find('/') + 1);
   }
   if (!is_legacy_ && folder.empty()) throw nnef::FormatError(std::string("there is no record '") + kFormat + "'");
-  memory_ = std::make_shared<MappedFile>(path);
+  memory_ = std::make_shared<nnef::MappedFile>(path);
   if (memory_->size() != zip.size()) throw nnef::FormatError("the file changes while it is read");
   for (const nnef::ZipEntry& entry : zip.entries()) {
     if (!entry.is_stored) throw nnef::FormatError("the record '" + entry.name + "' is compressed");

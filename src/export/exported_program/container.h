@@ -9,25 +9,10 @@
 #include <string>
 #include <string_view>
 
+#include "nnef/archive/mapped_file.h"
 #include "nnef/archive/zip_reader.h"
 
 namespace torch2nnef {
-
-// A file in memory, read when it is looked at. What is written there stays in the process.
-class MappedFile {
- public:
-  // Throws nnef::IoError.
-  explicit MappedFile(const std::filesystem::path& path);
-  ~MappedFile();
-  MappedFile(const MappedFile&) = delete;
-  MappedFile& operator=(const MappedFile&) = delete;
-  char* begin() const { return begin_; }
-  std::size_t size() const { return size_; }
-
- private:
-  char* begin_ = nullptr;
-  std::size_t size_ = 0;
-};
 
 class ProgramFile {
  public:
@@ -43,10 +28,10 @@ class ProgramFile {
   // Names of records that begin so.
   std::vector<std::string> names(const std::string& prefix) const;
   // What keeps the bytes alive.
-  const std::shared_ptr<const MappedFile>& memory() const { return memory_; }
+  const std::shared_ptr<const nnef::MappedFile>& memory() const { return memory_; }
 
  private:
-  std::shared_ptr<const MappedFile> memory_;
+  std::shared_ptr<const nnef::MappedFile> memory_;
   std::map<std::string, std::string_view> records_;
   bool is_legacy_ = false;
 };

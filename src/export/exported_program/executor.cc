@@ -9,6 +9,7 @@
 #include "export/exported_program/loaded_program.h"
 #include "export/exported_program/source_frames.h"
 #include "export/exported_program/stand_ins.h"
+#include "export/operators/operators.h"
 #include "export/record/failures.h"
 #include "export/record/ivalues.h"
 #include "export/record/torch_types.h"
@@ -17,11 +18,6 @@ namespace torch2nnef {
 namespace {
 
 using Kind = ProgramArgument::Kind;
-
-void collect_names(const ProgramArgument& argument, std::vector<std::string>& names) {
-  if (argument.kind == Kind::kName) names.push_back(argument.text);
-  for (const ProgramArgument& item : argument.items) collect_names(item, names);
-}
 
 std::vector<std::vector<std::string>> find_last_uses(const ProgramGraph& graph) {
   std::unordered_map<std::string, std::size_t> last;
@@ -89,19 +85,6 @@ c10::IValue make_typed_list(const std::vector<c10::IValue>& items) {
   return make_list(c10::ListType::create(type), items);
 }
 
-// Makes a node the present one while it is executed.
-class Entered {
- public:
-  Entered(NodePlace& place, const ProgramNode* node) : place_(place), before_(place.enter(node)) {}
-  ~Entered() { place_.enter(before_); }
-  Entered(const Entered&) = delete;
-  Entered& operator=(const Entered&) = delete;
-
- private:
-  NodePlace& place_;
-  const ProgramNode* before_;
-};
-
 }  // namespace
 
 const Location& NodePlace::here() {
@@ -118,21 +101,42 @@ Slots ProgramExecutor::run(const ProgramGraph& graph, Slots inputs) {
     throw Unsupported("a graph takes " + std::to_string(graph.inputs.size()) + " values and is given " +
                       std::to_string(inputs.size()));
   }
-  auto found = last_uses_.find(&graph);
-  if (found == last_uses_.end()) found = last_uses_.emplace(&graph, find_last_uses(graph)).first;
-  const std::vector<std::vector<std::string>>& dying = found->second;
-  Frame frame{graph, {}};
+  Frame frame{graph, facts_of(graph), {}};
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (graph.inputs[i].kind == Kind::kName) frame.values[graph.inputs[i].text] = std::move(inputs[i]);
   }
   inputs.clear();
-  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-    run_node(graph.nodes[i], frame);
-    for (const std::string& name : dying[i]) drop(name, frame);
+  std::size_t next = 0;
+  for (const ModuleSpan& span : frame.facts.claimed) {
+    run_nodes(next, span.first, frame);
+    run_claimed(span, frame);
+    next = span.last + 1;
   }
+  run_nodes(next, graph.nodes.size(), frame);
   Slots outputs;
   for (const ProgramArgument& output : graph.outputs) outputs.push_back(value(output, frame));
   return outputs;
+}
+
+const ProgramExecutor::GraphFacts& ProgramExecutor::facts_of(const ProgramGraph& graph) {
+  const auto found = facts_.find(&graph);
+  if (found != facts_.end()) return found->second;
+  GraphFacts facts{find_last_uses(graph), {}};
+  if (claims_ != nullptr && !claims_->claims().empty()) {
+    facts.claimed = claimed_spans(graph, *claims_);
+    for (const ProgramNode& node : graph.nodes) {
+      for (const ModuleFrame& module : module_frames(node)) called_classes_.insert(module.class_name);
+    }
+  }
+  return facts_.emplace(&graph, std::move(facts)).first->second;
+}
+
+// Those from `first` to before `last`.
+void ProgramExecutor::run_nodes(std::size_t first, std::size_t last, Frame& frame) {
+  for (std::size_t i = first; i < last; ++i) {
+    run_node(frame.graph.nodes[i], frame);
+    for (const std::string& name : frame.facts.dying[i]) drop(name, frame);
+  }
 }
 
 Slots ProgramExecutor::run_in_autocast(const ProgramGraph& graph, Slots inputs, bool is_enabled) {
@@ -143,7 +147,7 @@ Slots ProgramExecutor::run_in_autocast(const ProgramGraph& graph, Slots inputs, 
 }
 
 void ProgramExecutor::run_node(const ProgramNode& node, Frame& frame) {
-  const Entered entered(place_, &node);
+  const NodeOnPlace entered(place_, &node);
   if (++executed_ > kMostNodes) {
     const std::string text = "the model executes more than " + std::to_string(kMostNodes) + " operators";
     context_.diagnostics.error("T2N-R017", text, context_.here(), "make its loops shorter");
@@ -153,9 +157,13 @@ void ProgramExecutor::run_node(const ProgramNode& node, Frame& frame) {
     bind_results(node, dispatch(node, frame), frame);
   } catch (const Unsupported& error) {
     const auto op = operator_of(node.target);
-    context_.refuse("T2N-R009", error.what(), error.hint(), op ? op->name : node.target);
-    throw RecordingStopped(error.what());
+    stop(error, op ? op->name : node.target);
   }
+}
+
+void ProgramExecutor::stop(const Unsupported& error, const std::string& op) {
+  context_.refuse("T2N-R009", error.what(), error.hint(), op);
+  throw RecordingStopped(error.what());
 }
 
 Slots ProgramExecutor::dispatch(const ProgramNode& node, const Frame& frame) {
@@ -182,7 +190,7 @@ Slots ProgramExecutor::dispatch(const ProgramNode& node, const Frame& frame) {
   }
   const auto op = operator_of(node.target);
   if (!op) throw Unsupported(node.target + " is not supported");
-  if (is_assertion(*op)) {
+  if (row_of(op->name).is(kAsserts)) {
     const auto is_of_data = [](const auto& argument) { return argument.second.note.kind == Note::Kind::kData; };
     if (std::any_of(arguments.begin(), arguments.end(), is_of_data)) ++left_out_assertions_;
     return {};

@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "export/exported_program/program_results.h"
+#include "export/lower/claims.h"
 #include "export/record/failures.h"
 #include "export/record/masked_items.h"
 #include "export/record/model_ends.h"
@@ -212,7 +213,7 @@ void ProgramFrontEnd::execute(const SizePlan& sizes, const std::vector<nnef::Bin
   RecordContext& context = recorder.context();
   if (options_.check != Check::kNone) context.fingerprints = &recording.fingerprints;
   if (options_.model_tree) context.folded = &recording.folded;
-  ProgramExecutor executor(recorder, place, options_.max_iterations);
+  ProgramExecutor executor(recorder, place, options_.max_iterations, &tables_);
   const Slots inputs = add_inputs(sizes, recorder, recording);
   const Slots outputs = executor.run(plan_.loaded.program.graph, inputs);
   ProgramResults results = program_results(plan_, sizes, options_, outputs, diagnostics);
@@ -231,6 +232,7 @@ void ProgramFrontEnd::execute(const SizePlan& sizes, const std::vector<nnef::Bin
                                                  : " assertions on the values of inputs are") +
                                      " not exported");
   }
+  warn_of_unused_claims(tables_, executor.claimed(), executor.called_classes(), diagnostics);
   resolve_masked_items(context.tape);
   resolve_packed_sequences(context.tape);
   recorder.finish();

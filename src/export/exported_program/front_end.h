@@ -7,13 +7,15 @@
 
 #include "export/exported_program/executor.h"
 #include "export/exported_program/plan.h"
+#include "export/lower/lowering.h"
 #include "export/record/record_at_sizes.h"
 
 namespace torch2nnef {
 
 class ProgramFrontEnd : public FrontEnd {
  public:
-  ProgramFrontEnd(const ExportOptions& options, const ProgramPlan& plan) : options_(options), plan_(plan) {}
+  ProgramFrontEnd(const Tables& tables, const ExportOptions& options, const ProgramPlan& plan)
+      : tables_(tables), options_(options), plan_(plan) {}
 
   void execute(const SizePlan& sizes, const std::vector<nnef::Bindings>& worlds, Diagnostics& diagnostics,
                Recording& recording) override;
@@ -25,12 +27,13 @@ class ProgramFrontEnd : public FrontEnd {
   Slots add_inputs(const SizePlan& sizes, OperatorRecorder& recorder, Recording& recording) const;
   Slot attribute(std::size_t input, OperatorRecorder& recorder) const;
 
+  const Tables& tables_;
   const ExportOptions& options_;
   const ProgramPlan& plan_;
 };
 
 // Executes the program on its samples to see which buffers it changes, and puts those into the plan: for --state=io.
 // Throws ExportError for state that cannot be an input.
-void find_program_state(const ExportOptions& options, ProgramPlan& plan);
+void find_program_state(const Tables& tables, const ExportOptions& options, ProgramPlan& plan);
 
 }  // namespace torch2nnef

@@ -25,9 +25,10 @@ void expect(const Json& value, Kind kind) {
 }
 
 // Builds the tree while nlohmann's parser walks the text.
-class Builder : public nlohmann::json_sax<nlohmann::json> {
+class JsonBuilder : public nlohmann::json_sax<nlohmann::json> {
  public:
-  Builder(std::string_view within, const std::vector<std::string_view>& skipped) : within_(within), skipped_(skipped) {}
+  JsonBuilder(std::string_view within, const std::vector<std::string_view>& skipped)
+      : within_(within), skipped_(skipped) {}
 
   Json take() { return std::move(root_); }
   const std::string& problem() const { return problem_; }
@@ -211,7 +212,7 @@ Json parse_json(std::string_view text, std::string_view within, const std::vecto
     repaired = with_quoted_words(text);
     text = repaired;
   }
-  Builder builder(within, skipped);
+  JsonBuilder builder(within, skipped);
   if (!nlohmann::json::sax_parse(text.begin(), text.end(), &builder)) {
     damaged(builder.problem().empty() ? "it is not JSON" : builder.problem());
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "export/diagnostics.h"
+#include "export/operators/operators.h"
 #include "export/record/tape_writer.h"
 #include "export/torchscript/own_operators.h"
 
@@ -10,10 +11,6 @@ namespace torch2nnef {
 namespace {
 
 using c10::TypeKind;
-
-std::string full_name(const std::string& name, const std::string& overload) {
-  return overload.empty() ? name : name + "." + overload;
-}
 
 const Slot* find(const NamedSlots& arguments, const std::string& name) {
   for (const auto& [key, slot] : arguments) {
@@ -155,7 +152,7 @@ Slot OperatorCalls::converted(Slot slot, const c10::Argument& formal, const std:
 
 Slots OperatorCalls::call(const std::string& name, const std::string& overload, const NamedSlots& arguments) {
   const Callee callee = callee_for(name, overload, arguments);
-  const std::string op = full_name(name, overload);
+  const std::string op = c10::toString(c10::OperatorName(name, overload));
   Slots inputs;
   std::size_t used = 0;
   for (const c10::Argument& formal : callee.schema.arguments()) {
@@ -210,7 +207,7 @@ Slot OperatorCalls::numbers(const std::string& name, const Slots& operands) {
     return (kind == TypeKind::IntType && value.isInt()) || (kind == TypeKind::FloatType && value.isDouble()) ||
            (kind == TypeKind::BoolType && value.isBool());
   };
-  if (name == "aten::pow" && operands.size() == 2) {
+  if (row_of(name).number == NumberOp::kPower && operands.size() == 2) {
     if (const auto power = whole_power(operands[0], operands[1])) return *power;
   }
   std::shared_ptr<torch::jit::Operator> found;

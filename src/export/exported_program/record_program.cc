@@ -12,15 +12,16 @@
 namespace torch2nnef {
 namespace {
 
-ProgramPlan planned(const ProgramModel& model, const ExportOptions& options) {
+ProgramPlan planned(const ProgramModel& model, const Tables& tables, const ExportOptions& options) {
   ProgramPlan plan = make_program_plan(*model.loaded, model.path, options);
-  if (options.state_io) find_program_state(options, plan);
+  if (options.state_io) find_program_state(tables, options, plan);
   return plan;
 }
 
 // The plan that a recording was made by: with sizes tied where it has fewer symbols.
-ProgramPlan planned_for(const Recording& recording, const ProgramModel& model, const ExportOptions& options) {
-  ProgramPlan plan = planned(model, options);
+ProgramPlan planned_for(const Recording& recording, const ProgramModel& model, const Tables& tables,
+                        const ExportOptions& options) {
+  ProgramPlan plan = planned(model, tables, options);
   if (recording.tape.symbols.size() == plan.sizes.axes.symbols.size()) return plan;
   if (auto tied = with_tied_sizes(plan, options)) return std::move(*tied);
   return plan;
@@ -39,7 +40,7 @@ ExportError of_drawn_samples(const ExportError& error) {
 
 // Of sizes that the program leaves apart and the samples do not: as they are, or tied where the model fails at some
 // that differ. Nothing where it fails at equal ones, too.
-std::optional<Recording> record_apart_or_tied(ProgramFrontEnd& front_end, const ProgramPlan& plan,
+std::optional<Recording> record_apart_or_tied(ProgramFrontEnd& front_end, const ProgramPlan& plan, const Tables& tables,
                                               const ExportOptions& options, Diagnostics& diagnostics) {
   const auto tied = with_tied_sizes(plan, options);
   if (!tied) return std::nullopt;
@@ -48,7 +49,7 @@ std::optional<Recording> record_apart_or_tied(ProgramFrontEnd& front_end, const 
     auto recording = record_at_all_sizes(front_end, plan.sizes, attempt);
     if (!recording) {
       attempt = {};
-      ProgramFrontEnd tied_end(options, *tied);
+      ProgramFrontEnd tied_end(tables, options, *tied);
       recording = record_at_sizes(tied_end, tied->sizes, attempt, nullptr);
     }
     for (const Diagnostic& one : attempt.list()) diagnostics.add(one);
@@ -64,9 +65,10 @@ Recording record_planned(const ProgramModel& model, const Tables& tables, const 
   const MemoryBound bound;
   at::manual_seed(options.seed);
   refuse_forbidden_nodes(model.loaded->program, tables);
-  const ProgramPlan plan = planned(model, options);
-  ProgramFrontEnd front_end(options, plan);
-  if (auto recording = record_apart_or_tied(front_end, plan, options, diagnostics)) return std::move(*recording);
+  const ProgramPlan plan = planned(model, tables, options);
+  ProgramFrontEnd front_end(tables, options, plan);
+  if (auto recording = record_apart_or_tied(front_end, plan, tables, options, diagnostics))
+    return std::move(*recording);
   try {
     return record_at_sizes(front_end, plan.sizes, diagnostics, refused);
   } catch (const ExportError& error) {
@@ -114,40 +116,40 @@ Recording record_program(const ProgramModel& model, const Tables& tables, const 
   }
 }
 
-void record_program_at(const ProgramModel& model, const ExportOptions& options,
+void record_program_at(const ProgramModel& model, const Tables& tables, const ExportOptions& options,
                        const std::vector<nnef::Bindings>& sizes, Recording& recording) {
   if (sizes.empty()) return;
   c10::InferenceMode guard;
   const MemoryBound bound;
   at::manual_seed(options.seed);
-  const ProgramPlan plan = planned_for(recording, model, options);
-  ProgramFrontEnd front_end(options, plan);
+  const ProgramPlan plan = planned_for(recording, model, tables, options);
+  ProgramFrontEnd front_end(tables, options, plan);
   execute_at(front_end, plan.sizes, sizes, recording);
 }
 
-std::optional<Recording::Run> run_program_on_other_values(const ProgramModel& model, const ExportOptions& options,
-                                                          const Recording& recording) {
+std::optional<Recording::Run> run_program_on_other_values(const ProgramModel& model, const Tables& tables,
+                                                          const ExportOptions& options, const Recording& recording) {
   if (!is_worth_other_values(recording)) return std::nullopt;
   c10::InferenceMode guard;
   at::manual_seed(options.seed);
-  ProgramPlan plan = planned_for(recording, model, options);
+  ProgramPlan plan = planned_for(recording, model, tables, options);
   ExportOptions plain = options;
   plain.check = Check::kNone;  // no fingerprints
   plain.model_tree = false;
-  ProgramFrontEnd front_end(plain, plan);
+  ProgramFrontEnd front_end(tables, plain, plan);
   return run_on_other_values(front_end, plan.sizes, plan.leaves, recording, options.seed);
 }
 
-std::vector<GivenRun> program_runs_on_given_inputs(const ProgramModel& model, const ExportOptions& options,
-                                                   const Recording& recording) {
+std::vector<GivenRun> program_runs_on_given_inputs(const ProgramModel& model, const Tables& tables,
+                                                   const ExportOptions& options, const Recording& recording) {
   std::vector<GivenRun> runs;
   if (options.other_inputs_files.empty()) return runs;
   c10::InferenceMode guard;
   at::manual_seed(options.seed);
   for (const std::filesystem::path& file : options.other_inputs_files) {
     const ExportOptions given = options_for_inputs(options, file, recording.tape);
-    ProgramPlan plan = planned(model, given);
-    ProgramFrontEnd front_end(given, plan);
+    ProgramPlan plan = planned(model, tables, given);
+    ProgramFrontEnd front_end(tables, given, plan);
     runs.push_back(run_on_given_inputs(front_end, plan.sizes, plan.leaves, file, recording));
   }
   return runs;

@@ -192,7 +192,7 @@ Slots Scan::execute() {
     NodePlace place;
     OperatorRecorder recorder(
         tape, unused, [&]() -> const Location& { return place.here(); }, context_.first_is_sample&& world == 0, false);
-    ProgramExecutor alone(recorder, place, executor_.max_iterations());
+    ProgramExecutor alone(recorder, place, executor_.max_iterations(), nullptr);
     const auto in_world = [&](const Slots& slots) {
       Slots result;
       for (const Slot& slot : slots) {

@@ -65,15 +65,28 @@ Location location_of(const ProgramNode& node) {
     frame.file = frame.file.substr(frame.file.find_last_of("/\\") + 1);
     where.stack.push_back(std::move(frame));
   }
-  // "KEY,PATH,CLASS;KEY,PATH,CLASS", outermost first.
-  const std::string_view stack = node.module_stack;
-  const std::string_view last = stack.substr(stack.rfind(';') == std::string_view::npos ? 0 : stack.rfind(';') + 1);
-  const std::size_t path = last.find(','), type = last.rfind(',');
-  if (path != std::string_view::npos && type > path) {
-    where.module_path = last.substr(path + 1, type - path - 1);
-    where.module_class = last.substr(type + 1);
+  if (const std::vector<ModuleFrame> modules = module_frames(node); !modules.empty()) {
+    where.module_path = modules.back().path;
+    where.module_class = modules.back().class_name;
   }
   return where;
+}
+
+// "KEY,PATH,CLASS;KEY,PATH,CLASS"; the path of a second call ends in "@1".
+std::vector<ModuleFrame> module_frames(const ProgramNode& node) {
+  std::vector<ModuleFrame> frames;
+  std::string_view stack = node.module_stack;
+  while (!stack.empty()) {
+    const std::size_t end = std::min(stack.find(';'), stack.size());
+    const std::string_view one = stack.substr(0, end);
+    stack.remove_prefix(std::min(end + 1, stack.size()));
+    const std::size_t path = one.find(','), type = one.rfind(',');
+    if (path == std::string_view::npos || type <= path) continue;
+    const std::string_view place = one.substr(path + 1, type - path - 1);
+    frames.push_back({std::string(one.substr(0, type)), std::string(place.substr(0, place.find('@'))),
+                      std::string(one.substr(type + 1))});
+  }
+  return frames;
 }
 
 }  // namespace torch2nnef

@@ -50,7 +50,7 @@ void add_state(ProgramPlan& plan, const std::string& path) {
 
 }  // namespace
 
-void find_program_state(const ExportOptions& options, ProgramPlan& plan) {
+void find_program_state(const Tables& tables, const ExportOptions& options, ProgramPlan& plan) {
   ExportOptions plain = options;
   plain.check = Check::kNone;  // no fingerprints
   plain.model_tree = false;
@@ -61,7 +61,7 @@ void find_program_state(const ExportOptions& options, ProgramPlan& plan) {
     Diagnostics unused;
     Recording first;
     try {
-      ProgramFrontEnd(plain, plan).execute(fixed, {plan.sizes.axes.sample}, unused, first);
+      ProgramFrontEnd(tables, plain, plan).execute(fixed, {plan.sizes.axes.sample}, unused, first);
     } catch (const AttributeWritten& written) {
       const auto is_known = [&](const ProgramState& state) { return state.report.attribute == written.path(); };
       if (std::any_of(plan.states.begin(), plan.states.end(), is_known)) throw;

@@ -22,7 +22,7 @@ struct StoredView {
 
 class Storages {
  public:
-  explicit Storages(std::shared_ptr<const MappedFile> memory) : memory_(std::move(memory)) {}
+  explicit Storages(std::shared_ptr<const nnef::MappedFile> memory) : memory_(std::move(memory)) {}
 
   // A view of a storage's bytes. Views of the same bytes and dtype share memory. Throws nnef::FormatError when the view
   // is not inside.
@@ -31,7 +31,7 @@ class Storages {
  private:
   const at::Tensor& whole(std::string_view bytes, at::ScalarType type);
 
-  std::shared_ptr<const MappedFile> memory_;
+  std::shared_ptr<const nnef::MappedFile> memory_;
   std::map<std::pair<const char*, at::ScalarType>, at::Tensor> wholes_;
 };
 

@@ -61,8 +61,4 @@ const char* number_operator_of(std::string_view target) {
   return found == kOperators.end() ? nullptr : found->second;
 }
 
-bool is_assertion(const OperatorName& op) {
-  return op.name.starts_with("aten::_assert_") || op.name.starts_with("aten::sym_constrain_range");
-}
-
 }  // namespace torch2nnef

@@ -22,7 +22,4 @@ std::optional<std::string> higher_order_of(std::string_view target);
 // TorchScript's operator for one of Python's on numbers: "aten::floordiv" for "_operator.floordiv"; null for others.
 const char* number_operator_of(std::string_view target);
 
-// Whether a node only asserts something of its arguments and is left out.
-bool is_assertion(const OperatorName& op);
-
 }  // namespace torch2nnef

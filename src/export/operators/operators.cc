@@ -16,9 +16,14 @@ constexpr OperatorRow operator|(OperatorRow a, const OperatorRow& b) {
   if (b.list != ListStep::kNone) a.list = b.list;
   if (b.shape != ShapeRule::kNone) a.shape = b.shape;
   if (b.fill != Fill::kNone) a.fill = b.fill;
+  if (b.masks != MaskUse::kNone) a.masks = b.masks;
+  if (b.packing != Packing::kNone) a.packing = b.packing;
+  if (b.cut_axis >= 0) a.cut_axis = b.cut_axis;
   if (!b.as_tensors.empty()) a.as_tensors = b.as_tensors;
   if (!b.length_argument.empty()) a.length_argument = b.length_argument;
   if (!b.index_argument.empty()) a.index_argument = b.index_argument;
+  if (!b.place_argument.empty()) a.place_argument = b.place_argument;
+  if (!b.order_argument.empty()) a.order_argument = b.order_argument;
   return a;
 }
 
@@ -51,6 +56,11 @@ constexpr OperatorRow fill(Fill value) { return column(&OperatorRow::fill, value
 constexpr OperatorRow as_tensors(std::string_view name) { return column(&OperatorRow::as_tensors, name); }
 constexpr OperatorRow as_long_as(std::string_view name) { return column(&OperatorRow::length_argument, name); }
 constexpr OperatorRow fails_by(std::string_view name) { return column(&OperatorRow::index_argument, name); }
+constexpr OperatorRow says_where(std::string_view name) { return column(&OperatorRow::place_argument, name); }
+constexpr OperatorRow ordered_if(std::string_view name) { return column(&OperatorRow::order_argument, name); }
+constexpr OperatorRow masks(MaskUse value) { return column(&OperatorRow::masks, value); }
+constexpr OperatorRow packing(Packing value) { return column(&OperatorRow::packing, value); }
+constexpr OperatorRow cuts_axis(std::int8_t axis) { return column(&OperatorRow::cut_axis, axis); }
 
 constexpr OperatorRow moves = fact(kMoves);
 constexpr OperatorRow chooses = fact(kChooses);
@@ -65,7 +75,7 @@ constexpr OperatorRow random_training = fact(kRandomTraining);
 constexpr OperatorRow batch_statistics = fact(kBatchStatistics);
 constexpr OperatorRow uninitialised = fact(kUninitialised);
 constexpr OperatorRow shape_from_data = fact(kShapeFromData);
-constexpr OperatorRow mask_selects = fact(kMaskSelects);
+constexpr OperatorRow itemwise = fact(kItemwise);
 constexpr OperatorRow drops_ones = fact(kDropsOnes);
 constexpr OperatorRow windows = fact(kWindows);
 constexpr OperatorRow replaces_memory = fact(kReplacesMemory);
@@ -80,6 +90,16 @@ constexpr OperatorRow name_only = fact(kNameOnly);
 constexpr OperatorRow harmless = fact(kHarmless);
 constexpr OperatorRow refused = fact(kRefused);
 constexpr OperatorRow orders = fact(kOrders);
+constexpr OperatorRow between_bounds = fact(kBetweenBounds);
+constexpr OperatorRow integers_fail = fact(kIntegersFail);
+constexpr OperatorRow by_strides = fact(kByStrides);
+constexpr OperatorRow length_from_numbers = fact(kLengthFromNumbers);
+constexpr OperatorRow asserts = fact(kAsserts);
+constexpr OperatorRow only_prints = fact(kOnlyPrints);
+constexpr OperatorRow same_tensor = fact(kSameTensor);
+constexpr OperatorRow linear_layer = fact(kLinearLayer);
+constexpr OperatorRow quantises = fact(kQuantises);
+constexpr OperatorRow observes = fact(kObserves);
 
 constexpr OperatorRow named(std::string_view name, OperatorRow row) {
   row.name = name;

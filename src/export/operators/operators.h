@@ -82,6 +82,7 @@ enum class NumberOp : std::uint8_t {
   kConcatenate,
   kSum,
   kProduct,
+  kMean,
   kLargest,
   kSmallest,
   kRange,  // makes start, start + step, ...
@@ -113,6 +114,14 @@ enum class ShapeRule : std::uint8_t {
   kNarrow,
   kSelect,
   kUnsqueeze,
+  kSqueeze,
+  kUnflatten,
+  kRepeat,
+  kRepeatInterleave,
+  kPairs,  // of real and imaginary part, along a last axis
+  kFromPairs,
+  kEvenPieces,  // of one length, the last of which may be shorter
+  kPieces,
   kDiagonal,
   kDiag,
   kLikeOther,
@@ -123,7 +132,10 @@ enum class ShapeRule : std::uint8_t {
   kEmbedding,
   kIndexSelect,
   kLikeIndex,
+  kIndexed,
+  kOuter,
   kEinsum,
+  kRange,
   kWindowColumns,  // im2col
   kUnfold,
   kStft,
@@ -134,6 +146,13 @@ enum class ShapeRule : std::uint8_t {
 
 // What a write puts in the place of all items.
 enum class Fill : std::uint8_t { kNone, kZero, kValue, kSource };
+
+// Which items a mask names: those that are taken, or those that are written. kIndexes and kPuts take masks among
+// indices.
+enum class MaskUse : std::uint8_t { kNone, kIndexes, kSelects, kPuts, kScatters };
+
+// Sequences of several lengths in one tensor, and back.
+enum class Packing : std::uint8_t { kNone, kPacks, kPads };
 
 enum Fact : std::uint64_t {
   kView = 1 << 0,            // the result may share the memory of an argument
@@ -149,7 +168,7 @@ enum Fact : std::uint64_t {
   kBatchStatistics = 1 << 10,  // while training it normalises by the batch
   kUninitialised = 1 << 11,    // memory that nobody set
   kShapeFromData = 1 << 12,    // the result is as long as values say
-  kMaskSelects = 1 << 13,      // the same where an index is a mask
+  kItemwise = 1 << 13,         // an item of the result depends on the items at its place only
   kDropsOnes = 1 << 14,        // takes axes of size 1 away
   kWindows = 1 << 15,          // moves a window over axes, of which there must be one at least
   kReplacesMemory = 1 << 16,   // of the tensor that it writes
@@ -160,12 +179,22 @@ enum Fact : std::uint64_t {
   kSameObject = 1 << 21,       // compares identity
   kIntegerDivision = 1 << 22,  // by zero it fails, where both are integers
   kRaises = 1 << 23,
-  kNameOnly = 1 << 24,   // there is no kernel for it here
-  kHarmless = 1 << 25,   // may be executed, though its schema does not show that
-  kRefused = 1 << 26,    // is never executed: it reaches beyond its arguments
-  kOverloads = 1 << 27,  // set by the table: some overload has a row of its own
-  kOrders = 1 << 28,     // gives places of items along an axis, of equal ones in an order that is left open
-  kScales = 1 << 29,     // of a multiple of its tensor it gives that multiple of its result
+  kNameOnly = 1 << 24,              // there is no kernel for it here
+  kHarmless = 1 << 25,              // may be executed, though its schema does not show that
+  kRefused = 1 << 26,               // is never executed: it reaches beyond its arguments
+  kOverloads = 1 << 27,             // set by the table: some overload has a row of its own
+  kOrders = 1 << 28,                // gives places of items along an axis, of equal ones in an order that is left open
+  kScales = 1 << 29,                // of a multiple of its tensor it gives that multiple of its result
+  kBetweenBounds = 1 << 30,         // concerns the part of an axis between two bounds
+  kIntegersFail = 1ULL << 31,       // some integers make it fail
+  kByStrides = 1ULL << 32,          // takes the items from the memory behind a tensor
+  kLengthFromNumbers = 1ULL << 33,  // the result is as long as its arguments say, which are numbers
+  kAsserts = 1ULL << 34,            // does nothing but fail
+  kOnlyPrints = 1ULL << 35,
+  kSameTensor = 1ULL << 36,   // the result is the argument
+  kLinearLayer = 1ULL << 37,  // input [.., in], weight [out, in], bias [out] or None
+  kQuantises = 1ULL << 38,    // by parameters that it is given
+  kObserves = 1ULL << 39,     // measures ranges while it quantises
 };
 
 struct OperatorRow {
@@ -178,9 +207,14 @@ struct OperatorRow {
   ListStep list = ListStep::kNone;
   ShapeRule shape = ShapeRule::kNone;
   Fill fill = Fill::kNone;
+  MaskUse masks = MaskUse::kNone;
+  Packing packing = Packing::kNone;
+  std::int8_t cut_axis = -1;         // the axis that is cut, or the last one before it; -1: the argument dim names it
   std::string_view as_tensors;       // the operator on tensors of rank 0 that does the same
   std::string_view length_argument;  // whose values the result's length depends on
   std::string_view index_argument;   // some values of which make it fail
+  std::string_view place_argument;   // an integer that says only where something is: no shape depends on it
+  std::string_view order_argument;   // whether the results are in order; else their order is left open
 
   bool is(std::uint64_t fact) const { return (facts & fact) != 0; }
 };

@@ -2,19 +2,12 @@
 
 #include <ATen/native/quantized/PackedParams.h>
 
+#include "export/operators/operators.h"
 #include "export/record/bfloat16_operands.h"
 #include "export/record/numbers/size_math.h"
 
 namespace torch2nnef {
 namespace {
-
-// Whether an integer says only where something is: then the values of an input may say it, and no shape depends on
-// them.
-bool is_place(const std::string& op, const std::string& argument) {
-  return (argument == "index" && op.starts_with("aten::select")) ||
-         (argument == "start" && op.starts_with("aten::narrow")) ||
-         (argument == "diagonal" && (op.starts_with("aten::tril") || op.starts_with("aten::triu")));
-}
 
 void refuse_unexplained(RecordContext& context, const Note& note, const std::string& op) {
   context.refuse("T2N-R008",
@@ -68,7 +61,7 @@ TapeArgument CallArguments::number(const c10::IValue& value, const Note& note, c
       context_.refuse("T2N-R007",
                       "an argument of " + op + " depends on the values of an input" +
                           (note.text.empty() ? "" : " (" + note.text + ")"),
-                      op.starts_with("aten::slice")
+                      row_of(op).is(kBetweenBounds)
                           ? "take a part of a fixed length: torch.narrow(x, dim, start, length)"
                           : "keep it a tensor, or make it a constant of the model",
                       op);
@@ -159,7 +152,9 @@ TapeArgument CallArguments::one(const Slot& slot, const c10::Argument& formal, c
   if (value.isNone()) return {};
   if (std::optional<TapeArgument> held = packed(value)) return *held;
   std::string type = formal_type(formal);
-  if (slot.note.kind == Note::Kind::kData && slot.note.scalar && is_place(op, formal.name())) return {slot.note.scalar};
+  // The values of an input may say where something is.
+  const bool is_place = row_of(op).place_argument == formal.name();
+  if (slot.note.kind == Note::Kind::kData && slot.note.scalar && is_place) return {slot.note.scalar};
   if (is_number(value)) return number(value, slot.note, type, op);
   if (value.isList() || value.isTuple()) return list(value, op);
   return plain_argument(value, type);

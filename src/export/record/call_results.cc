@@ -54,7 +54,9 @@ std::optional<ViewStep> step_of_part(const std::string& op, const NamedArguments
 // for as long as the recording lasts. Nullopt when the call is another.
 std::optional<nnef::Shape> selected_shape(Tape& tape, const Cells& cells, const c10::FunctionSchema& schema,
                                           const Slots& inputs, const std::vector<at::Tensor>& worlds) {
-  if (schema.name() != "aten::index" && schema.name() != "aten::masked_select") return std::nullopt;
+  const MaskUse use = row_of(schema.name()).masks;
+  const bool takes_all = use == MaskUse::kSelects;
+  if (!takes_all && use != MaskUse::kIndexes) return std::nullopt;
   const CellPtr self = cells.find(inputs.at(0).sample().toTensor());
   std::size_t first = 0, width = 0, place = 0;
   for (const c10::IValue& item : items_of(inputs.at(1).sample())) {
@@ -68,7 +70,6 @@ std::optional<nnef::Shape> selected_shape(Tape& tape, const Cells& cells, const 
     first = place;
     width = static_cast<std::size_t>(mask.dim());
   }
-  const bool takes_all = schema.name() == "aten::masked_select";
   if (!self || (width == 0 && !takes_all)) return std::nullopt;
   const std::string count = selected_size_name(tape);
   nnef::Shape shape = takes_all ? nnef::Shape{} : self->shape;
@@ -132,7 +133,7 @@ bool CallResults::has_shape_from_data(const c10::FunctionSchema& schema, const S
     const auto place = schema.argumentIndexWithName(std::string(row.length_argument));
     from_data = place && context_.is_live(inputs.at(static_cast<std::size_t>(*place)).sample());
   }
-  if (schema.name() == "aten::arange" || schema.name() == "aten::range") {
+  if (row.is(kLengthFromNumbers)) {
     const auto number =
         std::find_if(inputs.begin(), inputs.end(), [](const Slot& in) { return in.note.kind == Note::Kind::kData; });
     if (number != inputs.end()) {
@@ -145,7 +146,9 @@ bool CallResults::has_shape_from_data(const c10::FunctionSchema& schema, const S
           schema.name());
     }
   }
-  const bool is_padded = schema.name() == "aten::_pad_packed_sequence" && inputs.at(4).sample().toInt() > 0;
+  const auto total = schema.argumentIndexWithName("total_length");
+  const bool is_padded =
+      row.packing == Packing::kPads && total && inputs.at(static_cast<std::size_t>(*total)).sample().toInt() > 0;
   if (is_padded) return false;  // as long as it is told
   for (const Slot& input : inputs) {
     for (const at::Tensor& tensor : tensors_in(input.sample())) {
@@ -153,7 +156,7 @@ bool CallResults::has_shape_from_data(const c10::FunctionSchema& schema, const S
       CellPtr cell = context_.cells.find(tensor);
       from_data = from_data || (cell && cell->shape_from_data);
       // A mask as an index selects as many items as it has true ones.
-      const bool is_index = row.is(kMaskSelects) && &input != &inputs[0];
+      const bool is_index = row.masks == MaskUse::kIndexes && &input != &inputs[0];
       from_data = from_data || (is_index && cell && Cells::live(*cell) &&
                                 (tensor.scalar_type() == at::kBool || tensor.scalar_type() == at::kByte));
     }
@@ -202,7 +205,10 @@ CallResults::Flat CallResults::flattened(const std::string& op, const Slots& res
     for (const c10::IValue& world : result.worlds) per_world.push_back(tensors_in(world));
     for (const auto& world : per_world) {
       if (world.size() != per_world.front().size()) {
-        throw WorldFailed("the number of results of " + op + " depends on a dynamic size", context_.here(), "T2N-R006");
+        throw WorldFailed(
+            "the number of results of " + op + " depends on a dynamic size", context_.here(), "T2N-R006", "",
+            "make that axis static, or script the model and read the parts one by one in a loop (for i in "
+            "range(x.size(0)): x[i])");
       }
     }
     for (std::size_t i = 0; i < per_world.front().size(); ++i) {
@@ -315,7 +321,7 @@ void CallResults::add(const c10::FunctionSchema& schema, const Slots& inputs, co
                                 : nnef::make_shape(result.front().sizes().vec()));
     infos.push_back(facts_of(result.front(), shapes.back()));
   }
-  if (recorded && schema.name() == "aten::as_strided") check_strides(inputs);
+  if (recorded && row_of(schema.name()).is(kByStrides)) check_strides(inputs);
   if (!recorded && context_.world_count() > 1) check_constants(schema, flat);
   bool from_data = recorded && has_shape_from_data(schema, inputs);
   if (recorded) constrain_squeeze(schema, inputs);

@@ -58,8 +58,10 @@ void RecordContext::constrain(const Note& condition, bool must_hold, const char*
 }
 
 void RecordContext::no_scan(const std::string& reason) const {
-  throw WorldFailed("this loop runs a size-dependent number of times and cannot become a scan: " + reason, here(),
-                    "T2N-R006");
+  throw WorldFailed(
+      "this loop runs a size-dependent number of times and cannot become a scan: " + reason, here(), "T2N-R006", "",
+      "write it so that round i uses i only to read item i of a tensor, and to write it; or make the axis "
+      "static");
 }
 
 }  // namespace torch2nnef

@@ -12,16 +12,22 @@ namespace torch2nnef {
 // A world other than the sample fails, or takes another way: other sizes may do better.
 class WorldFailed : public std::runtime_error {
  public:
-  WorldFailed(std::string what, Location where, std::string code, std::string bounds = "")
-      : std::runtime_error(what), where_(std::move(where)), code_(std::move(code)), bounds_(std::move(bounds)) {}
+  WorldFailed(std::string what, Location where, std::string code, std::string bounds = "", std::string hint = "")
+      : std::runtime_error(what),
+        where_(std::move(where)),
+        code_(std::move(code)),
+        bounds_(std::move(bounds)),
+        hint_(std::move(hint)) {}
   const Location& where() const { return where_; }
   const std::string& code() const { return code_; }
   // Bounds of a symbol within which it would not fail, as --symbol takes them; "" when none are known.
   const std::string& bounds() const { return bounds_; }
+  // What to do; "" when nothing special is known.
+  const std::string& hint() const { return hint_; }
 
  private:
   Location where_;
-  std::string code_, bounds_;
+  std::string code_, bounds_, hint_;
 };
 
 // Ends the recording; the reasons are in the diagnostics.

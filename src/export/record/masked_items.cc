@@ -98,13 +98,14 @@ class Resolver {
   bool select_items(const TapeCall& call) {
     where_ = call.where;
     const TapeArgument* self = call.find("self");
-    if (call.op == "aten::index" && self && self->value()) {
+    const MaskUse use = row_of(call.op).masks;
+    if (use == MaskUse::kIndexes && self && self->value()) {
       const auto [mask, axis] = only_mask(tape_, call);
       if (mask) masked_[call.results[0]] = {*self->value(), mask, axis};
       return static_cast<bool>(mask);
     }
     const TapeArgument* mask = call.find("mask");
-    if (call.op != "aten::masked_select" || !self || !mask || !is_mask(info(*mask->value()))) return false;
+    if (use != MaskUse::kSelects || !self || !mask || !is_mask(info(*mask->value()))) return false;
     const Shape shape = nnef::broadcast(info(*self->value()).shape, info(*mask->value()).shape);
     masked_[call.results[0]] = {expanded(*self->value(), shape), expanded(*mask->value(), shape), 0};
     return true;
@@ -185,10 +186,10 @@ class Resolver {
   // --- x[mask] = items that the same mask selected ---
 
   bool write_items(const TapeCall& call) {
-    const bool is_put = call.op == "aten::index_put" || call.op == "aten::_index_put_impl";
-    const bool is_scatter = call.op == "aten::masked_scatter";
+    const MaskUse use = row_of(call.op).masks;
+    const bool is_put = use == MaskUse::kPuts;
     const Masked* values = find(call, is_put ? "values" : "source");
-    if ((!is_put && !is_scatter) || !values || !call.find("self")->value()) return false;
+    if ((!is_put && use != MaskUse::kScatters) || !values || !call.find("self")->value()) return false;
     Masked target{*call.find("self")->value(), {}, 0};
     if (is_put) {
       std::tie(target.mask, target.axis) = only_mask(tape_, call);
@@ -247,12 +248,12 @@ class Resolver {
   }
 
   bool reduce(const TapeCall& call, const std::vector<Masked>& arguments) {
-    const auto neutral = neutral_item(call.op, info(arguments[0].whole).type);
+    const NumberOp over_all = row_of(call.op).number;
+    const auto neutral = neutral_item(over_all, info(arguments[0].whole).type);
     if (!neutral || arguments.size() != 1 || !find(call, "self") || call.find("other")) return false;
     const Masked& masked = arguments[0];
     const std::vector<std::size_t> axes = reduced_axes(call, masked);
     if (axes.empty()) return false;
-    const bool is_mean = call.op == "aten::mean";
     TapeList dims;
     Shape shape = info(masked.whole).shape;
     for (auto axis = axes.rbegin(); axis != axes.rend(); ++axis) {
@@ -260,12 +261,12 @@ class Resolver {
       shape.erase(shape.begin() + static_cast<std::ptrdiff_t>(*axis));
     }
     const TapeValueInfo result = info(call.results[0]);
-    const Reduction reduction = reduction_over_axes(call.op);
+    const Reduction reduction = reduction_over_axes(over_all);
     Arguments with{{"self", {filled(masked, *neutral)}}, {"dim", {dims}}, {"keepdim", {false}}};
     if (const TapeArgument* dtype = call.find("dtype"); dtype && reduction.takes_dtype)
       with.emplace_back("dtype", *dtype);
     TapeValue value = add(reduction.op, reduction.overload, std::move(with), result.type, shape);
-    if (is_mean) {
+    if (over_all == NumberOp::kMean) {
       value = add("aten::div", "Tensor", {{"self", {value}}, {"other", {count(masked, axes)}}}, result.type, shape);
     }
     if (result.shape != shape) {
@@ -332,7 +333,8 @@ std::string selected_size_name(const Tape& tape) {
 void resolve_masked_items(TapeWriter& writer) {
   Tape& tape = writer.tape();
   const bool selects = std::any_of(tape.calls.begin(), tape.calls.end(), [&](const TapeCall& call) {
-    return call.op == "aten::masked_select" || (call.op == "aten::index" && only_mask(tape, call).first);
+    const MaskUse use = row_of(call.op).masks;
+    return use == MaskUse::kSelects || (use == MaskUse::kIndexes && only_mask(tape, call).first);
   });
   if (!selects) return;
   Resolver(writer).run();

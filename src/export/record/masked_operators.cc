@@ -1,31 +1,9 @@
 #include "export/record/masked_operators.h"
 
-#include <algorithm>
 #include <limits>
-#include <map>
-#include <set>
 
 namespace torch2nnef {
 namespace {
-
-const std::set<std::string>& itemwise_names() {
-  static const std::set<std::string> kNames = {
-      "abs",        "acos",        "acosh",       "add",         "asin",        "asinh",       "atan",
-      "atan2",      "atanh",       "bitwise_and", "bitwise_not", "bitwise_or",  "bitwise_xor", "celu",
-      "clamp",      "clamp_max",   "clamp_min",   "clip",        "clone",       "contiguous",  "cos",
-      "cosh",       "detach",      "div",         "elu",         "eq",          "erf",         "erfc",
-      "exp",        "exp2",        "expm1",       "floor",       "fmax",        "fmin",        "full_like",
-      "ge",         "gelu",        "gt",          "hardsigmoid", "hardswish",   "hardtanh",    "isfinite",
-      "isinf",      "isnan",       "le",          "leaky_relu",  "lerp",        "log",         "log10",
-      "log1p",      "log2",        "log_sigmoid", "logical_and", "logical_not", "logical_or",  "logical_xor",
-      "lt",         "masked_fill", "maximum",     "minimum",     "mish",        "mul",         "multiply",
-      "nan_to_num", "ne",          "neg",         "negative",    "ones_like",   "pow",         "reciprocal",
-      "relu",       "relu6",       "round",       "rsqrt",       "rsub",        "selu",        "sigmoid",
-      "sign",       "silu",        "sin",         "sinh",        "softplus",    "sqrt",        "square",
-      "sub",        "subtract",    "tan",         "tanh",        "threshold",   "to",          "trunc",
-      "type_as",    "where",       "zeros_like",  "_to_copy",    "addcmul",     "addcdiv",     "ceil"};
-  return kNames;
-}
 
 double lowest(ScalarType type) {
   switch (type) {
@@ -59,25 +37,30 @@ TapeArgument extreme(ScalarType type, bool is_least) {
 }  // namespace
 
 bool is_itemwise(const Tape& tape, const TapeCall& call) {
-  if (!call.op.starts_with("aten::") || itemwise_names().count(call.op.substr(6)) == 0) return false;
+  const OperatorRow& row = row_of(call.op, call.overload);
   // Integers must not be divided, or raised to negative powers, where nobody asked for it.
-  const bool may_fail = call.op == "aten::pow" || call.op == "aten::div" || call.op == "aten::addcdiv";
-  return !may_fail || is_floating(tape.info(call.results[0]).type);
+  return row.is(kItemwise) &&
+         (!row.is(kIntegerDivision | kIntegersFail) || is_floating(tape.info(call.results[0]).type));
 }
 
-Reduction reduction_over_axes(const std::string& op) {
-  if (op == "aten::max" || op == "aten::amax") return {"aten::amax", "", false};
-  if (op == "aten::min" || op == "aten::amin") return {"aten::amin", "", false};
+Reduction reduction_over_axes(NumberOp over_all) {
+  if (over_all == NumberOp::kLargest) return {"aten::amax", "", false};
+  if (over_all == NumberOp::kSmallest) return {"aten::amin", "", false};
   return {"aten::sum", "dim_IntList", true};
 }
 
-std::optional<TapeArgument> neutral_item(const std::string& op, ScalarType type) {
-  if (op == "aten::sum" || op == "aten::mean") {
-    return TapeArgument{is_floating(type) ? TapeArgument{0.0} : TapeArgument{nnef::Dim(0)}};
+std::optional<TapeArgument> neutral_item(NumberOp over_all, ScalarType type) {
+  switch (over_all) {
+    case NumberOp::kSum:
+    case NumberOp::kMean:
+      return TapeArgument{is_floating(type) ? TapeArgument{0.0} : TapeArgument{nnef::Dim(0)}};
+    case NumberOp::kLargest:
+      return extreme(type, true);
+    case NumberOp::kSmallest:
+      return extreme(type, false);
+    default:
+      return std::nullopt;
   }
-  if (op == "aten::max" || op == "aten::amax") return extreme(type, true);
-  if (op == "aten::min" || op == "aten::amin") return extreme(type, false);
-  return std::nullopt;
 }
 
 }  // namespace torch2nnef

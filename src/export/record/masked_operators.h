@@ -2,8 +2,8 @@
 #pragma once
 
 #include <optional>
-#include <string>
 
+#include "export/operators/operators.h"
 #include "export/tape/tape.h"
 
 namespace torch2nnef {
@@ -11,14 +11,14 @@ namespace torch2nnef {
 // Whether each item of the result depends on the items at the same place only, and on any items there without failing.
 bool is_itemwise(const Tape& tape, const TapeCall& call);
 
-// The operator that does the same over given axes.
+// The operator over given axes of a reduction over all items; a mean is a sum first.
 struct Reduction {
   const char *op, *overload;
   bool takes_dtype;
 };
-Reduction reduction_over_axes(const std::string& op);
+Reduction reduction_over_axes(NumberOp over_all);
 
 // The item of that type that changes no result; nullopt when the operator is not a reduction.
-std::optional<TapeArgument> neutral_item(const std::string& op, ScalarType type);
+std::optional<TapeArgument> neutral_item(NumberOp over_all, ScalarType type);
 
 }  // namespace torch2nnef

@@ -63,8 +63,9 @@ void clear(const Slots& results) {
 
 // Where torch leaves the order of a result open, the one that the archive has: the values are the same.
 void choose_order(const c10::FunctionSchema& schema, Slots& inputs) {
-  if (schema.name() != "aten::topk") return;
-  const auto sorted = schema.argumentIndexWithName("sorted");
+  const OperatorRow& row = row_of(schema.name());
+  if (row.order_argument.empty()) return;
+  const auto sorted = schema.argumentIndexWithName(std::string(row.order_argument));
   if (!sorted) return;
   for (c10::IValue& world : inputs.at(static_cast<std::size_t>(*sorted)).worlds) world = true;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "export/operators/operators.h"
 #include "export/record/functional_twin.h"
 
 namespace torch2nnef {
@@ -69,7 +70,7 @@ void resize(RecordContext& context, const std::string& op, const Slot& target, c
 
 std::optional<Slots> call_as_other(OperatorRecorder& recorder, const c10::FunctionSchema& schema, const Slots& inputs) {
   RecordContext& context = recorder.context();
-  if (schema.name() == "aten::fused_moving_avg_obs_fake_quant" && is_off(context, inputs.at(1))) {
+  if (row_of(schema.name()).is(kObserves) && is_off(context, inputs.at(1))) {
     return fake_quantised(recorder, schema, inputs);
   }
   const std::vector<std::size_t> targets = targets_of(schema);

@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "export/operators/operators.h"
 #include "export/record/aliases/cells.h"
 
 namespace torch2nnef {
@@ -37,10 +38,11 @@ class Unpacker {
     std::vector<TapeCall> calls = std::exchange(tape_.calls, {});
     for (TapeCall& call : calls) {
       where_ = call.where;
-      if (call.op == "aten::_pack_padded_sequence") pack(call);
+      const Packing packing = row_of(call.op).packing;
+      if (packing == Packing::kPacks) pack(call);
       const bool is_layers = call.overload == "data" && packed(call, "data");
       if (is_layers) run_layers(call);
-      if (call.op == "aten::_pad_packed_sequence" && packed(call, "data") && pad(call)) continue;
+      if (packing == Packing::kPads && packed(call, "data") && pad(call)) continue;
       tape_.calls.push_back(std::move(call));
     }
   }
@@ -248,7 +250,7 @@ class Unpacker {
 void resolve_packed_sequences(TapeWriter& writer) {
   const std::vector<TapeCall>& calls = writer.tape().calls;
   const bool packs = std::any_of(calls.begin(), calls.end(),
-                                 [](const TapeCall& call) { return call.op == "aten::_pack_padded_sequence"; });
+                                 [](const TapeCall& call) { return row_of(call.op).packing == Packing::kPacks; });
   if (packs) Unpacker(writer).run();
 }
 

@@ -99,7 +99,8 @@ class GridSearch {
                          "widen them, or make the axis static"});
     }
     const std::string hint =
-        first_->bounds().empty()
+        !first_->hint().empty() ? first_->hint()
+        : first_->bounds().empty()
             ? "a size may be hard-coded in the model: read it from the input's shape instead; or make "
               "the axis static, or restrict it with --symbol"
             : "give bounds within which it goes the same way (--symbol " + first_->bounds() +

@@ -1,12 +1,16 @@
 #include "export/record/region.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 
 #include "export/diagnostics.h"
 #include "export/operators/operators.h"
+#include "export/record/numbers/number_values.h"
+#include "export/record/tape_writer.h"
 
 namespace torch2nnef {
 namespace {
@@ -49,9 +53,10 @@ class Cutter {
   }
 
   ScanCall cut() {
-    auto first = tape_.calls.begin() + static_cast<std::ptrdiff_t>(round_.first_call);
-    for (auto call = first; call != tape_.calls.end(); ++call) add(std::move(*call));
+    const auto first = tape_.calls.begin() + static_cast<std::ptrdiff_t>(round_.first_call);
+    std::vector<TapeCall> calls(std::make_move_iterator(first), std::make_move_iterator(tape_.calls.end()));
     tape_.calls.erase(first, tape_.calls.end());
+    for (TapeCall& call : calls) add(std::move(call));
     for (TapeCall& call : before_) tape_.calls.push_back(std::move(call));
     for (std::size_t i = 0; i < round_.next.size(); ++i) output("next_" + std::to_string(i), round_.next[i]);
     for (std::size_t i = 0; i < round_.items.size(); ++i) output("item_" + std::to_string(i), round_.items[i]);
@@ -189,6 +194,73 @@ class Cutter {
     return true;
   }
 
+  // The number of the round as a value of the body: the item of this round of a count of all.
+  TapeValue round_number(const Location& where) {
+    if (number_) return number_;
+    TapeValueInfo all;
+    all.type = ScalarType::kInt64;
+    all.shape = {round_.trips};
+    const TapeValue count = TapeWriter(tape_).call1(
+        "aten::arange", "", {{"end", {round_.trips}}, {"dtype", {std::string("int64")}}}, all, where);
+    outside_.insert(count);
+    const TapeValue item = scanned_input({count, 0, Dim(0), 1});
+    number_ =
+        TapeWriter(*body_).call1("aten::select", "int", {{"self", {item}}, {"dim", {Dim(0)}}, {"index", {Dim(0)}}},
+                                 number_info(ScalarType::kInt64), where);
+    return number_;
+  }
+
+  // A number that is the same in all rounds. tract does not know the symbols of the model inside of a scan.
+  TapeArgument whole_number(const Dim& number, const Location& where) {
+    if (number.is_constant()) return {number};
+    const TapeValue value = TapeWriter(tape_).dims({{number, 1}}, 0, ScalarType::kInt64, where);
+    outside_.insert(value);
+    return {translate(value)};
+  }
+
+  // A number that is `first` in the first round and moves by a step with each.
+  std::optional<TapeValue> number_of_round(const Dim& number, const Location& where) {
+    const Dim first = number.substitute({{round_.counter, Dim(0)}});
+    const Dim step = number.substitute({{round_.counter, Dim(1)}}) - first;
+    if (number != first + step * Dim::symbol(round_.counter)) return std::nullopt;
+    const TapeValueInfo info = number_info(ScalarType::kInt64);
+    TapeValue value = round_number(where);
+    if (step != Dim(1)) {
+      value = TapeWriter(*body_).call1("aten::mul", "Tensor", {{"self", {value}}, {"other", whole_number(step, where)}},
+                                       info, where);
+    }
+    if (first != Dim(0)) {
+      value = TapeWriter(*body_).call1("aten::add", "Tensor",
+                                       {{"self", {value}}, {"other", whole_number(first, where)}}, info, where);
+    }
+    return value;
+  }
+
+  // A number that moves with the rounds, as a tensor.
+  bool add_number(const TapeCall& call) {
+    const TapeArgument* dims = call.op == "t2n::dims" ? call.find("dims") : nullptr;
+    const TapeList* list = dims ? dims->list() : nullptr;
+    if (!list || list->size() != 1 || !tape_.info(call.results.at(0)).shape.empty()) return false;
+    const auto value = number_of_round(std::get<Dim>(list->front().is), call.where);
+    if (value) inside_[call.results[0]] = *value;
+    return value.has_value();
+  }
+
+  // Operands that are numbers and move with the rounds become values.
+  void put_numbers(TapeCall& call) {
+    const c10::FunctionSchema* schema = find_schema(call.op, call.overload);
+    if (!schema) return;
+    for (auto& [name, argument] : call.arguments) {
+      const auto* dim = std::get_if<Dim>(&argument.is);
+      const auto place = schema->argumentIndexWithName(name);
+      if (!dim || !place || !mentions(*dim, round_.counter)) continue;
+      const c10::TypePtr& type = schema->arguments()[static_cast<std::size_t>(*place)].type();
+      if (!type->isSubtypeOf(*c10::TensorType::get()) && !type->isSubtypeOf(*c10::NumberType::get())) continue;
+      if (type->isSubtypeOf(*c10::IntType::get())) continue;
+      if (const auto value = number_of_round(*dim, call.where)) argument = {*value};
+    }
+  }
+
   bool is_inside(const TapeArgument& argument) const {
     if (const TapeValue* value = argument.value()) return inside_.count(*value) > 0 && whole_.count(*value) == 0;
     const TapeList* items = argument.list();
@@ -209,8 +281,10 @@ class Cutter {
       before_.push_back(std::move(call));
       return;
     }
+    if (add_number(call)) return;
     if (!add_moving(call)) {
       for (auto& [name, argument] : call.arguments) argument = translate(argument);
+      put_numbers(call);
     }
     for (const auto& [name, argument] : call.arguments) {
       if (mentions(argument, round_.counter)) {
@@ -241,6 +315,7 @@ class Cutter {
   std::vector<TapeCall> before_;           // calls that need not be in the loop
   std::vector<Scanned> scanned_;
   std::vector<TapeValue> scanned_inputs_, states_, full_, full_inputs_;
+  TapeValue number_;  // of the round
 };
 
 }  // namespace

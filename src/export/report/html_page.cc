@@ -13,13 +13,7 @@
 #include "export/report/text_report.h"
 #include "export/report/utf8.h"
 #include "export/version.h"
-
-namespace torch2nnef_embedded {
-struct File {
-  std::string_view name, text;
-};
-const std::vector<File>& page_files();
-}  // namespace torch2nnef_embedded
+#include "nnef/embedded.h"
 
 namespace torch2nnef {
 namespace {

@@ -68,14 +68,7 @@ class Scaled final : public TensorData {
 class BatchNorms {
  public:
   explicit BatchNorms(Graph& graph)
-      : graph_(graph), makers_(graph), reads_(graph.values.size(), 0), goes_(graph.operations.size()) {
-    for (const Operation& operation : graph.operations) {
-      for (const nnef::NamedArgument& named : operation.arguments) {
-        nnef::for_each_value(named.argument, [&](Value value) { ++reads_[index_of(value)]; });
-      }
-    }
-    for (Value output : graph.outputs) ++reads_[index_of(output)];
-  }
+      : graph_(graph), makers_(graph), read_once_(values_read_once(graph)), goes_(graph.operations.size()) {}
 
   void run() {
     for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
@@ -86,15 +79,13 @@ class BatchNorms {
   }
 
  private:
-  static std::size_t index_of(Value value) { return static_cast<std::size_t>(value.id); }
-
   std::ptrdiff_t place_of(Value value) const { return static_cast<std::ptrdiff_t>(makers_.place(value)); }  // -1: none
 
   // The operation of that name whose result is read here alone; -1: it is none.
   std::ptrdiff_t only_read_here(Value value, const char* op) const {
     const std::ptrdiff_t at = place_of(value);
     const bool is_it = at >= 0 && graph_.operations[static_cast<std::size_t>(at)].op == op;
-    return is_it && reads_[index_of(value)] == 1 && graph_.quant.count(graph_.info(value).name) == 0 ? at : -1;
+    return is_it && read_once_[index_of(value)] ? at : -1;
   }
 
   Operation& at(std::ptrdiff_t place) { return graph_.operations[static_cast<std::size_t>(place)]; }
@@ -190,7 +181,7 @@ class BatchNorms {
 
   Graph& graph_;
   const nnef::Makers makers_;
-  std::vector<int> reads_;  // by value
+  const std::vector<bool> read_once_;
   std::vector<bool> goes_;  // by operation
 };
 

@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "export/simplify/graph_facts.h"
 #include "export/simplify/samples.h"
 #include "nnef/arguments.h"
 #include "nnef/builder/builder.h"
@@ -21,8 +22,6 @@ using nnef::Shape;
 using nnef::Value;
 
 constexpr nnef::Version kMeasured{0, 23, 9};  // the first release of tract in which the loop is known to be faster
-
-std::size_t index_of(Value value) { return static_cast<std::size_t>(value.id); }
 
 bool is_convolution(const Operation& operation) { return operation.op == "conv" || operation.op == "deconv"; }
 

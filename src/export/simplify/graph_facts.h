@@ -5,18 +5,35 @@
 #include <cstring>
 #include <vector>
 
+#include "nnef/arguments.h"
 #include "nnef/graph.h"
 
 namespace torch2nnef {
 
+inline std::size_t index_of(nnef::Value value) { return static_cast<std::size_t>(value.id); }
+
 // By Value::id: whether a value keeps the operation that makes it, as outputs do, and those that graph.quant names.
 inline std::vector<bool> pinned_values(const nnef::Graph& graph) {
   std::vector<bool> pinned(graph.values.size(), false);
-  for (nnef::Value output : graph.outputs) pinned[static_cast<std::size_t>(output.id)] = true;
+  for (nnef::Value output : graph.outputs) pinned[index_of(output)] = true;
   for (std::size_t i = 0; i < pinned.size() && !graph.quant.empty(); ++i) {
     if (graph.quant.count(graph.values[i].name) != 0) pinned[i] = true;
   }
   return pinned;
+}
+
+// By Value::id: whether one operation reads the value, in one place, and nothing else keeps it.
+inline std::vector<bool> values_read_once(const nnef::Graph& graph) {
+  const std::vector<bool> pinned = pinned_values(graph);
+  std::vector<int> reads(graph.values.size(), 0);
+  for (const nnef::Operation& operation : graph.operations) {
+    for (const nnef::NamedArgument& named : operation.arguments) {
+      nnef::for_each_value(named.argument, [&](nnef::Value value) { ++reads[index_of(value)]; });
+    }
+  }
+  std::vector<bool> once(reads.size(), false);
+  for (std::size_t i = 0; i < reads.size(); ++i) once[i] = reads[i] == 1 && !pinned[i];
+  return once;
 }
 
 // All items of a tensor, which must be of that C++ type.

@@ -162,7 +162,7 @@ bool GraphSoFar::find_never_negative(const Operation& operation) {
 }
 
 bool GraphSoFar::is_never_negative(Value value) {
-  const auto id = static_cast<std::size_t>(value.id);
+  const auto id = index_of(value);
   if (id >= never_negative_.size()) return false;
   if (never_negative_[id]) return *never_negative_[id];
   never_negative_[id] = false;  // also what is known while the arguments are looked at

@@ -418,14 +418,14 @@ class Rewriter {
         return Outcome::kWrittenAnew;
       }
       if (const Value known = replacement_[static_cast<std::size_t>(made->id)]) made = known;
-      if (pinned_[static_cast<std::size_t>(result.id)] || gives_sizes(*made)) continue;
+      if (pinned_[index_of(result)] || gives_sizes(*made)) continue;
       set_replacement(result, *made);
       return Outcome::kGone;
     }
     return Outcome::kAsItIs;
   }
 
-  void set_replacement(Value of, Value by) { replacement_[static_cast<std::size_t>(of.id)] = by; }
+  void set_replacement(Value of, Value by) { replacement_[index_of(of)] = by; }
 
   // tract's sizes are not i64 before a cast to it (T-SHAPE-TYPE).
   bool gives_sizes(Value value) const {

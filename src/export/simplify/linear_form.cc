@@ -5,30 +5,16 @@
 #include <vector>
 
 #include "export/simplify/graph_facts.h"
-#include "nnef/arguments.h"
 #include "nnef/makers.h"
 
 namespace torch2nnef {
 namespace {
 
 using nnef::Argument;
-using nnef::Dim;
 using nnef::Graph;
 using nnef::Operation;
 using nnef::Shape;
 using nnef::Value;
-
-std::size_t index_of(Value value) { return static_cast<std::size_t>(value.id); }
-
-std::vector<int> count_reads(const Graph& graph) {
-  std::vector<int> reads(graph.values.size(), 0);
-  for (const Operation& operation : graph.operations) {
-    for (const nnef::NamedArgument& named : operation.arguments) {
-      nnef::for_each_value(named.argument, [&](Value value) { ++reads[index_of(value)]; });
-    }
-  }
-  return reads;
-}
 
 bool flag(const Operation& operation, const char* name) {
   const Argument* argument = operation.find(name);
@@ -44,11 +30,7 @@ bool is_bias(const Shape& bias, const Shape& result) {
 class LinearForms {
  public:
   explicit LinearForms(Graph& graph)
-      : graph_(graph),
-        makers_(graph),
-        reads_(count_reads(graph)),
-        pinned_(pinned_values(graph)),
-        goes_(graph.operations.size(), false) {}
+      : graph_(graph), makers_(graph), read_once_(values_read_once(graph)), goes_(graph.operations.size(), false) {}
 
   void run() {
     for (Operation& operation : graph_.operations) {
@@ -74,7 +56,7 @@ class LinearForms {
   }
 
   bool is_layer(const Operation& matmul, Value product, Value bias) const {
-    if (reads_[index_of(product)] != 1 || pinned_[index_of(product)]) return false;
+    if (!read_once_[index_of(product)]) return false;
     if (flag(matmul, "transposeA") || !flag(matmul, "transposeB")) return false;
     const Value *input = matmul.find("A")->value(), *filter = matmul.find("B")->value();
     if (input == nullptr || filter == nullptr || makers_.of(*filter, "variable") == nullptr) return false;
@@ -85,8 +67,7 @@ class LinearForms {
 
   Graph& graph_;
   const nnef::Makers makers_;
-  const std::vector<int> reads_;
-  const std::vector<bool> pinned_;
+  const std::vector<bool> read_once_;
   std::vector<bool> goes_;  // by operation
 };
 

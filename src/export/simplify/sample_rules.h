@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "export/simplify/graph_facts.h"
 #include "export/simplify/samples.h"
 
 namespace torch2nnef {
@@ -27,9 +28,7 @@ class SampleCall {
   std::optional<nnef::Value> operand(std::string_view name) const;
   const nnef::Shape& shape(nnef::Value value) const { return graph_.info(value).shape; }
   const nnef::Shape& result_shape() const { return shape(operation_.results.front()); }
-  const std::optional<SampleAxis>& samples(nnef::Value value) const {
-    return known_.of.at(static_cast<std::size_t>(value.id));
-  }
+  const std::optional<SampleAxis>& samples(nnef::Value value) const { return known_.of.at(index_of(value)); }
   // An attribute that is a number, a list of numbers. SamplesMeet where it is anything else.
   std::int64_t number(std::string_view name) const;
   std::vector<std::int64_t> numbers(std::string_view name) const;

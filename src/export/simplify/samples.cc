@@ -74,7 +74,7 @@ class Finder {
   // What a rule says must be what the shape shows.
   void note(Value result, const std::optional<SampleAxis>& found) {
     if (axis_of(graph_.info(result).shape, symbol_) != found) throw SamplesMeet{};
-    samples_.of[static_cast<std::size_t>(result.id)] = found;
+    samples_.of[index_of(result)] = found;
   }
 
   const Graph& graph_;

@@ -14,6 +14,7 @@
 #include "export/simplify/graph_facts.h"
 #include "nnef/arguments.h"
 #include "nnef/builder/narrow_reshape.h"
+#include "nnef/makers.h"
 
 namespace torch2nnef {
 namespace {
@@ -23,8 +24,6 @@ using nnef::DType;
 using nnef::Graph;
 using nnef::Operation;
 using nnef::Value;
-
-std::size_t index_of(Value value) { return static_cast<std::size_t>(value.id); }
 
 // --- variables with the same bytes ---
 
@@ -136,10 +135,7 @@ bool is_plain_reshape(const Graph& graph, const Operation& operation) {
 class ChainFolder {
  public:
   explicit ChainFolder(Graph& graph)
-      : graph_(graph),
-        pinned_(pinned_values(graph)),
-        made_by_(graph.values.size(), nullptr),
-        replacement_(graph.values.size()) {}
+      : graph_(graph), pinned_(pinned_values(graph)), makers_(graph), replacement_(graph.values.size()) {}
 
   void run() {
     for (Operation& operation : graph_.operations) {
@@ -152,7 +148,6 @@ class ChainFolder {
         fold(operation);
         merge_with_equal(operation);
       }
-      for (Value result : operation.results) made_by_[index_of(result)] = &operation;
     }
   }
 
@@ -164,13 +159,16 @@ class ChainFolder {
   bool is_pinned(const Operation& operation) const { return pinned_[index_of(operation.results[0])]; }
 
   // The operation that makes the value, when that may be passed over.
-  Operation* maker(Value value) const { return pinned_[index_of(value)] ? nullptr : made_by_[index_of(value)]; }
+  Operation* maker(Value value) const {
+    const std::size_t place = pinned_[index_of(value)] ? nnef::Makers::kNone : makers_.place(value);
+    return place == nnef::Makers::kNone ? nullptr : &graph_.operations[place];
+  }
 
   // The result is the value: whoever reads it reads the value instead.
   void stand_for(const Operation& operation, Value value) {
     const Value result = operation.results[0];
     const nnef::ValueInfo &a = graph_.info(result), &b = graph_.info(value);
-    const Operation* source = made_by_[index_of(value)];
+    const Operation* source = makers_.of(value);
     // tract gives sizes, which are not i64 before a cast to it (T-SHAPE-TYPE).
     if (source != nullptr && (source->op == "tract_core_range" || source->op == "tract_core_shape_of")) return;
     if (!is_pinned(operation) && a.dtype == b.dtype && a.shape == b.shape) replacement_[index_of(result)] = value;
@@ -297,7 +295,7 @@ class ChainFolder {
 
   Graph& graph_;
   const std::vector<bool> pinned_;
-  std::vector<Operation*> made_by_;
+  const nnef::Makers makers_;
   std::vector<Value> replacement_;
   std::unordered_map<std::string, Value> known_;  // by the text of the operation
 };

@@ -71,7 +71,6 @@ class ShapeStore {
   }
 
  private:
-  static std::size_t index_of(Value value) { return static_cast<std::size_t>(value.id); }
   Reading& reading_of(Value value) { return readings_[index_of(value)]; }
 
   void read(const Operation& operation) {

@@ -7,6 +7,8 @@
 #include <set>
 #include <string_view>
 
+#include "export/operators/operators.h"
+
 namespace torch2nnef {
 namespace {
 
@@ -98,7 +100,7 @@ bool is_dynamic(const nnef::Shape& shape) {
 
 // The axis and the place of one item, where both are numbers.
 std::optional<std::pair<std::size_t, std::int64_t>> item_of(const TapeCall& call, std::size_t rank) {
-  if (call.op != "aten::select" || call.arguments.size() < 3) return std::nullopt;
+  if (row_of(call.op).undo != Undo::kSelect || call.arguments.size() < 3) return std::nullopt;
   const Dim *dim = std::get_if<Dim>(&call.find("dim")->is), *index = std::get_if<Dim>(&call.find("index")->is);
   if (!dim || !index || !dim->is_constant() || !index->is_constant() || index->value() < 0) return std::nullopt;
   const std::int64_t axis = dim->value() < 0 ? dim->value() + static_cast<std::int64_t>(rank) : dim->value();
@@ -119,8 +121,9 @@ bool views_by_sample_size(const Tape& tape, const Bindings& symbols) {
            });
   };
   return std::any_of(tape.calls.begin(), tape.calls.end(), [&](const TapeCall& call) {
-    if (call.op != "aten::view" && call.op != "aten::reshape" && call.op != "aten::_unsafe_view") return false;
-    const TapeArgument *self = call.find("self"), *wanted = call.find(call.op == "aten::reshape" ? "shape" : "size");
+    if (row_of(call.op).undo != Undo::kReshape) return false;
+    const TapeArgument *self = call.find("self"), *size = call.find("size");
+    const TapeArgument* wanted = size ? size : call.find("shape");
     if (!self || !self->value() || !wanted || !wanted->list()) return false;
     return is_dynamic(tape.info(*self->value()).shape) &&
            std::any_of(wanted->list()->begin(), wanted->list()->end(), is_sample_size);

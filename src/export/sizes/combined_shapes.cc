@@ -183,9 +183,11 @@ std::optional<Shape> combined_shape(const Tape& tape, const std::string& op, con
     case ShapeRule::kLikeOther:
       like = arguments.shape("other");
       break;
+    case ShapeRule::kIndexed:
+      return indexed(arguments);
+    case ShapeRule::kOuter:
+      return outer(arguments);
     default:
-      if (op == "aten::index") return indexed(arguments);
-      if (op == "aten::outer" || op == "aten::ger") return outer(arguments);
       break;
   }
   return like ? std::optional<Shape>(*like) : std::nullopt;

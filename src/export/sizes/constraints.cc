@@ -17,12 +17,6 @@ using nnef::SizeFacts;
 
 constexpr std::int64_t kFarthest = 1 << 16;  // a condition that holds up to there is taken to have no end
 
-// Operators that cut an axis into pieces of a length, the last of which is shorter, or as many as there are.
-bool cuts_in_pieces(const TapeCall& call) {
-  return call.results.size() > 1 && (call.op == "aten::split" || call.op == "aten::chunk" ||
-                                     call.op == "aten::unsafe_split" || call.op == "aten::unsafe_chunk");
-}
-
 // Not where it has no value: a division by zero, or the round of a loop.
 bool holds(const SizeCondition& condition, const Bindings& sizes) {
   try {
@@ -45,7 +39,7 @@ class TapeConditions {
         if (!result || !tape_.info(result).wanted) continue;
         for (const Dim& size : tape_.info(result).shape) add(size, least);
       }
-      if (cuts_in_pieces(call)) add_pieces(call);
+      if (row_of(call.op).shape == ShapeRule::kEvenPieces && call.results.size() > 1) add_pieces(call);
     }
     return std::move(conditions_);
   }

@@ -78,6 +78,11 @@ std::optional<Shape> without(std::optional<std::size_t> axis, Shape shape) {
   return shape;
 }
 
+std::optional<Shape> with_pairs(Shape shape) {
+  shape.emplace_back(2);
+  return shape;
+}
+
 std::optional<Shape> flattened(const NamedArguments& arguments, const Shape& self) {
   const auto begin = find_argument(arguments, "start_dim") ? axis_of(arguments, "start_dim", self.size()) : 0;
   const auto end = find_argument(arguments, "end_dim") ? axis_of(arguments, "end_dim", self.size()) : self.size() - 1;
@@ -222,20 +227,6 @@ std::optional<Shape> interleaved(const NamedArguments& arguments, Shape shape) {
   return shape;
 }
 
-// Of operators that have no rule in their row.
-std::optional<Shape> by_name(const std::string& op, const NamedArguments& arguments, const Shape& self) {
-  if (op == "aten::squeeze") return squeezed(arguments, self);
-  if (op == "aten::unflatten") return unflattened(arguments, self);
-  if (op == "aten::repeat") return repeated(arguments, self);
-  if (op == "aten::repeat_interleave") return interleaved(arguments, self);
-  if (op == "aten::unbind") return without(axis_of(arguments, "dim", self.size()), self);
-  if (op == "aten::view_as_complex" && !self.empty()) return Shape(self.begin(), self.end() - 1);
-  if (op != "aten::view_as_real") return std::nullopt;
-  Shape shape = self;
-  shape.emplace_back(2);
-  return shape;
-}
-
 }  // namespace
 
 std::optional<Shape> moved_axes(const std::string& op, const NamedArguments& arguments, const Shape& self) {
@@ -266,8 +257,20 @@ std::optional<Shape> moved_axes(const std::string& op, const NamedArguments& arg
       return with_one(axis_of(arguments, "dim", rank + 1), self);
     case ShapeRule::kSelect:
       return without(axis_of(arguments, "dim", rank), self);
+    case ShapeRule::kSqueeze:
+      return squeezed(arguments, self);
+    case ShapeRule::kUnflatten:
+      return unflattened(arguments, self);
+    case ShapeRule::kRepeat:
+      return repeated(arguments, self);
+    case ShapeRule::kRepeatInterleave:
+      return interleaved(arguments, self);
+    case ShapeRule::kPairs:
+      return with_pairs(self);
+    case ShapeRule::kFromPairs:
+      return rank > 0 ? without(rank - 1, self) : std::nullopt;
     default:
-      return by_name(op, arguments, self);
+      return std::nullopt;
   }
 }
 

@@ -1,5 +1,8 @@
 #include "export/sizes/pieces.h"
 
+#include <algorithm>
+
+#include "export/operators/operators.h"
 #include "export/sizes/axis_argument.h"
 
 namespace torch2nnef {
@@ -37,13 +40,6 @@ std::optional<Dim> between_positions(const Dim& size, const TapeList& positions,
   return *end - *begin;
 }
 
-std::optional<std::size_t> cut_axis(const std::string& op, const NamedArguments& arguments, std::size_t rank) {
-  if (op == "aten::hsplit") return rank == 1 ? 0 : 1;
-  if (op == "aten::vsplit") return 0;
-  if (op == "aten::dsplit") return 2;
-  return axis_of(arguments, "dim", rank);
-}
-
 }  // namespace
 
 std::optional<Shape> shape_of_piece(const std::string& op, const NamedArguments& arguments, const Shape& self,
@@ -53,8 +49,10 @@ std::optional<Shape> shape_of_piece(const std::string& op, const NamedArguments&
   const TapeArgument* sections = find_argument(arguments, "sections");
   const TapeArgument* positions = find_argument(arguments, "indices");
   const TapeArgument* sizes = find_argument(arguments, "split_sizes");
-  const bool is_split = op.find("split") != std::string::npos || op.find("chunk") != std::string::npos;
-  const auto axis = is_split ? cut_axis(op, arguments, self.size()) : std::nullopt;
+  const OperatorRow& row = row_of(op);
+  if (self.empty() || (row.shape != ShapeRule::kEvenPieces && row.shape != ShapeRule::kPieces)) return std::nullopt;
+  const auto axis = row.cut_axis < 0 ? axis_of(arguments, "dim", self.size())
+                                     : std::optional(std::min(static_cast<std::size_t>(row.cut_axis), self.size() - 1));
   if (!axis || *axis >= self.size()) return std::nullopt;
   const Dim& size = self[*axis];
   std::optional<Dim> piece;

@@ -154,7 +154,7 @@ class Explainer {
       return dim ? std::optional(*dim) : std::nullopt;
     };
     const auto from = number(start, 0), to = number(end, 0), by = number(step, 1);
-    if (op_ != "aten::arange" || !from || !to || !by || *by == Dim(0)) return std::nullopt;
+    if (row_of(op_).shape != ShapeRule::kRange || !from || !to || !by || *by == Dim(0)) return std::nullopt;
     const Dim items = ceil_div(*to - *from, *by);
     return fits(items) ? std::optional(items) : std::nullopt;
   }

@@ -37,7 +37,7 @@ bool is_statement(const jit::Node* node) {
     case c10::prim::isinstance:
       return true;
     default:
-      return node->kind() == c10::Symbol::fromQualString("aten::warn");
+      return false;
   }
 }
 
@@ -144,15 +144,8 @@ class CodeWalk {
     const c10::FunctionSchema* schema = node->maybeSchema();
     if (!schema)
       return forbid(node, node->kind().toQualString(), "an export does not execute it: the statement is not known");
-    const Permission permission = permission_of(*schema);
-    if (is_allowed(permission)) return;
-    TapeCall call;
-    call.op = schema->name();
-    call.overload = schema->overload_name();
-    if (permission == Permission::kUnknown && !tables_.find(call).empty()) return;
-    forbid(node, call.full_name(),
-           permission == Permission::kRefused ? "an export never executes it: it reaches beyond its arguments"
-                                              : "an export does not execute it: it is not known to be a pure function");
+    const std::string_view reason = why_not_executed(*schema, tables_);
+    if (!reason.empty()) forbid(node, c10::toString(schema->operator_name()), "it " + std::string(reason));
   }
 
   void forbid(const jit::Node* node, const std::string& op, const std::string& reason) {
@@ -184,6 +177,16 @@ class CodeWalk {
 };
 
 }  // namespace
+
+std::string_view why_not_executed(const c10::FunctionSchema& schema, const Tables& tables) {
+  const Permission permission = permission_of(schema);
+  if (is_allowed(permission)) return "";
+  if (permission == Permission::kRefused) return "is never executed: it reaches beyond its arguments";
+  TapeCall call;
+  call.op = schema.name();
+  call.overload = schema.overload_name();
+  return tables.find(call).empty() ? "is not executed: it is not known to be a pure function" : "";
+}
 
 std::vector<ForbiddenCall> forbidden_calls(const jit::Module& root, const jit::Function& method, const Tables& tables) {
   CodeWalk walk(root, tables);

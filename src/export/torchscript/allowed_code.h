@@ -3,6 +3,7 @@
 
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "export/lower/lowering.h"
@@ -10,6 +11,9 @@
 #include "export/torch_compat.h"
 
 namespace torch2nnef {
+
+// Why a recording does not execute an operator that no lowering of `tables` claims, after its name; empty when it does.
+std::string_view why_not_executed(const c10::FunctionSchema& schema, const Tables& tables);
 
 // A call that a recording does not execute.
 struct ForbiddenCall {

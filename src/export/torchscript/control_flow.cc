@@ -5,6 +5,7 @@
 
 #include "export/record/numbers/size_math.h"
 #include "export/record/regions/decisions.h"
+#include "export/record/regions/rounds.h"
 #include "export/torchscript/interpreter.h"
 #include "export/torchscript/scan_loop.h"
 
@@ -39,7 +40,11 @@ bool ControlFlow::decide(const Slot& condition, const jit::Node* node, const cha
 }
 
 void ControlFlow::run_if(const jit::Node* node, Frame& frame) {
-  const Slot condition = frame.get(node->input(0));
+  Slot condition = frame.get(node->input(0));
+  if (context_.round_began_at && depends_on_round(condition.note)) {
+    auto computed = operators_.numbers().computed_condition(condition.note);
+    if (computed) condition.note = std::move(*computed);
+  }
   if (data_flow_.run_if(node, frame, condition)) return;
   bool taken = decide(condition, node, "the branch that is taken here");
   const jit::Block* block = node->blocks().at(taken ? 0 : 1);

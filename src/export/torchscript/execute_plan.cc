@@ -1,8 +1,8 @@
 #include "export/torchscript/execute_plan.h"
 
 #include <algorithm>
-#include <set>
 
+#include "export/lower/claims.h"
 #include "export/record/ivalues.h"
 #include "export/record/masked_items.h"
 #include "export/record/model_ends.h"
@@ -59,19 +59,6 @@ void add_state_outputs(const Plan& plan, Recorder& recorder, std::vector<std::st
       names.push_back(state.output);
       flat.push_back(std::move(slot));
     }
-  }
-}
-
-// A lowering of a module that is not there is a mistake, most likely in its name.
-void say_what_claims_nothing(const Tables& tables, const Recorder& recorder, Diagnostics& diagnostics) {
-  std::string classes;
-  for (const std::string& name : recorder.called_classes()) classes += (classes.empty() ? "" : ", ") + name;
-  std::set<std::string> said;
-  for (const Lowering* claim : tables.claims()) {
-    if (recorder.claimed().count(claim->name) > 0 || !said.insert(claim->name).second) continue;
-    diagnostics.warning(
-        "T2N-P004", claim->name + " of " + claim->origin + " claims no module of the model", {},
-        classes.empty() ? "the model calls no modules" : "the classes of the modules that are called: " + classes);
   }
 }
 
@@ -206,7 +193,7 @@ void TorchScriptFrontEnd::record(const SizePlan& sizes, const std::vector<nnef::
   const Slots results = results_of(result, sizes, recorder, diagnostics, names);
   add_outputs(recorder.operators(), recording, names, results);
   for (const StateTensor& state : plan_.state.tensors) recording.states.push_back(to_report(state));
-  say_what_claims_nothing(*plan_.tables, recorder, diagnostics);
+  warn_of_unused_claims(*plan_.tables, recorder.claimed(), recorder.called_classes(), diagnostics);
   resolve_masked_items(recorder.operators().context().tape);
   resolve_packed_sequences(recorder.operators().context().tape);
   recorder.operators().finish();

@@ -1,5 +1,6 @@
 #include "export/torchscript/interpreter.h"
 
+#include "export/operators/operators.h"
 #include "export/record/failures.h"
 #include "export/torchscript/own_operators.h"
 #include "export/torchscript/source_location.h"
@@ -152,12 +153,9 @@ bool Interpreter::run_structure(const torch::jit::Node* node, Frame& frame) {
     default:
       break;
   }
-  static const c10::Symbol kData = c10::Symbol::fromQualString("prim::data");
-  static const c10::Symbol kWarn = c10::Symbol::fromQualString("aten::warn");
-  if (node->kind() == kWarn) return true;
-  if (node->kind() != kData) return false;
-  frame.set(node->output(), frame.get(node->input(0)));  // another name of the same memory
-  return true;
+  const OperatorRow& row = row_of(node->kind().toQualString());
+  if (row.is(kSameTensor)) frame.set(node->output(), frame.get(node->input(0)));
+  return row.is(kSameTensor | kOnlyPrints);
 }
 
 void Interpreter::run_constant(const torch::jit::Node* node, Frame& frame) {

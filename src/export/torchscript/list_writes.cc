@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "export/operators/operators.h"
+
 namespace torch2nnef {
 namespace {
 
@@ -11,8 +13,8 @@ namespace jit = torch::jit;
 bool is_only_joined(const jit::Value* list) {
   if (list->node()->kind() != c10::prim::ListConstruct) return false;
   return std::all_of(list->uses().begin(), list->uses().end(), [](const jit::Use& use) {
-    const c10::Symbol kind = use.user->kind();
-    return kind == c10::aten::append || kind == c10::aten::stack || kind == c10::aten::cat;
+    const OperatorRow& row = row_of(use.user->kind().toQualString());
+    return row.list == ListStep::kAppend || row.number == NumberOp::kConcatenate;
   });
 }
 
@@ -93,7 +95,7 @@ void ListWrites::write(const jit::Node* node, const jit::Value* target) {
       target->node()->kind() == c10::prim::ListConstruct || target->node()->kind() == c10::prim::DictConstruct;
   bool is_own_graph = node->owningGraph() == body_->owningGraph();
   if (is_made_here && (!is_own_graph || is_within(target->node()))) return;
-  bool appends = node->kind() == c10::aten::append && node->owningBlock() == body_ &&
+  bool appends = row_of(node->kind().toQualString()).list == ListStep::kAppend && node->owningBlock() == body_ &&
                  target->type()->isSubtypeOf(*c10::ListType::ofTensors());
   if (!appends) {
     reason_ = "it changes a list or dict from outside";

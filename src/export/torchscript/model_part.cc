@@ -53,10 +53,8 @@ Model::Impl model_part(const Model::Impl& whole, const ExportOptions& options) {
   Tape tape;
   tape.worlds = {nnef::Bindings{}};
   Diagnostics diagnostics;
-  RecorderOptions recorder_options;
-  recorder_options.follows_state = true;
-  recorder_options.max_operations = options.max_operations;
-  Recorder recorder(tape, diagnostics, whole.module, true, recorder_options);
+  Recorder recorder(tape, diagnostics, whole.module, true,
+                    {.max_operations = options.max_operations, .follows_state = true});
   recorder.watch(options.module_path, options.method);
   std::vector<Slot> slots;
   for (const c10::IValue& argument : samples.arguments) slots.push_back({{argument.deepcopy()}, {}});

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "export/record/claimed_module.h"
 #include "export/record/failures.h"
 #include "export/record/ivalues.h"
 #include "export/record/torch_types.h"
@@ -34,24 +35,6 @@ void collect_attributes(const c10::IValue& module, const std::string& prefix,
       attributes.emplace_back(name, value);
     }
   }
-}
-
-// The result with tensors of its own, so that it shares no memory with the arguments.
-c10::IValue with_own_memory(const c10::IValue& value, const std::string& what) {
-  if (value.isNone()) return value;
-  if (value.isTensor()) return value.toTensor().defined() ? c10::IValue(value.toTensor().clone()) : value;
-  if (value.isTuple()) {
-    std::vector<c10::IValue> items;
-    for (const c10::IValue& item : value.toTupleRef().elements()) items.push_back(with_own_memory(item, what));
-    return c10::ivalue::Tuple::create(std::move(items));
-  }
-  if (value.isTensorList()) {
-    c10::List<at::Tensor> list;
-    for (const at::Tensor& item : value.toTensorVector()) list.push_back(item.clone());
-    return list;
-  }
-  throw Unsupported(what + " returns a " + value.tagKind() + ", and a lowering of a module gives tensors only",
-                    "claim the modules inside it");
 }
 
 // Of the first operator inside.
@@ -145,7 +128,11 @@ std::optional<Slot> ModuleCalls::run(const c10::IValue& object, const jit::Funct
   add_arguments(function, arguments, call);
   add_attributes(call);
   Slot result = execute(call, arguments);
-  record(std::move(call), result);
+  ClaimedModule claimed{
+      op, path, class_name, std::move(call.given), std::move(call.is_default), call.attribute_count, context_.here()};
+  // A trace has no line for the call itself.
+  if (claimed.where.stack.empty()) claimed.where.stack = first_lines(call.graph->block());
+  record_claimed(operators_, std::move(claimed), {result});
   return result;
 }
 
@@ -200,25 +187,6 @@ Slot ModuleCalls::execute(const Claimed& call, const Slots& arguments) {
     }
   }
   return result;
-}
-
-void ModuleCalls::record(Claimed call, const Slot& result) {
-  const CallResults::Flat flat = operators_.results().flattened(call.op, {result});
-  std::vector<TapeValueInfo> infos;
-  for (const auto& tensors : flat) {
-    infos.push_back(facts_of(tensors.front(), operators_.results().explain(call.op, call.given, tensors)));
-  }
-  std::vector<nnef::Shape> shapes;
-  for (const TapeValueInfo& info : infos) shapes.push_back(info.shape);
-  Location where = context_.here();
-  if (where.stack.empty()) where.stack = first_lines(call.graph->block());  // a trace has none for the call itself
-  where.module_path = call.path;
-  where.module_class = call.class_name;
-  std::vector<TapeValue> values = context_.tape.call(call.op, "", std::move(call.given), std::move(infos), where);
-  TapeCall& written = context_.tape.tape().calls.back();
-  written.attributes = call.attribute_count;
-  for (std::size_t i = 0; i < call.is_default.size(); ++i) written.is_default[i].second = call.is_default[i];
-  for (std::size_t i = 0; i < flat.size(); ++i) context_.cells.add_root(flat[i].front(), shapes[i], true, values[i]);
 }
 
 }  // namespace torch2nnef

@@ -41,7 +41,6 @@ class ModuleCalls {
   void add_arguments(const torch::jit::Function& function, const Slots& arguments, Claimed& call);
   void add_attributes(Claimed& call);
   Slot execute(const Claimed& call, const Slots& arguments);
-  void record(Claimed call, const Slot& result);
 
   OperatorRecorder& operators_;
   RecordContext& context_;

@@ -49,10 +49,8 @@ class Executor {
     Tape tape;
     tape.worlds = {nnef::Bindings{}};
     Diagnostics diagnostics;
-    RecorderOptions recorder_options;
-    recorder_options.follows_state = true;
-    recorder_options.max_operations = options_.max_operations;
-    Recorder recorder(tape, diagnostics, model_.module, true, recorder_options);
+    Recorder recorder(tape, diagnostics, model_.module, true,
+                      {.max_operations = options_.max_operations, .follows_state = true});
     for (const std::string& path : followed_) {
       recorder.attributes()[path] = {{attribute_at(model_.module, path).deepcopy()}, {}};
     }

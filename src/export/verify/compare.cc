@@ -12,6 +12,7 @@
 
 #include "export/verify/float_cast.h"
 #include "nnef/inspect/sub_graph.h"
+#include "nnef/number_at.h"
 
 namespace torch2nnef {
 
@@ -52,52 +53,19 @@ class Items {
   bool same_bytes(std::int64_t i, const Items& other) const {
     return std::memcmp(place(i), other.place(i), size_) == 0;
   }
-  double number(std::int64_t i) const {
-    switch (dtype_) {
-      case DType::kBool:
-      case DType::kU8:
-        return as<std::uint8_t>(i);
-      case DType::kU16:
-        return as<std::uint16_t>(i);
-      case DType::kU32:
-        return as<std::uint32_t>(i);
-      case DType::kU64:
-        return static_cast<double>(as<std::uint64_t>(i));
-      case DType::kI8:
-        return as<std::int8_t>(i);
-      case DType::kI16:
-        return as<std::int16_t>(i);
-      case DType::kI32:
-        return as<std::int32_t>(i);
-      case DType::kI64:
-        return static_cast<double>(as<std::int64_t>(i));
-      case DType::kF16:
-        return half_to_float(as<std::uint16_t>(i));
-      case DType::kF32:
-        return as<float>(i);
-      case DType::kF64:
-        return as<double>(i);
-    }
-    return 0;
-  }
+  double number(std::int64_t i) const { return nnef::number_at<double>(dtype_, place(i)); }
   // As a person would write it; integers with all digits.
   std::string text(std::int64_t i) const {
     if (dtype_ == DType::kBool) return number(i) != 0 ? "true" : "false";
-    if (dtype_ == DType::kI64) return fmt::format("{}", as<std::int64_t>(i));
-    if (dtype_ == DType::kU64) return fmt::format("{}", as<std::uint64_t>(i));
-    if (dtype_ == DType::kF32) return fmt::format("{}", as<float>(i));
+    if (dtype_ == DType::kI64) return fmt::format("{}", nnef::item_at<std::int64_t>(place(i)));
+    if (dtype_ == DType::kU64) return fmt::format("{}", nnef::item_at<std::uint64_t>(place(i)));
+    if (dtype_ == DType::kF32) return fmt::format("{}", nnef::item_at<float>(place(i)));
     if (dtype_ == DType::kF16) return fmt::format("{:.5g}", number(i));
     return fmt::format("{}", number(i));
   }
 
  private:
   const std::byte* place(std::int64_t i) const { return bytes_.data() + static_cast<std::size_t>(i) * size_; }
-  template <class T>
-  T as(std::int64_t i) const {
-    T item;
-    std::memcpy(&item, place(i), sizeof item);
-    return item;
-  }
 
   DType dtype_;
   std::size_t size_;
@@ -107,7 +75,7 @@ class Items {
 bool holds_only_halves(const Items& items) {
   for (std::int64_t i = 0; i < items.count(); ++i) {
     const double number = items.number(i);
-    if (!std::isnan(number) && half_to_float(float_to_half(number)) != number) return false;
+    if (!std::isnan(number) && nnef::half_value(nnef::half_bits(number)) != number) return false;
   }
   return true;
 }

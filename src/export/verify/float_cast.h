@@ -1,15 +1,12 @@
 // Conversions between f16, f32 and f64, for engines that take and give f16 as f32.
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
+#include <vector>
 
 #include "nnef/graph.h"
 
 namespace torch2nnef {
-
-float half_to_float(std::uint16_t bits);
-// To nearest, ties to even; too large becomes infinity.
-std::uint16_t float_to_half(double number);
 
 // The tensor with its values in another float type. Both must be f16, f32 or f64: std::invalid_argument otherwise.
 nnef::TensorDataPtr cast_float(const nnef::TensorData& tensor, nnef::DType dtype);

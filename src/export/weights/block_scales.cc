@@ -11,6 +11,7 @@
 #include "export/record/torch_types.h"
 #include "export/weights/error_feedback.h"
 #include "nnef/archive/block_items.h"
+#include "nnef/archive/mapped_file.h"
 #include "quant/block.h"
 
 namespace torch2nnef {
@@ -137,6 +138,7 @@ LayerErrors choose_block_codes(const Recording& recording, bool calibrates, std:
   for (ReducedWeight& weight : weights) {
     if (weight.stored && weight.form == WeightForm::kQ4_0 && weight.original->shape().size() == 2) {
       open.emplace(shared_tensor(*weight.original).data_ptr(), &weight);
+      nnef::release(*weight.original);
     }
   }
   if (open.empty() || recording.runs.empty()) return errors;
@@ -144,7 +146,9 @@ LayerErrors choose_block_codes(const Recording& recording, bool calibrates, std:
   const Recording::Run& sample = recording.runs.front();
   Replay replay(tape, inputs_of(tape, sample), sample.sizes);
   try {
+    nnef::TensorDataPtr executed;  // a matrix that is not read again here
     for (; !replay.done() && !open.empty(); replay.step()) {
+      if (executed) nnef::release(*std::exchange(executed, nullptr));
       const TapeCall& call = tape.calls[replay.next()];
       ReducedWeight* const weight = matrix_of(tape, call, open);
       const TapeArgument* input = weight == nullptr ? nullptr : call.find("input");
@@ -156,6 +160,7 @@ LayerErrors choose_block_codes(const Recording& recording, bool calibrates, std:
       weight->stored = std::move(packed.stored);
       errors.emplace(weight->label, packed.output);
       open.erase(matrix.data_ptr());
+      executed = weight->original;
     }
   } catch (const std::exception&) {
     // What cannot be executed again is told by the check; the layers after it keep their scales.

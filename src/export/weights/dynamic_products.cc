@@ -8,7 +8,7 @@
 #include <set>
 #include <stdexcept>
 
-#include "export/operators/linear_layer.h"
+#include "export/operators/operators.h"
 #include "export/record/torch_types.h"
 #include "quant/weight_rules.h"
 
@@ -20,7 +20,7 @@ constexpr double kMostCode = 127;
 // The matrix of a call that could be quantised, if it is one.
 std::optional<TapeValue> matrix_of(const Tape& tape, const TapeCall& call) {
   const TapeArgument *weight = call.find("weight"), *input = call.find("input");
-  const bool is_linear = is_linear_layer(call.op) && weight != nullptr && input != nullptr;
+  const bool is_linear = row_of(call.op).is(kLinearLayer) && weight != nullptr && input != nullptr;
   if (!is_linear || weight->value() == nullptr || !*weight->value() || input->value() == nullptr) return std::nullopt;
   const TapeValueInfo& info = tape.info(*weight->value());
   const bool is_matrix = info.constant && info.type == ScalarType::kFloat32 && info.shape.size() == 2;

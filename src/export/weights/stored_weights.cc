@@ -12,6 +12,7 @@
 #include "export/record/torch_types.h"
 #include "export/weights/block_scales.h"
 #include "nnef/archive/item_type.h"
+#include "nnef/archive/mapped_file.h"
 #include "nnef/builder/builder.h"
 #include "quant/path_pattern.h"
 #include "quant/reduce_weights.h"
@@ -145,6 +146,7 @@ void store_by_rules(nnef::Graph& graph, const ExportOptions& options, const Type
   store_in_tape(reduced.weights, graph, recording.tape);
   for (const ReducedWeight& weight : reduced.weights) {
     report.weights.push_back(report_of(weight));
+    if (weight.stored) nnef::release(*weight.original);
     if (const auto found = errors.find(weight.label); found != errors.end())
       report.weights.back().output = found->second;
   }

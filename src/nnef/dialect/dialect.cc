@@ -7,12 +7,7 @@
 #include <stdexcept>
 #include <unordered_map>
 
-namespace torch2nnef_embedded {
-struct File {
-  std::string_view name, text;
-};
-const std::vector<File>& dialect_files();
-}  // namespace torch2nnef_embedded
+#include "nnef/embedded.h"
 
 namespace nnef {
 namespace {

@@ -1,54 +1,15 @@
 #include "nnef/inspect/tensor_statistics.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <stdexcept>
 
 #include "nnef/archive/block_items.h"
-#include "nnef/half.h"
+#include "nnef/number_at.h"
 
 namespace nnef {
 namespace {
-
-template <typename Item>
-Item load(const std::byte* at) {
-  Item item;
-  std::memcpy(&item, at, sizeof item);
-  return item;
-}
-
-long double number(DType dtype, const std::byte* at) {
-  switch (dtype) {
-    case DType::kBool:
-      return load<std::uint8_t>(at) != 0 ? 1 : 0;
-    case DType::kU8:
-      return load<std::uint8_t>(at);
-    case DType::kU16:
-      return load<std::uint16_t>(at);
-    case DType::kU32:
-      return load<std::uint32_t>(at);
-    case DType::kU64:
-      return static_cast<long double>(load<std::uint64_t>(at));
-    case DType::kI8:
-      return load<std::int8_t>(at);
-    case DType::kI16:
-      return load<std::int16_t>(at);
-    case DType::kI32:
-      return load<std::int32_t>(at);
-    case DType::kI64:
-      return static_cast<long double>(load<std::int64_t>(at));
-    case DType::kF16:
-      return static_cast<long double>(half_value(load<std::uint16_t>(at)));
-    case DType::kF32:
-      return static_cast<long double>(load<float>(at));
-    case DType::kF64:
-      break;
-  }
-  return static_cast<long double>(load<double>(at));
-}
 
 // The items of the dtype, in pieces.
 void stream_items(const TensorData& tensor, const ByteSink& sink) {
@@ -68,10 +29,10 @@ void each_item(const TensorData& tensor, Visit visit) {
     while (!rest.empty() && at != end) {
       rest.push_back(*at++);
       if (rest.size() < width) continue;
-      visit(number(dtype, rest.data()));
+      visit(number_at<long double>(dtype, rest.data()));
       rest.clear();
     }
-    for (; static_cast<std::size_t>(end - at) >= width; at += width) visit(number(dtype, at));
+    for (; static_cast<std::size_t>(end - at) >= width; at += width) visit(number_at<long double>(dtype, at));
     rest.insert(rest.end(), at, end);
   });
 }
@@ -117,7 +78,7 @@ TensorDifference tensor_difference(const TensorData& a, const TensorData& b) {
   const std::size_t width = item_size(b.dtype());
   std::uint64_t index = 0;
   each_item(a, [&](long double x) {
-    const long double y = number(b.dtype(), &other.at(index * width));
+    const long double y = number_at<long double>(b.dtype(), &other.at(index * width));
     if (x != y && !(std::isnan(x) && std::isnan(y))) {
       if (result.items++ == 0) result.first = index;
       if (std::isfinite(x) && std::isfinite(y))

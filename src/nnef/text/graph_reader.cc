@@ -199,15 +199,8 @@ void GraphReader::run(const AssignmentSyntax& statement, Scope& scope) {
 
 Argument GraphReader::evaluate(const Expression& e, Scope& scope, const std::string& hint) {
   try {
+    if (std::optional<Argument> literal = read_item(e)) return *std::move(literal);
     switch (e.kind) {
-      case Kind::kInteger:
-        return read_integer(e.text);
-      case Kind::kFloat:
-        return read_float(e.text);
-      case Kind::kString:
-        return e.text;
-      case Kind::kLogical:
-        return e.text == "true";
       case Kind::kIdentifier:
         return identifier(e, scope);
       case Kind::kArray:
@@ -224,7 +217,7 @@ Argument GraphReader::evaluate(const Expression& e, Scope& scope, const std::str
         return subscript(e, scope);
       case Kind::kComprehension:
         return comprehension(e, scope, hint);
-      case Kind::kInvocation:
+      default:
         break;
     }
   } catch (const SyntaxError&) {

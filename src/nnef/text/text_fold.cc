@@ -106,8 +106,6 @@ Argument to_logical(const Argument& argument) {
   return std::get<double>(to_scalar(argument).is) != 0.0;
 }
 
-}  // namespace
-
 Argument read_integer(const std::string& text) {
   std::int64_t number = 0;
   const auto end = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -123,6 +121,23 @@ Argument read_float(const std::string& text) {
   const auto end = std::from_chars(text.data(), text.data() + text.size(), number);
   if (end.ec != std::errc{} || end.ptr != text.data() + text.size()) fail("the number " + text + " is out of range");
   return number;
+}
+
+}  // namespace
+
+std::optional<Argument> read_item(const Expression& literal) {
+  switch (literal.kind) {
+    case Expression::Kind::kInteger:
+      return read_integer(literal.text);
+    case Expression::Kind::kFloat:
+      return read_float(literal.text);
+    case Expression::Kind::kString:
+      return Argument(literal.text);
+    case Expression::Kind::kLogical:
+      return Argument(literal.text == "true");
+    default:
+      return std::nullopt;
+  }
 }
 
 std::size_t deep_size(const Argument& argument) {

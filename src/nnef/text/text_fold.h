@@ -8,11 +8,12 @@
 #include <vector>
 
 #include "nnef/graph.h"
+#include "nnef/text/syntax.h"
 
 namespace nnef {
 
-Argument read_integer(const std::string& text);
-Argument read_float(const std::string& text);
+// A number, a logical or a string; nothing for other expressions.
+std::optional<Argument> read_item(const Expression& literal);
 
 // Items in all, nested ones included.
 std::size_t deep_size(const Argument& argument);

@@ -28,20 +28,8 @@ std::string literal_text(const Expression& e) {
 }
 
 Argument read_literal(const Expression& e) {
-  switch (e.kind) {
-    case Kind::kInteger:
-      return read_integer(e.text);
-    case Kind::kFloat:
-      return read_float(e.text);
-    case Kind::kString:
-      return e.text;
-    case Kind::kLogical:
-      return e.text == "true";
-    case Kind::kArray:
-      break;
-    default:
-      throw std::runtime_error("only literals are allowed here");
-  }
+  if (std::optional<Argument> item = read_item(e)) return *std::move(item);
+  if (e.kind != Kind::kArray) throw std::runtime_error("only literals are allowed here");
   Argument::Array array;
   for (const ExpressionPtr& child : e.children) array.items.push_back(read_literal(*child));
   return array;

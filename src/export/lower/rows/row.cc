@@ -8,14 +8,8 @@
 #include "export/lower/rows/row_binder.h"
 #include "export/lower/rows/row_expander.h"
 #include "nnef/dialect/dialect.h"
+#include "nnef/embedded.h"
 #include "nnef/text/syntax.h"
-
-namespace torch2nnef_embedded {
-struct File {
-  std::string_view name, text;
-};
-const std::vector<File>& row_files();
-}  // namespace torch2nnef_embedded
 
 namespace torch2nnef {
 namespace {

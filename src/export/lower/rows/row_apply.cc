@@ -30,8 +30,8 @@ constexpr std::array<std::string_view, 20> kElementwise = {"add",
                                                            "tract_shl",
                                                            "tract_shr"};
 
-constexpr std::array<std::string_view, 7> kBuiltins = {"rank_of",   "shape_of", "numel_of",      "dtype_of",
-                                                       "length_of", "range_of", "does_not_apply"};
+constexpr std::array<std::string_view, 8> kBuiltins = {"rank_of",   "shape_of", "numel_of", "dtype_of",
+                                                       "length_of", "range_of", "is_known", "does_not_apply"};
 
 bool is_elementwise(std::string_view op) {
   return std::find(kElementwise.begin(), kElementwise.end(), op) != kElementwise.end();
@@ -224,6 +224,7 @@ RowOperand RowExpander::builtin(const std::string& name, const Named& arguments)
   const RowOperand& x = only(arguments);
   if (name == "does_not_apply") throw DoesNotApply(x.text() ? *x.text() : "this form is not supported");
   if (name == "dtype_of") return RowOperand::text(std::string(nnef::to_string(common_dtype({&x}))));
+  if (name == "is_known") return RowOperand::logical(!x.tensor());
   Shape shape;
   if (const Value* value = x.tensor()) shape = b_.shape(*value);
   if (name == "rank_of") return RowOperand::number(Dim(static_cast<std::int64_t>(shape.size())));

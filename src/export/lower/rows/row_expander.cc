@@ -49,12 +49,6 @@ class DepthGuard {
   int& depth_;
 };
 
-bool truth(const Row& row, const Expression& at, const RowOperand& operand) {
-  const RowNumber* number = operand.number();
-  if (!number) fail(row, at, "a condition must be known at export");
-  return number->to_double() != 0;
-}
-
 }  // namespace
 
 const std::vector<std::shared_ptr<const Row>>* RowTable::find(const std::string& name) const {
@@ -121,7 +115,7 @@ RowOperand RowExpander::evaluate(Frame& frame, const Expression& expression) {
     case Kind::kBinary:
       return evaluate_binary(frame, expression);
     case Kind::kIfElse: {
-      bool chosen = truth(frame.row, expression, evaluate(frame, *expression.children.at(1)));
+      const bool chosen = is_true(frame, *expression.children.at(1));
       return evaluate(frame, *expression.children.at(chosen ? 0 : 2));
     }
     case Kind::kSubscript:
@@ -139,6 +133,24 @@ RowOperand RowExpander::evaluate_identifier(Frame& frame, const Expression& expr
   auto found = frame.names.find(expression.text);
   if (found == frame.names.end()) fail(frame.row, expression, "the name " + expression.text + " is not defined");
   return found->second;
+}
+
+// Rows ask for special cases (`alpha == 1`): a number that the model computes is none of them.
+bool RowExpander::is_true(Frame& frame, const Expression& condition) {
+  if (condition.kind == Kind::kBinary) {
+    const Expression &left = *condition.children.at(0), &right = *condition.children.at(1);
+    if (condition.text == "||") return is_true(frame, left) || is_true(frame, right);
+    if (condition.text == "&&") return is_true(frame, left) && is_true(frame, right);
+    const bool is_equality = condition.text == "==" || condition.text == "!=";
+    if (is_equality && (evaluate(frame, left).tensor() || evaluate(frame, right).tensor()))
+      return condition.text == "!=";
+  }
+  const RowOperand operand = evaluate(frame, condition);
+  if (!operand.number()) {
+    throw DoesNotApply(frame.row.syntax.name + " needs a number that is known at export (line " +
+                       std::to_string(condition.line) + ")");
+  }
+  return operand.number()->to_double() != 0;
 }
 
 RowOperand RowExpander::evaluate_binary(Frame& frame, const Expression& expression) {
@@ -197,7 +209,7 @@ RowOperand RowExpander::evaluate_comprehension(Frame& frame, const Expression& e
     for (std::size_t source = 0; source < sources.size(); ++source) {
       frame.names[expression.names.at(source)] = sources[source].list()->at(i);
     }
-    if (expression.condition && !truth(frame.row, expression, evaluate(frame, *expression.condition))) continue;
+    if (expression.condition && !is_true(frame, *expression.condition)) continue;
     items.push_back(evaluate(frame, *expression.value));
   }
   frame.names = std::move(outer);

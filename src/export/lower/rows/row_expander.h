@@ -51,6 +51,7 @@ class RowExpander {
   using Named = std::vector<std::pair<std::string, RowOperand>>;  // arguments of an invocation, "" for positional
 
   RowOperand evaluate(Frame& frame, const Expression& expression);
+  bool is_true(Frame& frame, const Expression& condition);
   RowOperand evaluate_binary(Frame& frame, const Expression& expression);
   RowOperand evaluate_subscript(Frame& frame, const Expression& expression);
   RowOperand evaluate_comprehension(Frame& frame, const Expression& expression);

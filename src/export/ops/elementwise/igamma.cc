@@ -83,8 +83,6 @@ void lower_igamma(Call& call, bool is_complement) {
 
 }  // namespace
 
-void register_igamma(Registry& registry);
-
 void register_igamma(Registry& registry) {
   static constexpr char kLimits[] = "first argument up to 1000";
   registry.add(

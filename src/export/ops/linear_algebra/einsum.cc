@@ -129,8 +129,6 @@ void lower_einsum(Call& call) {
 
 }  // namespace
 
-void register_einsum(Registry& registry);
-
 void register_einsum(Registry& registry) { registry.add("aten::einsum", lower_einsum); }
 
 }  // namespace torch2nnef

@@ -39,8 +39,6 @@ void lower_grouped_mm(Call& call) {
 
 }  // namespace
 
-void register_grouped_matmul(Registry& registry);
-
 void register_grouped_matmul(Registry& registry) {
   registry.add("aten::_grouped_mm", lower_grouped_mm, "every matrix is multiplied with all rows");
 }

@@ -199,8 +199,6 @@ void lower_matrix_exp(Call& call) {
 
 }  // namespace
 
-void register_linalg(Registry& registry);
-
 void register_linalg(Registry& registry) {
   static constexpr char kLimits[] = "static sizes up to 32";
   registry.add("aten::det aten::linalg_det aten::_linalg_det", lower_det, kLimits);

@@ -198,8 +198,6 @@ void lower_old_lu_solve(Call& call) {
 
 }  // namespace
 
-void register_lu(Registry& registry);
-
 void register_lu(Registry& registry) {
   static constexpr char kLimits[] = "static sizes up to 32";
   registry.add("aten::linalg_lu_factor aten::linalg_lu_factor_ex aten::_lu_with_info", lower_factor, kLimits);

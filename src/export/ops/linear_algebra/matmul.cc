@@ -204,8 +204,6 @@ void lower_cross(Call& call) {
 
 }  // namespace
 
-void register_matmul(Registry& registry);
-
 void register_matmul(Registry& registry) {
   registry.add("aten::matmul aten::linalg_matmul aten::mm aten::bmm aten::mv", lower_matmul);
   registry.add("aten::dot aten::vdot", lower_dot);

@@ -163,8 +163,6 @@ void lower_ormqr(Call& call) {
 
 }  // namespace
 
-void register_qr(Registry& registry);
-
 void register_qr(Registry& registry) {
   static constexpr char kLimits[] = "static sizes up to 32";
   registry.add("aten::linalg_qr", lower_linalg_qr, kLimits);

@@ -255,8 +255,6 @@ Value singular_norm(Call& call, Value x, const std::string& order, int row_axis,
   return keepdim ? b.unsqueeze(y, {std::min(row_axis, column_axis), std::max(row_axis, column_axis)}) : y;
 }
 
-void register_spectral(Registry& registry);
-
 void register_spectral(Registry& registry) {
   static constexpr char kSize[] = "static sizes up to 64, in double precision";
   static constexpr char kVectors[] =

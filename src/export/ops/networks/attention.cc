@@ -128,8 +128,6 @@ void lower_attention(Call& call) {
 
 }  // namespace
 
-void register_attention(Registry& registry);
-
 void register_attention(Registry& registry) {
   registry.add("aten::scaled_dot_product_attention aten::_scaled_dot_product_attention", lower_attention,
                "dropout_p must be 0");

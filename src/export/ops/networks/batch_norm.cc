@@ -113,8 +113,6 @@ void lower_instance_norm(Call& call) {
 
 }  // namespace
 
-void register_batch_norm(Registry& registry);
-
 void register_batch_norm(Registry& registry) {
   registry.add(
       "aten::batch_norm aten::_batch_norm_impl_index aten::native_batch_norm aten::cudnn_batch_norm "

@@ -170,8 +170,6 @@ void lower_ctc(Call& call) {
 
 }  // namespace
 
-void register_ctc(Registry& registry);
-
 void register_ctc(Registry& registry) { registry.add("aten::ctc_loss", lower_ctc, "lengths are known at export"); }
 
 }  // namespace torch2nnef

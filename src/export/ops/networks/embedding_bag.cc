@@ -77,8 +77,6 @@ void lower_embedding_bag(Call& call) {
 
 }  // namespace
 
-void register_embedding_bag(Registry& registry);
-
 void register_embedding_bag(Registry& registry) {
   registry.add("aten::embedding_bag aten::_embedding_bag aten::_embedding_bag_forward_only", lower_embedding_bag,
                "offsets must be constants");

@@ -107,8 +107,6 @@ void lower_encoder_layer(Call& call) {
 
 }  // namespace
 
-void register_fused_transformer(Registry& registry);
-
 void register_fused_transformer(Registry& registry) {
   registry.add("aten::_native_multi_head_attention", lower_multi_head_attention, "self-attention only");
   registry.add("aten::_transformer_encoder_layer_fwd", lower_encoder_layer);

@@ -86,8 +86,6 @@ void lower_group_norm(Call& call) {
 
 }  // namespace
 
-void register_norm(Registry& registry);
-
 void register_norm(Registry& registry) {
   registry.add("aten::layer_norm aten::native_layer_norm", lower_layer_norm);
   registry.add("aten::rms_norm aten::_fused_rms_norm", lower_rms_norm);

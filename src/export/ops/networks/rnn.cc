@@ -186,8 +186,6 @@ std::shared_ptr<const Registry> written_recurrent_layers() {
   return registry;
 }
 
-void register_rnn(Registry& registry);
-
 void register_rnn(Registry& registry) {
   register_cells(registry, Cells::kOfEngine);
   registry.add("aten::_pack_padded_sequence aten::_pad_packed_sequence", refuse_packing, "around recurrent layers");

@@ -180,8 +180,6 @@ void lower_scan(Call& call) {
 
 }  // namespace
 
-void register_scan(Registry& registry);
-
 void register_scan(Registry& registry) { registry.add("t2n::scan", lower_scan, "a loop over a dynamic axis"); }
 
 }  // namespace torch2nnef

@@ -49,8 +49,6 @@ void lower_safe_softmax(Call& call) {
 
 }  // namespace
 
-void register_softmax(Registry& registry);
-
 void register_softmax(Registry& registry) {
   registry.add("aten::softmax aten::_softmax aten::special_softmax", lower_softmax);
   registry.add("aten::log_softmax aten::_log_softmax aten::special_log_softmax", lower_log_softmax);

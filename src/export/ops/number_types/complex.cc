@@ -163,8 +163,6 @@ constexpr std::string_view kBilinear =
 
 }  // namespace
 
-void register_complex(Registry& registry);
-
 void register_complex(Registry& registry) {
   auto add = [&](std::string_view names, LoweringFunction lower) {
     registry.add(names, std::move(lower), "complex tensors", Domain::kComplex);

@@ -62,8 +62,6 @@ void lower_int_repr(Call& call) {
 
 }  // namespace
 
-void register_quantised(Registry& registry);
-
 void register_quantised(Registry& registry) {
   registry.add("aten::quantize_per_tensor", lower_quantize);
   registry.add("aten::quantize_per_tensor_dynamic", lower_quantize_dynamic);

@@ -53,8 +53,6 @@ void lower_embedding_bag(Call& call) {
 
 }  // namespace
 
-void register_quantised_embedding(Registry& registry);
-
 void register_quantised_embedding(Registry& registry) {
   registry.add("quantized::embedding_byte", lower_embedding);
   registry.add("quantized::embedding_bag_byte", lower_embedding_bag, "offsets must be constants");

@@ -145,8 +145,6 @@ void register_norms(Registry& registry) {
 
 }  // namespace
 
-void register_quantised_numbers(Registry& registry);
-
 void register_quantised_numbers(Registry& registry) {
   static constexpr char kTies[] = "may differ by one step where a number lies between two items";
   registry.add("quantized::add quantized::add_relu quantized::add_scalar quantized::add_scalar_relu", arithmetic("add"),

@@ -164,8 +164,6 @@ Value dynamic_linear(Builder& b, Value x, Value weight, std::optional<Value> bia
   return bias ? b.binary("add", y, *bias) : y;
 }
 
-void register_quantised_products(Registry& registry);
-
 void register_quantised_products(Registry& registry) {
   static constexpr char kTies[] = "may differ by one step where a number lies between two items";
   registry.add("quantized::linear quantized::linear_relu", lower_linear, kTies);

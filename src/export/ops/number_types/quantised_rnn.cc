@@ -192,8 +192,6 @@ LoweringFunction simple_cell(const char* activation) {
 
 }  // namespace
 
-void register_quantised_rnn(Registry& registry);
-
 void register_quantised_rnn(Registry& registry) {
   static constexpr char kTies[] = "where a number lies between two items, the whole of a step may differ by one";
   registry.add(

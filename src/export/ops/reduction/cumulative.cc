@@ -212,8 +212,6 @@ void lower_cumulative_trapezoid(Call& call) {
 
 }  // namespace
 
-void register_cumulative(Registry& registry);
-
 void register_cumulative(Registry& registry) {
   registry.add("aten::cumsum", lower_cumsum, "a dynamic axis needs tract 0.23.9");
   registry.add("aten::cumprod", lower_cumprod);

@@ -85,8 +85,6 @@ void lower_all(Call& call) {
 
 }  // namespace
 
-void register_extremum(Registry& registry);
-
 void register_extremum(Registry& registry) {
   static constexpr char kLimits[] = "indices do not look at NaN";
   registry.add("aten::max", lower_max, kLimits);

@@ -142,8 +142,6 @@ void lower_histogramdd(Call& call) {
 
 }  // namespace
 
-void register_histogram(Registry& registry);
-
 void register_histogram(Registry& registry) {
   registry.add("aten::histogram", lower_histogram);
   registry.add("aten::histogramdd", lower_histogramdd, "the number of dimensions must be static");

@@ -141,8 +141,6 @@ void lower_renorm(Call& call) {
 
 }  // namespace
 
-void register_norms(Registry& registry);
-
 void register_norms(Registry& registry) {
   static constexpr char kLimits[] = "norms of singular values take static sizes up to 64";
   registry.add("aten::norm", lower_norm);

@@ -145,8 +145,6 @@ void lower_trace(Call& call) {
 
 }  // namespace
 
-void register_reduce(Registry& registry);
-
 void register_reduce(Registry& registry) {
   registry.add("aten::sum", lower_sum);
   registry.add("aten::mean", lower_mean);

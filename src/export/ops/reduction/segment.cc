@@ -111,8 +111,6 @@ void lower_pdist(Call& call) {
 
 }  // namespace
 
-void register_segment(Registry& registry);
-
 void register_segment(Registry& registry) {
   registry.add("aten::segment_reduce", lower_segment_reduce, "along the first axis");
   registry.add("aten::pdist aten::_pdist_forward", lower_pdist, "the number of rows must be static");

@@ -246,8 +246,6 @@ void lower_searchsorted(Call& call) {
 
 }  // namespace
 
-void register_sort(Registry& registry);
-
 void register_sort(Registry& registry) {
   static constexpr char kLimits[] = "the axis must be static; the order of NaN is undefined";
   registry.add("aten::topk", lower_topk, kLimits);

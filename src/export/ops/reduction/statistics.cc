@@ -243,8 +243,6 @@ void lower_corrcoef(Call& call) {
 
 }  // namespace
 
-void register_statistics(Registry& registry);
-
 void register_statistics(Registry& registry) {
   registry.add("aten::quantile", lower_quantile, "q must be a constant");
   registry.add("aten::nanquantile", lower_nanquantile, "q must be a constant");

@@ -121,8 +121,6 @@ void lower_affine_grid(Call& call) {
 
 }  // namespace
 
-void register_grid(Registry& registry);
-
 void register_grid(Registry& registry) {
   registry.add("aten::grid_sampler aten::grid_sampler_2d aten::grid_sampler_3d aten::_grid_sampler_2d_cpu_fallback",
                lower_grid_sampler, "not bicubic with padding_mode 'border'");

@@ -187,8 +187,6 @@ void lower_resize(Call& call, Resample kind, std::size_t spatial, bool antialias
 
 }  // namespace
 
-void register_resize(Registry& registry);
-
 void register_resize(Registry& registry) {
   auto add = [&](const char* name, Resample kind, std::size_t spatial, bool antialias = false) {
     registry.add(name, [=](Call& call) { lower_resize(call, kind, spatial, antialias); });

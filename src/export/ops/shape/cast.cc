@@ -24,8 +24,6 @@ void lower_copy(Call& call) {
 
 }  // namespace
 
-void register_cast(Registry& registry);
-
 void register_cast(Registry& registry) {
   registry.add(
       "aten::to aten::_to_copy aten::type_as aten::float aten::double aten::half aten::int aten::long aten::short "

@@ -65,8 +65,6 @@ void lower_eye(Call& call) {
 
 }  // namespace
 
-void register_creation(Registry& registry);
-
 void register_creation(Registry& registry) {
   registry.add(
       "aten::zeros aten::new_zeros aten::zeros_like aten::zero aten::empty aten::new_empty aten::empty_like "

@@ -20,8 +20,6 @@ void lower_dims(Call& call) {
 
 }  // namespace
 
-void register_dims(Registry& registry);
-
 void register_dims(Registry& registry) { registry.add("t2n::dims", lower_dims); }
 
 }  // namespace torch2nnef

@@ -101,8 +101,6 @@ void refuse_places(Call& call) {
 
 }  // namespace
 
-void register_index(Registry& registry);
-
 void register_index(Registry& registry) {
   registry.add("aten::index", lower_index, "boolean masks must be constants");
   registry.add("aten::index_select", lower_index_select);

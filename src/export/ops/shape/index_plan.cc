@@ -41,18 +41,24 @@ bool holds_no_negative(const TapeValueInfo& info) {
   return true;
 }
 
-std::vector<AxisIndex> axis_indices(Call& call) {
-  Builder& b = call.builder();
-  std::vector<AxisIndex> result;
+// The tensors among the indices, each with the first axis that it is of.
+std::vector<std::pair<int, TapeValue>> index_tensors(Call& call) {
+  std::vector<std::pair<int, TapeValue>> tensors;
   int axis = 0;
   for (const TapeArgument& item : *call.tape_call().find("indices")->list()) {
-    if (item.is_none()) {
-      ++axis;
-      continue;
-    }
-    const TapeValueInfo& info = call.tape().info(*item.value());
+    if (!item.is_none()) tensors.emplace_back(axis, *item.value());
+    const TapeValueInfo* info = item.is_none() ? nullptr : &call.tape().info(*item.value());
+    axis += info && is_mask(info->type) ? static_cast<int>(info->shape.size()) : 1;
+  }
+  return tensors;
+}
+
+std::vector<AxisIndex> axis_indices(Call& call) {
+  std::vector<AxisIndex> result;
+  for (auto [axis, value] : index_tensors(call)) {
+    const TapeValueInfo& info = call.tape().info(value);
     if (!is_mask(info.type)) {
-      result.push_back({axis++, b.cast(call.value(*item.value()), DType::kI64), holds_no_negative(info)});
+      result.push_back({axis, call.builder().cast(call.value(value), DType::kI64), holds_no_negative(info)});
       continue;
     }
     if (!info.constant || info.shape.empty()) {
@@ -105,19 +111,12 @@ IndexPlan plan_index(Call& call) {
 }
 
 std::optional<MaskIndex> single_mask(Call& call) {
-  std::optional<MaskIndex> result;
-  int axis = 0;
-  for (const TapeArgument& item : *call.tape_call().find("indices")->list()) {
-    if (item.is_none()) {
-      ++axis;
-      continue;
-    }
-    const TapeValueInfo& info = call.tape().info(*item.value());
-    if (result || !is_mask(info.type)) return std::nullopt;
-    result = MaskIndex{call.builder().cast(call.value(*item.value()), DType::kBool), axis,
-                       static_cast<int>(info.shape.size())};
-  }
-  return result;
+  const auto tensors = index_tensors(call);
+  if (tensors.size() != 1) return std::nullopt;
+  const auto& [axis, value] = tensors.front();
+  const TapeValueInfo& info = call.tape().info(value);
+  if (!is_mask(info.type)) return std::nullopt;
+  return MaskIndex{call.builder().cast(call.value(value), DType::kBool), axis, static_cast<int>(info.shape.size())};
 }
 
 Value at_least_1d(Call& call, Value x) { return call.builder().rank(x) == 0 ? reshape_to(call, x, {1}) : x; }

@@ -278,8 +278,6 @@ void lower_block_diag(Call& call) {
 
 }  // namespace
 
-void register_join(Registry& registry);
-
 void register_join(Registry& registry) {
   registry.add("aten::cat aten::concat aten::concatenate", lower_cat);
   registry.add("aten::stack", lower_stack);

@@ -236,8 +236,6 @@ void lower_pad_replication(Call& call) { pad(call, Border::kReplicate, "padding"
 
 }  // namespace
 
-void register_pad(Registry& registry);
-
 void register_pad(Registry& registry) {
   registry.add("aten::pad", lower_pad);
   registry.add("aten::_pad_enum", lower_pad_by_number);

@@ -170,17 +170,30 @@ void lower_scatter_reduce(Call& call) {
 
 // --- rows along an axis: index_copy, index_fill, index_add ---
 
-void write_rows(Call& call, bool adds) {
+// Rows of self along an axis, and the shape of those that are written.
+struct Rows {
+  Value self;
+  int axis;
+  Value index;
+  Shape written;
+};
+
+Rows rows_of(Call& call) {
   Builder& b = call.builder();
+  const Value self = at_least_1d(call, call.tensor("self"));
+  const int axis = call.axis("dim", b.rank(self));
+  Shape shape = b.shape(self);
+  Dim& size = shape[static_cast<std::size_t>(axis)];
+  const Value index = non_negative_indices(call, at_least_1d(call, call.tensor("index")), size);
+  size = b.shape(index).at(0);
+  return {self, axis, index, std::move(shape)};
+}
+
+void write_rows(Call& call, bool adds) {
   DType dtype = call.result_dtype();
   if (is_empty(call.shape("index"))) return call.result(call.tensor("self"));
   if (adds && dtype == DType::kBool) throw Unsupported("index_add of booleans");
-  Value x = at_least_1d(call, call.tensor("self"));
-  int axis = call.axis("dim", b.rank(x));
-  const Dim size = b.shape(x)[static_cast<std::size_t>(axis)];
-  Value index = non_negative_indices(call, at_least_1d(call, call.tensor("index")), size);
-  Shape shape = b.shape(x);
-  shape[static_cast<std::size_t>(axis)] = b.shape(index).at(0);
+  auto [x, axis, index, shape] = rows_of(call);
   Value updates;
   if (call.tape_call().find("value")) {
     updates = filled(call, scalar_value(call, "value", dtype), shape);
@@ -188,7 +201,7 @@ void write_rows(Call& call, bool adds) {
     updates = reshape_to(call, call.tensor_as("source", dtype), shape);
   }
   if (adds && call.has("alpha") && !call.is_default("alpha")) {
-    updates = b.binary("mul", updates, scalar_value(call, "alpha", dtype));
+    updates = call.builder().binary("mul", updates, scalar_value(call, "alpha", dtype));
   }
   Value y = scatter_rows(call, x, axis, index, updates, adds ? "add" : "none");
   call.result(reshape_to(call, y, call.result_shape()));
@@ -199,19 +212,13 @@ void lower_index_add(Call& call) { write_rows(call, true); }
 
 // index_reduce: rows combined with those that are there, or with the neutral number in their place.
 void lower_index_reduce(Call& call) {
-  Builder& b = call.builder();
   DType dtype = call.result_dtype();
   if (is_empty(call.shape("index"))) return call.result(call.tensor("self"));
   static const std::map<std::string_view, std::string_view> kReductions = {
       {"prod", "mul"}, {"amax", "max"}, {"amin", "min"}};
   auto found = kReductions.find(call.text("reduce"));
   if (found == kReductions.end()) throw Unsupported("index_reduce with reduce='" + call.text("reduce") + "'");
-  Value x = at_least_1d(call, call.tensor("self"));
-  int axis = call.axis("dim", b.rank(x));
-  const Dim size = b.shape(x)[static_cast<std::size_t>(axis)];
-  Value index = non_negative_indices(call, at_least_1d(call, call.tensor("index")), size);
-  Shape shape = b.shape(x);
-  shape[static_cast<std::size_t>(axis)] = b.shape(index).at(0);
+  auto [x, axis, index, shape] = rows_of(call);
   if (!call.flag("include_self")) {
     x = scatter_rows(call, x, axis, index,
                      filled(call, constant_of(call, neutral(found->second, dtype), dtype), shape));
@@ -235,8 +242,6 @@ void lower_put(Call& call) {
 }
 
 }  // namespace
-
-void register_scatter(Registry& registry);
 
 void register_scatter(Registry& registry) {
   registry.add("aten::masked_fill", lower_masked_fill);

@@ -229,8 +229,6 @@ void lower_slice_scatter(Call& call) {
 
 }  // namespace
 
-void register_slice(Registry& registry);
-
 void register_slice(Registry& registry) {
   registry.add("aten::slice aten::slice_copy", lower_slice);
   registry.add("aten::narrow aten::narrow_copy", lower_narrow);

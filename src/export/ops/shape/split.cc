@@ -55,8 +55,6 @@ void lower_unbind(Call& call) {
 
 }  // namespace
 
-void register_split(Registry& registry);
-
 void register_split(Registry& registry) {
   registry.add(
       "aten::split aten::split_with_sizes aten::unsafe_split aten::unsafe_split_with_sizes aten::chunk "

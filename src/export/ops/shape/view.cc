@@ -155,8 +155,6 @@ void lower_as_strided(Call& call) {
 
 }  // namespace
 
-void register_view(Registry& registry);
-
 void register_view(Registry& registry) {
   registry.add(
       "aten::alias aten::detach aten::clone aten::contiguous aten::lift aten::lift_fresh aten::resolve_conj "

@@ -131,8 +131,6 @@ void lower_frequencies(Call& call, bool is_half) {
 
 }  // namespace
 
-void register_fft(Registry& registry);
-
 void register_fft(Registry& registry) {
   auto add = [&](std::string_view names, auto lower, auto argument) {
     registry.add(

@@ -97,8 +97,6 @@ void lower_gradient(Call& call) {
 
 }  // namespace
 
-void register_gradient(Registry& registry);
-
 void register_gradient(Registry& registry) { registry.add("aten::gradient", lower_gradient); }
 
 }  // namespace torch2nnef

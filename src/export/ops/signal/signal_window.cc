@@ -84,8 +84,6 @@ void lower_vander(Call& call) {
 
 }  // namespace
 
-void register_signal_window(Registry& registry);
-
 void register_signal_window(Registry& registry) {
   registry.add("aten::hann_window aten::hamming_window aten::blackman_window aten::bartlett_window", lower_window);
   registry.add("aten::logspace", lower_logspace);

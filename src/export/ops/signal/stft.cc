@@ -165,8 +165,6 @@ void lower_istft(Call& call) {
 
 }  // namespace
 
-void register_stft(Registry& registry);
-
 void register_stft(Registry& registry) {
   registry.add("aten::stft", lower_stft, "", Domain::kBoth);
   registry.add("aten::istft", lower_istft, "to real signals", Domain::kBoth);

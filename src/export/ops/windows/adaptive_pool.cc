@@ -215,8 +215,6 @@ void lower_adaptive_maximum(Call& call, std::size_t spatial) {
 
 }  // namespace
 
-void register_adaptive_pool(Registry& registry);
-
 void register_adaptive_pool(Registry& registry) {
   for (std::size_t spatial = 1; spatial <= 3; ++spatial) {
     const std::string d = std::to_string(spatial) + "d";

@@ -146,8 +146,6 @@ void lower_convolution_tbc(Call& call) {
 
 }  // namespace
 
-void register_conv(Registry& registry);
-
 void register_conv(Registry& registry) {
   registry.add(
       "aten::_convolution aten::convolution aten::convolution_overrideable aten::_convolution_mode aten::conv1d "

@@ -115,8 +115,6 @@ void lower_col2im(Call& call) {
 
 }  // namespace
 
-void register_fold(Registry& registry);
-
 void register_fold(Registry& registry) {
   registry.add("aten::im2col", lower_im2col);
   registry.add("aten::col2im", lower_col2im, "a symbolic size needs a stride of 1");

@@ -77,8 +77,6 @@ void lower_fractional_pool(Call& call, int axes) {
 
 }  // namespace
 
-void register_fractional_pool(Registry& registry);
-
 void register_fractional_pool(Registry& registry) {
   static constexpr char kLimits[] = "the random numbers must be given; static spatial sizes";
   registry.add(

@@ -134,8 +134,6 @@ void lower_average_pool(Call& call, std::size_t spatial) {
 
 }  // namespace
 
-void register_pool(Registry& registry);
-
 void register_pool(Registry& registry) {
   for (std::size_t spatial = 1; spatial <= 3; ++spatial) {
     const std::string d = std::to_string(spatial) + "d";

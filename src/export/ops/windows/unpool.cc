@@ -27,8 +27,6 @@ void lower_max_unpool(Call& call, std::size_t spatial) {
 
 }  // namespace
 
-void register_unpool(Registry& registry);
-
 void register_unpool(Registry& registry) {
   registry.add("aten::max_unpool2d", [](Call& call) { lower_max_unpool(call, 2); });
   registry.add("aten::max_unpool3d", [](Call& call) { lower_max_unpool(call, 3); });

@@ -194,6 +194,15 @@ TapeValue Cells::make_unknown(Cell& root) {
   return root.value;
 }
 
+bool Cells::was_written(std::size_t made_before, std::size_t first_value) const {
+  return std::any_of(cells_.begin(), cells_.end(), [&](const auto& entry) {
+    const Cell& cell = *entry.second;
+    if (cell.base || cell.made_at > made_before || !cell.value) return false;
+    return static_cast<std::size_t>(cell.value.id) >= first_value &&
+           tape_.info(cell.value).kind != TapeValueInfo::Kind::kConstant;
+  });
+}
+
 void Cells::forget_since(std::size_t first_value) {
   for (auto& [tensor, cell] : cells_) {
     if (!cell->value || static_cast<std::size_t>(cell->value.id) < first_value) continue;

@@ -118,6 +118,8 @@ class Cells {
   void renew_root(Cell& root, TapeValue value);
   // The same, with a value that nothing on the Tape makes; it is as new as a tensor that is made now.
   TapeValue make_unknown(Cell& root);
+  // Whether a tensor that is older than a moment (see made()) has a value of the Tape from `first_value` on.
+  bool was_written(std::size_t made_before, std::size_t first_value) const;
   // Values of the Tape from that one on are taken away from it: views are derived again when they are read.
   void forget_since(std::size_t first_value);
   // To be called when a tensor may have gone: a view that nobody holds lets go of its base.

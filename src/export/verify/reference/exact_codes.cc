@@ -6,6 +6,7 @@
 #include <map>
 #include <string_view>
 
+#include "export/operators/operators.h"
 #include "export/record/torch_types.h"
 #include "quant/tolerance.h"
 
@@ -98,13 +99,10 @@ const OnFloats* on_floats(const std::string& op) {
       made.emplace(std::string("quantized::") + name + "_relu", how);
     });
     add_others([&](const char* name, const OnFloats& how) { made.emplace(std::string("quantized::") + name, how); });
-    OnFloats quantise;
-    quantise.kind = OnFloats::Kind::kQuantise;
-    quantise.has_few_steps = true;
-    made.emplace("aten::quantize_per_tensor", quantise);
-    made.emplace("aten::quantize_per_channel", quantise);
     return made;
   }();
+  static const OnFloats quantise{OnFloats::Kind::kQuantise, {}, {}, {}, {}, true, false};
+  if (row_of(op).is(kQuantises)) return &quantise;
   const auto found = table.find(op);
   return found == table.end() ? nullptr : &found->second;
 }

@@ -91,14 +91,21 @@ class Stepper {
         whole_(subject.archive, subject.dialect, inputs_by_name(run, archive_input_names())),
         fed_(subject.archive, subject.dialect, inputs_by_name(run, archive_input_names())) {}
 
-  void run() {
+  LockStep run() {
+    step_through();
+    found_.divergence = failed_ ? failed_ : own_ ? own_ : cumulative_;
+    return std::move(found_);
+  }
+
+ private:
+  void step_through() {
     const Tape& tape = subject_.recording.tape;
     while (!replay_.done() && !failed_) {
       const std::size_t call = replay_.next();
       try {
         replay_.step();
       } catch (const std::exception& error) {
-        incomplete_ = tape.calls[call].full_name() + " cannot be run again: " + message_of(error);
+        found_.incomplete = tape.calls[call].full_name() + " cannot be run again: " + message_of(error);
         return;
       }
       for (std::size_t i = 0; i < tape.calls[call].results.size() && !failed_; ++i) {
@@ -115,13 +122,6 @@ class Stepper {
     }
   }
 
-  const std::vector<CallError>& calls() const { return calls_; }
-  const std::string& incomplete() const { return incomplete_; }
-  const CheckReport::Codes& codes() const { return codes_; }
-  const std::optional<Divergence>& wrong_codes() const { return wrong_codes_; }
-  std::optional<Divergence> divergence() const { return failed_ ? failed_ : own_ ? own_ : cumulative_; }
-
- private:
   std::vector<std::string> tape_input_names() const {
     std::vector<std::string> names;
     for (TapeValue input : subject_.recording.tape.inputs) names.push_back(subject_.recording.tape.info(input).label);
@@ -190,7 +190,7 @@ class Stepper {
       own_ = describe(paired.value);
       finish(*own_, own, expected, own_part);
     }
-    if (is_by_range && !own.agrees && !wrong_codes_) wrong_codes_ = own_;
+    if (is_by_range && !own.agrees && !found_.wrong_codes) found_.wrong_codes = own_;
     if (!since.agrees && !cumulative_) {
       cumulative_ = describe(paired.value);
       finish(*cumulative_, since, expected, whole.contiguous());
@@ -227,8 +227,8 @@ class Stepper {
     const ConstantPtr wanted = make_constant(expected);
     Comparison own = compare_tensors(*wanted, *make_constant(fed), Tolerance::kExact, 1);
     const Comparison since = compare_tensors(*wanted, *make_constant(whole), tolerance_, least_size_);
-    ++codes_.calls;
-    codes_.items += expected.numel();
+    ++found_.codes.calls;
+    found_.codes.items += expected.numel();
     const bool is_comparable = fed.scalar_type() == expected.scalar_type() && fed.sizes() == expected.sizes();
     if (!own.agrees && is_comparable) own = judged_by_steps(call, quantised, expected, fed);
     add_error(call, result, paired, expected, own, since);
@@ -236,7 +236,7 @@ class Stepper {
       own_ = describe(paired.value);
       finish(*own_, own, expected, fed);
     }
-    if (!own.agrees && !wrong_codes_) wrong_codes_ = own_;
+    if (!own.agrees && !found_.wrong_codes) found_.wrong_codes = own_;
     if (!since.agrees && !cumulative_) {
       cumulative_ = describe(paired.value);
       finish(*cumulative_, since, expected, whole);
@@ -251,7 +251,7 @@ class Stepper {
     const Tape& tape = subject_.recording.tape;
     Comparison own;
     own.max_abs = (fed - expected).abs().max().item<double>();
-    codes_.others += fed.ne(expected).sum().item<std::int64_t>();
+    found_.codes.others += fed.ne(expected).sum().item<std::int64_t>();
     const TapeCall& made = tape.calls.at(call);
     const std::optional<ExactCodes> exact = exact_codes(replay_, tape, made, quantised);
     if (!exact) {
@@ -263,11 +263,11 @@ class Stepper {
     const std::vector<double> truth = doubles_of(*make_constant(exact->steps));
     const CodeTally ours = tally_codes(doubles_of(*make_constant(fed)), truth, exact->rule);
     const CodeTally theirs = tally_codes(doubles_of(*make_constant(expected)), truth, exact->rule);
-    codes_.largest = std::max(codes_.largest, ours.largest);
+    found_.codes.largest = std::max(found_.codes.largest, ours.largest);
     if (theirs.outside > 0) {
-      codes_.inexact_in_torch.push_back(fmt::format("{} of {} ({} of {} codes, by up to {:.3g} steps)",
-                                                    made.full_name(), made.where.to_string(), theirs.outside,
-                                                    theirs.items, theirs.largest));
+      found_.codes.inexact_in_torch.push_back(fmt::format("{} of {} ({} of {} codes, by up to {:.3g} steps)",
+                                                          made.full_name(), made.where.to_string(), theirs.outside,
+                                                          theirs.items, theirs.largest));
     }
     own.agrees = ours.outside == 0;
     own.outside = ours.outside;
@@ -300,7 +300,7 @@ class Stepper {
     error.max_abs = since.max_abs;
     error.max_rel = since.max_rel;
     error.agrees = since.agrees;
-    calls_.push_back(std::move(error));
+    found_.calls.push_back(std::move(error));
   }
 
   Divergence describe(nnef::Value value) const {
@@ -334,7 +334,7 @@ class Stepper {
   void finish(Divergence& divergence, const Comparison& comparison, const at::Tensor& expected,
               const at::Tensor& actual) const {
     divergence.detail = comparison.detail;
-    divergence.growth = calls_;
+    divergence.growth = found_.calls;
     find_first(expected, actual, tolerance_, least_size_, divergence);
   }
 
@@ -345,10 +345,8 @@ class Stepper {
   const double least_size_;
   Replay replay_;
   Evaluator whole_, fed_;
-  std::vector<CallError> calls_;
-  CheckReport::Codes codes_;
-  std::optional<Divergence> own_, cumulative_, failed_, wrong_codes_;
-  std::string incomplete_;
+  LockStep found_;
+  std::optional<Divergence> own_, cumulative_, failed_;
   std::int32_t noted_call_ = -2;
   std::vector<std::pair<nnef::Value, at::Tensor>> operands_;
 };
@@ -364,9 +362,7 @@ LockStep compare_in_lock_step(const CheckSubject& subject, const Recording::Run&
   }
   c10::InferenceMode guard;
   const Pairing pairing(subject);
-  Stepper stepper(subject, run, pairing, tolerance, least_size);
-  stepper.run();
-  return {stepper.calls(), stepper.divergence(), stepper.incomplete(), stepper.codes(), stepper.wrong_codes()};
+  return Stepper(subject, run, pairing, tolerance, least_size).run();
 }
 
 LockStep find_divergence(const CheckSubject& subject, const Recording::Run& run, Tolerance tolerance) {

@@ -1,0 +1,17 @@
+// Included before all else where clang 14 reads a source: with C++20 the vector of libstdc++ 12 is constexpr, so that
+// clang needs the items' type whole where it is only named, as c10::IValue is in torch's headers. Here it is not
+// constexpr.
+#pragma once
+
+#include <memory>
+#include <string>
+
+// NOLINTBEGIN(bugprone-reserved-identifier)
+#pragma push_macro("_GLIBCXX20_CONSTEXPR")
+#undef _GLIBCXX20_CONSTEXPR
+#define _GLIBCXX20_CONSTEXPR
+#define __fill_a1 __fill_a1_of_bits  // declared constexpr before
+#include <vector>
+#undef __fill_a1
+#pragma pop_macro("_GLIBCXX20_CONSTEXPR")
+// NOLINTEND(bugprone-reserved-identifier)
