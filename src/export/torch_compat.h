@@ -18,3 +18,21 @@
 #include <torch/library.h>
 #include <torch/script.h>
 #include <torch/version.h>
+
+namespace torch2nnef {
+
+// Memory of one's own: `allocate` is const in 1.13, and newer releases ask how to copy.
+class OwnAllocator : public at::Allocator {
+ public:
+#if TORCH_VERSION_MAJOR >= 2
+  at::DataPtr allocate(std::size_t bytes) final { return allocated(bytes); }
+  void copy_data(void* to, const void* from, std::size_t bytes) const final { default_copy_data(to, from, bytes); }
+#else
+  at::DataPtr allocate(std::size_t bytes) const final { return allocated(bytes); }
+#endif
+
+ private:
+  virtual at::DataPtr allocated(std::size_t bytes) const = 0;
+};
+
+}  // namespace torch2nnef

@@ -198,6 +198,8 @@ TEST(Plugins, ThatClaimNothingAreSaid) {
 }
 
 TEST(TraceModel, SavesWithInputsAndSaysWhatIsBakedIn) {
+  if (torch2nnef::run_process({"/usr/bin/python3", "-c", "import torch"}, kTimeoutSeconds).exit_status != 0)
+    GTEST_SKIP() << "python3 has no torch";
   const torch2nnef::PrivateFolder folder;
   std::ofstream(folder.path() / "net.py") << "import torch\n"
                                              "class Good(torch.nn.Module):\n"

@@ -1,5 +1,6 @@
 // Included before all else where clang 14 reads a source: with C++20 the vector of libstdc++ 12 is constexpr, so that
-// clang needs the items' type whole where it is only named, as c10::IValue is in torch's headers. Here it is not constexpr.
+// clang needs the items' type whole where it is only named, as c10::IValue is in torch's headers. Here it is not
+// constexpr.
 #pragma once
 
 #include <memory>

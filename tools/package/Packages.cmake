@@ -1,10 +1,13 @@
-# `cpack` in the build folder makes a .deb, which needs the libtorch of the system that it was built on, and a .tar.gz.
+# `cpack` in the build folder makes a .tar.gz and, of a build with the system's libtorch, a .deb that depends on it.
 set(CPACK_PACKAGE_NAME torch2nnef)
 set(CPACK_PACKAGE_CONTACT "torch2nnef maintainers")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "${PROJECT_DESCRIPTION}")
 set(CPACK_PACKAGE_FILE_NAME ${PROJECT_NAME}-${PROJECT_VERSION}-${CMAKE_SYSTEM_PROCESSOR})
 set(CPACK_PACKAGE_DIRECTORY ${PROJECT_BINARY_DIR}/packages)
-set(CPACK_GENERATOR DEB TGZ)
+set(CPACK_GENERATOR TGZ)
+if(NOT TORCH2NNEF_TORCH_FOLDER)
+  list(APPEND CPACK_GENERATOR DEB)
+endif()
 set(CPACK_STRIP_FILES ON)
 
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)

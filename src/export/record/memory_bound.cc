@@ -34,12 +34,15 @@ std::size_t free_memory() {
 
 }  // namespace
 
-class MemoryBound::Allocator final : public at::Allocator {
+class MemoryBound::Allocator final : public OwnAllocator {
  public:
   Allocator() : inner_(c10::GetCPUAllocator()) { c10::SetCPUAllocator(this, kPriority); }
   ~Allocator() override { c10::SetCPUAllocator(inner_, kPriority); }
 
-  at::DataPtr allocate(std::size_t bytes) const override {
+  at::DeleterFnPtr raw_deleter() const override { return inner_->raw_deleter(); }
+
+ private:
+  at::DataPtr allocated(std::size_t bytes) const override {
     if (bytes >= kLarge) {
       const std::size_t free = free_memory();
       TORCH_CHECK(bytes <= free, "a tensor of ", bytes >> 20, " MiB does not fit into the ", free >> 20,
@@ -47,9 +50,7 @@ class MemoryBound::Allocator final : public at::Allocator {
     }
     return inner_->allocate(bytes);
   }
-  at::DeleterFnPtr raw_deleter() const override { return inner_->raw_deleter(); }
 
- private:
   at::Allocator* inner_;
 };
 
