@@ -13,7 +13,6 @@
 namespace dialect_tests {
 namespace {
 
-
 constexpr std::size_t kBatch = 120;
 constexpr double kTimeoutSeconds = 60;
 
