@@ -103,8 +103,12 @@ bool takes_hard_values(const OpCase& one) {
   return true;
 }
 
+// A sum halfway between two codes becomes the one or the other by its last bit.
+bool takes_edges(const OpCase& one) { return one.expression.find("quantized::conv") == std::string::npos; }
+
 // Values other than the sample's at all sizes; at the first of them edges and hard ones, too, where PyTorch takes them.
-std::vector<Values> all_values(OpModule& module, const OpCase& one) {
+// The evaluator computes functions at their edges as the newest release does.
+std::vector<Values> all_values(OpModule& module, const OpCase& one, bool is_newest) {
   std::vector<Values> all;
   for (const nnef::Bindings& bindings : one.all_bindings()) {
     module.draw(kOtherSeed, bindings);
@@ -119,7 +123,7 @@ std::vector<Values> all_values(OpModule& module, const OpCase& one) {
     } catch (const std::exception&) {
     }
   };
-  add("edges", &OpModule::draw_edges);
+  if (is_newest && takes_edges(one)) add("edges", &OpModule::draw_edges);
   if (takes_hard_values(one)) add("hard values", &OpModule::draw_hard);
   return all;
 }
@@ -161,7 +165,8 @@ std::string judge_archive(const std::filesystem::path& file, const nnef::Target&
   const nnef::Graph archive = nnef::read_archive(file, dialect);
   const std::vector<std::string> problems = nnef::validate(archive, dialect);
   if (!problems.empty()) return fmt::format("the archive is not valid: {}", fmt::join(problems, "; "));
-  const std::vector<Values> all = all_values(module, one);
+  const bool is_newest = target.version == nnef::Target{}.version;
+  const std::vector<Values> all = all_values(module, one, is_newest);
   std::vector<std::vector<nnef::NamedTensor>> inputs;
   for (const Values& values : all) inputs.push_back(values.inputs);
   const auto runs = torch2nnef::run_engine_on_each(engine, file, inputs, kTimeoutSeconds);

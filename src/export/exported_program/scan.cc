@@ -8,13 +8,13 @@
 #include "export/exported_program/higher_order.h"
 #include "export/record/failures.h"
 #include "export/record/regions/regions.h"
+#include "export/record/regions/rounds.h"
 #include "export/record/scan_call.h"
 
 namespace torch2nnef {
 namespace {
 
-constexpr const char* kCounter = "#round";  // not a name that a user could give to a symbol
-constexpr std::int64_t kLongest = 64;       // rounds that are written out, which engines run faster
+constexpr std::int64_t kLongest = 64;  // rounds that are written out, which engines run faster
 
 at::Tensor tensor_of(const Slot& slot, std::size_t world) { return slot.worlds[world].toTensor(); }
 
@@ -112,12 +112,12 @@ class RoundCounter {
     for (std::size_t world = 0; world < trips.size(); ++world) {
       const std::int64_t place = static_cast<std::int64_t>(world + 1) % trips[world];
       slot.worlds.emplace_back(place);
-      tape_.worlds[world][kCounter] = place;
+      tape_.worlds[world][kRoundNumber] = place;
     }
-    slot.note = Note::sizes({nnef::Dim::symbol(kCounter), 1});
+    slot.note = Note::sizes({nnef::Dim::symbol(kRoundNumber), 1});
   }
   ~RoundCounter() {
-    for (nnef::Bindings& sizes : tape_.worlds) sizes.erase(kCounter);
+    for (nnef::Bindings& sizes : tape_.worlds) sizes.erase(kRoundNumber);
   }
   RoundCounter(const RoundCounter&) = delete;
   RoundCounter& operator=(const RoundCounter&) = delete;
@@ -132,7 +132,7 @@ class RoundCounter {
 Round Scan::record_round() {
   Tape& tape = context_.tape.tape();
   Round round;
-  round.counter = kCounter;
+  round.counter = kRoundNumber;
   round.trips = shape_of(sequences_[0]).at(0);
   round.first_call = tape.calls.size();
   round.first_value = tape.values.size();

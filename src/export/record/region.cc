@@ -10,6 +10,7 @@
 #include "export/diagnostics.h"
 #include "export/operators/operators.h"
 #include "export/record/numbers/number_values.h"
+#include "export/record/regions/rounds.h"
 #include "export/record/tape_writer.h"
 
 namespace torch2nnef {
@@ -143,10 +144,12 @@ class Cutter {
   // `place` runs from a first item in steps of one, within the axis at every recorded size.
   Scanned moving(TapeValue base, std::int64_t axis, const Dim& place) const {
     const Dim& size = tape_.info(base).shape.at(static_cast<std::size_t>(axis));
-    Dim first = place.substitute({{round_.counter, Dim(0)}});
-    Dim step = place.substitute({{round_.counter, Dim(1)}}) - first;
-    bool moves_by_one = (step == Dim(1) || step == Dim(-1)) && place == first + step * Dim::symbol(round_.counter);
-    if (!moves_by_one) throw Unsupported("an index does not move by one item per round");
+    const auto steps = even_steps(place, round_.counter);
+    if (!steps || (steps->step != Dim(1) && steps->step != Dim(-1))) {
+      throw Unsupported("an index does not move by one item per round");
+    }
+    Dim first = steps->first;
+    const Dim& step = steps->step;
     if (first.constant().value_or(0) < 0) first += size;
     const Dim last = first + step * (round_.trips - 1);
     for (const nnef::Bindings& sizes : body_->worlds) {
@@ -218,21 +221,17 @@ class Cutter {
     return {translate(value)};
   }
 
-  // A number that is `first` in the first round and moves by a step with each.
+  // A number that moves evenly with the rounds.
   std::optional<TapeValue> number_of_round(const Dim& number, const Location& where) {
-    const Dim first = number.substitute({{round_.counter, Dim(0)}});
-    const Dim step = number.substitute({{round_.counter, Dim(1)}}) - first;
-    if (number != first + step * Dim::symbol(round_.counter)) return std::nullopt;
-    const TapeValueInfo info = number_info(ScalarType::kInt64);
+    const auto steps = even_steps(number, round_.counter);
+    if (!steps) return std::nullopt;
+    const auto put = [&](const char* op, TapeValue value, const Dim& other) {
+      return TapeWriter(*body_).call1(op, "Tensor", {{"self", {value}}, {"other", whole_number(other, where)}},
+                                      number_info(ScalarType::kInt64), where);
+    };
     TapeValue value = round_number(where);
-    if (step != Dim(1)) {
-      value = TapeWriter(*body_).call1("aten::mul", "Tensor", {{"self", {value}}, {"other", whole_number(step, where)}},
-                                       info, where);
-    }
-    if (first != Dim(0)) {
-      value = TapeWriter(*body_).call1("aten::add", "Tensor",
-                                       {{"self", {value}}, {"other", whole_number(first, where)}}, info, where);
-    }
+    if (steps->step != Dim(1)) value = put("aten::mul", value, steps->step);
+    if (steps->first != Dim(0)) value = put("aten::add", value, steps->first);
     return value;
   }
 

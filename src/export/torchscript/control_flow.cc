@@ -41,7 +41,8 @@ bool ControlFlow::decide(const Slot& condition, const jit::Node* node, const cha
 
 void ControlFlow::run_if(const jit::Node* node, Frame& frame) {
   Slot condition = frame.get(node->input(0));
-  if (context_.round_began_at && depends_on_round(condition.note)) {
+  const bool moves_evenly = even_steps(condition.note.ratio.numerator, kRoundNumber).has_value();
+  if (context_.round_began_at && depends_on_round(condition.note) && moves_evenly) {
     auto computed = operators_.numbers().computed_condition(condition.note);
     if (computed) condition.note = std::move(*computed);
   }

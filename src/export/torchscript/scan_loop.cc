@@ -9,6 +9,7 @@
 #include "export/record/numbers/size_math.h"
 #include "export/record/region.h"
 #include "export/record/regions/regions.h"
+#include "export/record/regions/rounds.h"
 #include "export/record/round_writes.h"
 #include "export/record/scan_call.h"
 #include "export/record/torch_types.h"
@@ -20,8 +21,7 @@ namespace {
 
 namespace jit = torch::jit;
 
-constexpr const char* kCounter = "#round";  // no name that a user could give to a symbol
-constexpr std::int64_t kLongLoop = 64;      // rounds; fewer are written out, which engines run faster
+constexpr std::int64_t kLongLoop = 64;  // rounds; fewer are written out, which engines run faster
 
 // The values from outside that a block uses.
 void collect_captured(const jit::Block* block, std::set<const jit::Value*>& inside,
@@ -73,7 +73,7 @@ class CounterScope {
  public:
   explicit CounterScope(Tape& tape) : tape_(tape) {}
   ~CounterScope() {
-    for (nnef::Bindings& sizes : tape_.worlds) sizes.erase(kCounter);
+    for (nnef::Bindings& sizes : tape_.worlds) sizes.erase(kRoundNumber);
   }
   CounterScope(const CounterScope&) = delete;
   CounterScope& operator=(const CounterScope&) = delete;
@@ -83,9 +83,9 @@ class CounterScope {
     for (std::size_t world = 0; world < tape_.worlds.size(); ++world) {
       std::int64_t place = static_cast<std::int64_t>(world + 1) % trips.worlds[world].toInt();
       counter.worlds.emplace_back(place);
-      tape_.worlds[world][kCounter] = place;
+      tape_.worlds[world][kRoundNumber] = place;
     }
-    counter.note = Note::sizes({nnef::Dim::symbol(kCounter), 1});
+    counter.note = Note::sizes({nnef::Dim::symbol(kRoundNumber), 1});
     return counter;
   }
 
@@ -269,7 +269,7 @@ void ScanLoop::end(Round& round) {
 // One round with the states and the counter as unknowns.
 Round ScanLoop::record_round() {
   Round round;
-  round.counter = kCounter;
+  round.counter = kRoundNumber;
   round.trips = trips_.note.ratio.numerator;
   begin_fills();
   round.first_call = context_.tape.tape().calls.size();
