@@ -137,15 +137,22 @@ RowOperand RowExpander::evaluate_identifier(Frame& frame, const Expression& expr
 
 // Rows ask for special cases (`alpha == 1`): a number that the model computes is none of them.
 bool RowExpander::is_true(Frame& frame, const Expression& condition) {
-  if (condition.kind == Kind::kBinary) {
-    const Expression &left = *condition.children.at(0), &right = *condition.children.at(1);
-    if (condition.text == "||") return is_true(frame, left) || is_true(frame, right);
-    if (condition.text == "&&") return is_true(frame, left) && is_true(frame, right);
-    const bool is_equality = condition.text == "==" || condition.text == "!=";
-    if (is_equality && (evaluate(frame, left).tensor() || evaluate(frame, right).tensor()))
-      return condition.text == "!=";
+  RowOperand operand;
+  const bool is_binary = condition.kind == Kind::kBinary;
+  if (is_binary && condition.text == "||") {
+    return is_true(frame, *condition.children.at(0)) || is_true(frame, *condition.children.at(1));
   }
-  const RowOperand operand = evaluate(frame, condition);
+  if (is_binary && condition.text == "&&") {
+    return is_true(frame, *condition.children.at(0)) && is_true(frame, *condition.children.at(1));
+  }
+  if (is_binary && (condition.text == "==" || condition.text == "!=")) {
+    const RowOperand left = evaluate(frame, *condition.children.at(0)),
+                     right = evaluate(frame, *condition.children.at(1));
+    if (left.tensor() || right.tensor()) return condition.text == "!=";
+    operand = combined(frame, condition, left, right);
+  } else {
+    operand = evaluate(frame, condition);
+  }
   if (!operand.number()) {
     throw DoesNotApply(frame.row.syntax.name + " needs a number that is known at export (line " +
                        std::to_string(condition.line) + ")");
@@ -160,7 +167,11 @@ RowOperand RowExpander::evaluate_binary(Frame& frame, const Expression& expressi
     if (expression.text == "&&" && number->to_double() == 0) return RowOperand::logical(false);
     if (expression.text == "||" && number->to_double() != 0) return RowOperand::logical(true);
   }
-  RowOperand right = evaluate(frame, *expression.children.at(1));
+  return combined(frame, expression, left, evaluate(frame, *expression.children.at(1)));
+}
+
+RowOperand RowExpander::combined(const Frame& frame, const Expression& expression, const RowOperand& left,
+                                 const RowOperand& right) {
   if (left.text() && right.text()) {
     if (expression.text == "==") return RowOperand::logical(*left.text() == *right.text());
     if (expression.text == "!=") return RowOperand::logical(*left.text() != *right.text());

@@ -53,6 +53,8 @@ class RowExpander {
   RowOperand evaluate(Frame& frame, const Expression& expression);
   bool is_true(Frame& frame, const Expression& condition);
   RowOperand evaluate_binary(Frame& frame, const Expression& expression);
+  RowOperand combined(const Frame& frame, const Expression& expression, const RowOperand& left,
+                      const RowOperand& right);
   RowOperand evaluate_subscript(Frame& frame, const Expression& expression);
   RowOperand evaluate_comprehension(Frame& frame, const Expression& expression);
   RowOperand evaluate_identifier(Frame& frame, const Expression& expression);
