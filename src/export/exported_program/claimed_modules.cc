@@ -9,10 +9,6 @@
 namespace torch2nnef {
 namespace {
 
-std::string name_of(const std::string& op, const std::string& class_name) {
-  return op + " (a module of class " + class_name + ")";
-}
-
 // "weight" of the attribute "encoder.0.weight" for the module "encoder.0"; an attribute of another module, which is
 // shared, keeps its whole path.
 std::string attribute_name(const std::string& attribute, const std::string& module) {
@@ -44,13 +40,17 @@ void ProgramExecutor::record_span(const ModuleSpan& span, const std::vector<std:
   const std::size_t began_at = context_.cells.made();
   run_nodes(span.first, span.last + 1, frame);
   if (context_.cells.was_written(began_at, first_value)) {
-    throw Unsupported(
-        name_of(call.op, call.class_name) + " writes into its arguments, which a lowering of a module cannot express",
-        "claim the modules inside it");
+    throw Unsupported(name_of_claimed(call.op, call.class_name) +
+                          " writes into its arguments, which a lowering of a module cannot express",
+                      "claim the modules inside it");
   }
   tape.calls.erase(tape.calls.begin() + static_cast<std::ptrdiff_t>(first_call), tape.calls.end());
   context_.cells.forget_since(first_value);
-  replace_results(std::move(call), names_for_outside(frame.graph, span), frame);
+  std::vector<std::string> results;  // the others are dropped with their last use
+  for (std::string& name : names_made(frame.graph, span)) {
+    if (frame.values.count(name) > 0) results.push_back(std::move(name));
+  }
+  replace_results(std::move(call), results, frame);
 }
 
 // Tensors of the caller as input_0, input_1, ... in the order of their use: the file does not name forward's arguments.
@@ -77,7 +77,7 @@ void ProgramExecutor::add_claimed_arguments(const std::vector<std::string>& name
 }
 
 void ProgramExecutor::replace_results(ClaimedModule call, const std::vector<std::string>& names, Frame& frame) {
-  const std::string what = name_of(call.op, call.class_name);
+  const std::string what = name_of_claimed(call.op, call.class_name);
   Slots results;
   for (const std::string& name : names) {
     Slot& slot = frame.values.at(name);

@@ -19,14 +19,6 @@ std::vector<std::string> names_used(const ProgramNode& node) {
   return names;
 }
 
-std::unordered_set<std::string> names_made(const ProgramGraph& graph, const ModuleSpan& span) {
-  std::vector<std::string> names;
-  for (std::size_t i = span.first; i <= span.last; ++i) {
-    for (const ProgramArgument& output : graph.nodes[i].outputs) collect_names(output, names);
-  }
-  return {names.begin(), names.end()};
-}
-
 std::string to_text(const ModuleFrame& module) {
   return "the module " + (module.path.empty() ? "itself" : module.path) + " (of class " + module.class_name + ")";
 }
@@ -84,30 +76,21 @@ std::vector<ModuleSpan> claimed_spans(const ProgramGraph& graph, const Tables& t
   return spans.take();
 }
 
-std::vector<std::string> names_from_outside(const ProgramGraph& graph, const ModuleSpan& span) {
-  std::unordered_set<std::string> known = names_made(graph, span);
+std::vector<std::string> names_made(const ProgramGraph& graph, const ModuleSpan& span) {
   std::vector<std::string> names;
   for (std::size_t i = span.first; i <= span.last; ++i) {
-    for (std::string& name : names_used(graph.nodes[i])) {
-      if (known.insert(name).second) names.push_back(std::move(name));
-    }
+    for (const ProgramArgument& output : graph.nodes[i].outputs) collect_names(output, names);
   }
   return names;
 }
 
-std::vector<std::string> names_for_outside(const ProgramGraph& graph, const ModuleSpan& span) {
-  std::vector<std::string> used;
-  for (std::size_t i = span.last + 1; i < graph.nodes.size(); ++i) {
-    for (std::string& name : names_used(graph.nodes[i])) used.push_back(std::move(name));
-  }
-  for (const ProgramArgument& output : graph.outputs) collect_names(output, used);
-  const std::unordered_set<std::string> later(used.begin(), used.end());
+std::vector<std::string> names_from_outside(const ProgramGraph& graph, const ModuleSpan& span) {
+  const std::vector<std::string> made = names_made(graph, span);
+  std::unordered_set<std::string> known(made.begin(), made.end());
   std::vector<std::string> names;
   for (std::size_t i = span.first; i <= span.last; ++i) {
-    std::vector<std::string> made;
-    for (const ProgramArgument& output : graph.nodes[i].outputs) collect_names(output, made);
-    for (std::string& name : made) {
-      if (later.count(name) > 0) names.push_back(std::move(name));
+    for (std::string& name : names_used(graph.nodes[i])) {
+      if (known.insert(name).second) names.push_back(std::move(name));
     }
   }
   return names;

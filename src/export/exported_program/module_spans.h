@@ -24,8 +24,8 @@ std::vector<ModuleSpan> claimed_spans(const ProgramGraph& graph, const Tables& t
 
 // Names that the nodes of a span use and do not make, in the order of their first use.
 std::vector<std::string> names_from_outside(const ProgramGraph& graph, const ModuleSpan& span);
-// Names that they make and that a later node or the graph's outputs use, in the order in which they are made.
-std::vector<std::string> names_for_outside(const ProgramGraph& graph, const ModuleSpan& span);
+// Names that they make, in order.
+std::vector<std::string> names_made(const ProgramGraph& graph, const ModuleSpan& span);
 
 // The names of values in an argument, those of lists included.
 void collect_names(const ProgramArgument& argument, std::vector<std::string>& names);

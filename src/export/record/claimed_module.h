@@ -18,6 +18,11 @@ struct ClaimedModule {
   Location where;
 };
 
+// "module::Attention (a module of class models.vit.Attention)", for messages.
+inline std::string name_of_claimed(const std::string& op, const std::string& class_name) {
+  return op + " (a module of class " + class_name + ")";
+}
+
 // What the module returned with tensors of its own, so that it shares no memory with the arguments. Throws Unsupported
 // for what is neither a tensor nor some of them; `what` names the module.
 c10::IValue with_own_memory(const c10::IValue& value, const std::string& what);

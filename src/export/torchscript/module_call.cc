@@ -119,8 +119,7 @@ std::optional<Slot> ModuleCalls::run(const c10::IValue& object, const jit::Funct
   const bool is_recorded = std::any_of(arguments.begin() + 1, arguments.end(),
                                        [&](const Slot& argument) { return context_.depends(argument); });
   if (!is_recorded) return std::nullopt;  // a constant: what happens inside folds
-  Claimed call{op,         op + " (a module of class " + class_name + ")", object, path,
-               class_name, jit::toGraphFunction(function).graph()};
+  Claimed call{op, name_of_claimed(op, class_name), object, path, class_name, jit::toGraphFunction(function).graph()};
   if (std::string effect = effect_on_objects(call.graph->block()); !effect.empty()) {
     throw Unsupported(call.what + " " + effect + ", which a lowering of a module cannot say",
                       "claim the modules inside it");
