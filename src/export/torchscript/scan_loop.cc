@@ -11,8 +11,10 @@
 #include "export/record/regions/regions.h"
 #include "export/record/regions/rounds.h"
 #include "export/record/round_writes.h"
+#include "export/record/regions/filled_tensors.h"
 #include "export/record/scan_call.h"
 #include "export/record/torch_types.h"
+#include "export/torchscript/appended_lists.h"
 #include "export/torchscript/interpreter.h"
 #include "export/torchscript/list_writes.h"
 
@@ -114,7 +116,8 @@ class ScanLoop {
         frame_(frame),
         trips_(trips),
         carried_(carried),
-        writes_(body_) {
+        writes_(body_),
+        lists_(operators, frame, writes_) {
     for (std::size_t i = 0; i < carried.size(); ++i) {
       if (carried[i].sample().isTensor() && changes(i)) states_.push_back(i);
     }
@@ -150,6 +153,7 @@ class ScanLoop {
   const Slot& trips_;
   const Slots& carried_;
   ListWrites writes_;
+  AppendedLists lists_;
   std::vector<std::size_t> states_;   // places of carried values that are states
   std::vector<TapeValue> values_;     // the last states, then the lists' items along a new first axis
   std::vector<FilledRoot> fills_;     // tensors from outside that it writes to
@@ -197,7 +201,7 @@ void ScanLoop::finish_fills(const ScanCall& scan, const Round& round) {
     const RoundWrite& write = round.writes[i];
     TapeValue items = values_.at(values_.size() - written_.size() + i);
     const FilledRoot& fill = fills_[written_[i]];
-    context_.cells.renew_root(*fill.root, operators_.filled_lists().filled(items, write, scan.targets[i], round.trips));
+    context_.cells.renew_root(*fill.root, filled_tensor(context_, items, write, scan.targets[i], round.trips));
   }
 }
 
@@ -239,7 +243,7 @@ void ScanLoop::begin(Round& round) {
   }
 }
 
-// The Tape's values that the round ends with. Its items are taken out of the lists again.
+// The Tape's values that the round ends with.
 void ScanLoop::end(Round& round) {
   for (std::size_t i = 0; i < carried_.size(); ++i) {
     if (!changes(i)) continue;
@@ -255,15 +259,7 @@ void ScanLoop::end(Round& round) {
     }
     round.next.push_back(context_.read(after.sample().toTensor()));
   }
-  for (const jit::Value* list : writes_.appended()) {
-    const Slot slot = frame_.get(list);
-    for (std::size_t world = 0; world < context_.world_count(); ++world) {
-      c10::List<at::Tensor> items = slot.worlds[world].toTensorList();
-      if (items.size() != 1) context_.no_scan("a list that it appends to is not empty before it");
-      if (world == 0) round.items.push_back(context_.read(items.get(0)));
-      items.clear();
-    }
-  }
+  lists_.take(round);
 }
 
 // One round with the states and the counter as unknowns.
@@ -278,6 +274,7 @@ Round ScanLoop::record_round() {
     CounterScope scope(context_.tape.tape());
     frame_.set(body_->inputs().at(0), scope.counter(trips_));
     begin(round);
+    lists_.begin_round(round);
     {
       RoundScope inside(context_);
       for (FilledRoot& fill : fills_) {
@@ -286,6 +283,7 @@ Round ScanLoop::record_round() {
       interpreter_.run_inner(node_, body_, frame_);
     }
     end(round);
+    lists_.end_round();
     end_fills(round);
   }
   context_.cells.forget_since(round.first_value);
@@ -305,6 +303,7 @@ void ScanLoop::write_call() {
   }
   TapeList initial;
   for (std::size_t i : states_) initial.push_back({context_.read(carried_[i].sample().toTensor())});
+  for (const TapeArgument& last : lists_.last_items()) initial.push_back(last);
   values_ = write_scan(context_, scan, std::move(initial), std::move(results));
   finish_fills(scan, round);
 }
@@ -350,9 +349,7 @@ void ScanLoop::hand_on(Slots results) {
     context_.cells.add_root(results[i].sample().toTensor(), shape, true, value);
     frame_.set(node_->output(i), std::move(results[i]));
   }
-  for (std::size_t i = 0; i < writes_.appended().size(); ++i) {
-    operators_.filled_lists().add(frame_.get(writes_.appended()[i]).sample(), values_[states_.size() + i]);
-  }
+  lists_.fill(values_, states_.size());
 }
 
 }  // namespace
