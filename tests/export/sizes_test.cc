@@ -51,6 +51,29 @@ TEST(Constraints, ReductionsAndWindowsHaveAnItem) {
   EXPECT_EQ(Stated(sum_of_rest).bounds.texts, Texts{"S >= 4"});
 }
 
+TEST(Constraints, PlacesStayWithinTheirAxis) {
+  using Items = std::vector<std::int64_t>;
+  const auto taken = [](Builder& b, Value x) {
+    b.add_multi("tract_core_topk", {x, nnef::Argument(3)}, {{"axis", 0}, {"largest", true}});
+  };
+  EXPECT_EQ(Stated(taken).bounds.texts, Texts{"S >= 3"});
+  const auto constants = [](Builder& b, Value x) {
+    const Value places = b.variable("places", nnef::vector_tensor(nnef::DType::kI64, {4, 0, 2}));
+    b.add("tract_core_gather", {x, places}, {{"axis", 1}});
+  };
+  EXPECT_EQ(Stated(constants).bounds.texts, Texts{"T >= 5"});
+  const auto table = [](Builder& b, Value) {
+    const Value rows = b.variable("rows", nnef::vector_tensor(nnef::DType::kF32, std::vector<std::int64_t>(50, 1)));
+    const Value range = b.add("tract_core_range", {}, {{"start", 0}, {"end", S}, {"step", 1}});
+    b.add("tract_core_gather", {rows, b.cast(range, nnef::DType::kI64)}, {{"axis", 0}});
+  };
+  EXPECT_EQ(Stated(table).bounds.texts, Texts{"S <= 50"});
+  const auto mirrored = [](Builder& b, Value x) {
+    b.add("pad", {x}, {{"padding", std::vector<std::pair<Dim, Dim>>{{0, 0}, {4, 2}, {0, 0}}}, {"border", "reflect"}});
+  };
+  EXPECT_EQ(Stated(mirrored).bounds.texts, Texts{"T >= 5"});
+}
+
 TEST(Constraints, WhatTheBoundsOfASymbolSayIsNotStatedAgain) {
   const auto last_ten = [](Builder& b, Value x) { b.slice(x, 0, S - 10, S); };
   EXPECT_EQ(Stated(last_ten, {{"S", {10, std::nullopt}}, {"T", {}}}).bounds.texts, Texts{});

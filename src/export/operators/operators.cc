@@ -18,6 +18,7 @@ constexpr OperatorRow operator|(OperatorRow a, const OperatorRow& b) {
   if (b.fill != Fill::kNone) a.fill = b.fill;
   if (b.masks != MaskUse::kNone) a.masks = b.masks;
   if (b.packing != Packing::kNone) a.packing = b.packing;
+  if (b.neutral != Neutral::kNone) a.neutral = b.neutral;
   if (b.cut_axis >= 0) a.cut_axis = b.cut_axis;
   if (!b.as_tensors.empty()) a.as_tensors = b.as_tensors;
   if (!b.length_argument.empty()) a.length_argument = b.length_argument;
@@ -49,7 +50,9 @@ constexpr OperatorRow column(Member OperatorRow::*member, Value value) {
   return row;
 }
 
-constexpr OperatorRow parts(Parts value) { return view() | column(&OperatorRow::parts, value); }
+constexpr OperatorRow parts(Parts value, Undo undo = Undo::kNone) {
+  return view(undo) | column(&OperatorRow::parts, value);
+}
 constexpr OperatorRow reads(Metadata value) { return column(&OperatorRow::metadata, value); }
 constexpr OperatorRow number(NumberOp value) { return column(&OperatorRow::number, value); }
 constexpr OperatorRow list(ListStep value) { return column(&OperatorRow::list, value); }
@@ -60,6 +63,7 @@ constexpr OperatorRow as_long_as(std::string_view name) { return column(&Operato
 constexpr OperatorRow says_where(std::string_view name) { return column(&OperatorRow::place_argument, name); }
 constexpr OperatorRow ordered_if(std::string_view name) { return column(&OperatorRow::order_argument, name); }
 constexpr OperatorRow masks(MaskUse value) { return column(&OperatorRow::masks, value); }
+constexpr OperatorRow neutral(Neutral value) { return column(&OperatorRow::neutral, value); }
 constexpr OperatorRow packing(Packing value) { return column(&OperatorRow::packing, value); }
 constexpr OperatorRow cuts_axis(std::int8_t axis) { return column(&OperatorRow::cut_axis, axis); }
 constexpr OperatorRow index(std::string_view name, Choice choice = Choice::kAlongDim, std::string_view of = "self") {
@@ -105,6 +109,7 @@ constexpr OperatorRow same_tensor = fact(kSameTensor);
 constexpr OperatorRow linear_layer = fact(kLinearLayer);
 constexpr OperatorRow quantises = fact(kQuantises);
 constexpr OperatorRow observes = fact(kObserves);
+constexpr OperatorRow along_axis = fact(kAlongAxis);
 
 constexpr OperatorRow named(std::string_view name, OperatorRow row) {
   row.name = name;

@@ -164,6 +164,9 @@ enum class Fill : std::uint8_t { kNone, kZero, kValue, kSource };
 // indices.
 enum class MaskUse : std::uint8_t { kNone, kIndexes, kSelects, kPuts, kScatters };
 
+// The item that changes no result of a reduction: of a mean, no sum.
+enum class Neutral : std::uint8_t { kNone, kZero, kOne, kLeast, kMost };
+
 // Sequences of several lengths in one tensor, and back.
 enum class Packing : std::uint8_t { kNone, kPacks, kPads };
 
@@ -208,6 +211,7 @@ enum Fact : std::uint64_t {
   kLinearLayer = 1ULL << 37,  // input [.., in], weight [out, in], bias [out] or None
   kQuantises = 1ULL << 38,    // by parameters that it is given
   kObserves = 1ULL << 39,     // measures ranges while it quantises
+  kAlongAxis = 1ULL << 40,    // along the axis dim, each line by itself, and as long as before
 };
 
 struct OperatorRow {
@@ -222,6 +226,7 @@ struct OperatorRow {
   Fill fill = Fill::kNone;
   MaskUse masks = MaskUse::kNone;
   Packing packing = Packing::kNone;
+  Neutral neutral = Neutral::kNone;
   std::int8_t cut_axis = -1;         // the axis that is cut, or the last one before it; -1: the argument dim names it
   std::string_view as_tensors;       // the operator on tensors of rank 0 that does the same
   std::string_view length_argument;  // whose values the result's length depends on

@@ -187,10 +187,17 @@ NamedArguments CallArguments::all(const c10::FunctionSchema& schema, const Slots
   return arguments;
 }
 
-NamedArguments CallArguments::without_tensors(const c10::FunctionSchema& schema, const Slots& inputs) {
+NamedArguments CallArguments::without_base(const c10::FunctionSchema& schema, const Slots& inputs) {
   NamedArguments arguments;
   for (std::size_t i = 0; i < schema.arguments().size() && i < inputs.size(); ++i) {
-    if (inputs[i].sample().isTensor()) continue;
+    const c10::IValue& sample = inputs[i].sample();
+    const bool is_place = row_of(schema.name()).place_argument == schema.arguments()[i].name();
+    if (sample.isTensor() && !is_place) continue;
+    if (sample.isTensor() && !context_.is_live(sample)) {
+      arguments.emplace_back(schema.arguments()[i].name(),
+                             TapeArgument{nnef::Dim(sample.toTensor().item<std::int64_t>())});
+      continue;
+    }
     arguments.emplace_back(schema.arguments()[i].name(), one(inputs[i], schema.arguments()[i], schema.name()));
   }
   return arguments;

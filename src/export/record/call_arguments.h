@@ -23,8 +23,9 @@ class CallArguments {
   TapeArgument one(const Slot& slot, const c10::Argument& formal, const std::string& op);
   // All of a call, in the schema's order and with what torch does to operands before it computes.
   NamedArguments all(const c10::FunctionSchema& schema, const Slots& inputs);
-  // The same without tensors, as they are given: what repeats the call on other tensors.
-  NamedArguments without_tensors(const c10::FunctionSchema& schema, const Slots& inputs);
+  // The same without tensors but for one that says where something is, as they are given: what repeats the call on
+  // another base.
+  NamedArguments without_base(const c10::FunctionSchema& schema, const Slots& inputs);
 
  private:
   TapeArgument number(const c10::IValue& value, const Note& note, const std::string& formal, const std::string& op);

@@ -32,10 +32,8 @@ std::optional<ViewStep> step_of_part(const std::string& op, const NamedArguments
   for (const auto& [name, argument] : arguments) {
     const auto* dim = std::get_if<nnef::Dim>(&argument.is);
     if (name == "dim" && dim) axis = dim->value();
-    if (name == "start") {
-      if (!dim) return std::nullopt;
-      start = *dim;
-    }
+    if (name == "start" && !dim) return ViewStep{"aten::narrow", "", arguments};  // a place that a tensor holds
+    if (name == "start") start = *dim;
   }
   auto place = static_cast<std::size_t>(axis < 0 ? axis + static_cast<std::int64_t>(base.size()) : axis);
   TapeArgument dim{nnef::Dim(static_cast<std::int64_t>(place))};
@@ -254,7 +252,7 @@ void CallResults::add_cells(const c10::FunctionSchema& schema, const Slots& inpu
       Cells::root(*base_cell).not_writable = cell->not_writable;
       continue;
     }
-    if (!plain) plain = arguments_.without_tensors(schema, inputs);
+    if (!plain) plain = arguments_.without_base(schema, inputs);
     std::optional<ViewStep> step = step_of_part(schema.name(), *plain, base_cell->shape, shapes, i);
     if (!step) {
       step = step_of(schema, inputs, base_argument, recorded);

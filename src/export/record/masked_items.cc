@@ -7,6 +7,7 @@
 
 #include "export/record/aliases/cells.h"
 #include "export/record/masked_operators.h"
+#include "export/record/same_computation.h"
 #include "nnef/builder/builder.h"
 
 namespace torch2nnef {
@@ -63,11 +64,15 @@ class Resolver {
  private:
   // True when what the call computes is computed otherwise now, by calls that were added.
   bool replace(const TapeCall& call) {
-    if (call.results.size() != 1 || !call.results[0] || call.refused) return false;
+    if (call.results.empty() || !call.results[0] || call.refused) return false;
+    // A place among the selected items is none among all.
+    const bool is_one = std::none_of(call.results.begin() + 1, call.results.end(),
+                                     [&](TapeValue other) { return other && info(other).wanted; });
+    if (!is_one) return false;
     if (select_items(call)) return false;
     const std::vector<Masked> masked = masked_arguments(call);
     if (masked.empty()) return false;
-    return write_items(call) || reduce(call, masked) || compute(call, masked);
+    return write_items(call) || reduce(call, masked) || compute_rows(call, masked) || compute(call, masked);
   }
 
   void note_maker() {
@@ -131,34 +136,9 @@ class Resolver {
     return found == masked_.end() ? nullptr : &found->second;
   }
 
-  // --- whether two masks are one: the same value, or the same computation ---
-
-  bool same(TapeValue a, TapeValue b, int depth = 0) const {
-    if (a == b) return true;
-    const auto left = makers_.find(a), right = makers_.find(b);
-    if (depth > 6 || left == makers_.end() || right == makers_.end()) return false;
-    const TapeCall &x = tape_.calls[left->second], &y = tape_.calls[right->second];
-    if (x.op != y.op || x.overload != y.overload || x.results.size() != 1 || x.arguments.size() != y.arguments.size())
-      return false;
-    for (std::size_t i = 0; i < x.arguments.size(); ++i) {
-      if (!same(x.arguments[i].second, y.arguments[i].second, depth + 1)) return false;
-    }
-    return true;
+  bool same(const Masked& a, const Masked& b) const {
+    return a.axis == b.axis && computes_the_same(tape_, makers_, a.mask, b.mask);
   }
-  bool same(const TapeArgument& a, const TapeArgument& b, int depth) const {
-    if (a.is.index() != b.is.index()) return false;
-    if (a.value()) return same(*a.value(), *b.value(), depth);
-    if (a.list()) {
-      return std::equal(a.list()->begin(), a.list()->end(), b.list()->begin(), b.list()->end(),
-                        [&](const TapeArgument& x, const TapeArgument& y) { return same(x, y, depth); });
-    }
-    if (const auto* dim = std::get_if<Dim>(&a.is)) return *dim == std::get<Dim>(b.is);
-    if (const auto* number = std::get_if<double>(&a.is)) return *number == std::get<double>(b.is);
-    if (const auto* flag = std::get_if<bool>(&a.is)) return *flag == std::get<bool>(b.is);
-    const auto* text = std::get_if<std::string>(&a.is);
-    return a.is_none() || (text && *text == std::get<std::string>(b.is));
-  }
-  bool same(const Masked& a, const Masked& b) const { return a.axis == b.axis && same(a.mask, b.mask); }
 
   // --- masks as tensors of bools that broadcast to the whole ---
 
@@ -210,37 +190,45 @@ class Resolver {
     return takes_place_of(call);
   }
 
-  // --- sums, means, extremes over the selected items ---
+  // --- over the selected items: the others become items that change no result ---
 
-  // The axes of the whole that the call reduces; empty when it leaves the selected items apart.
-  std::vector<std::size_t> reduced_axes(const TapeCall& call, const Masked& masked) const {
-    const std::size_t mask_rank = rank_of_mask(masked), rank = info(masked.whole).shape.size();
+  // The axes that the call names, as it counts them; all where it names none.
+  std::set<std::size_t> named_axes(const TapeCall& call, const Masked& masked) const {
+    const std::size_t rank = info(masked.whole).shape.size() - rank_of_mask(masked) + 1;
     const TapeArgument* dim = call.find("dim");
-    std::vector<std::int64_t> named;
-    if (dim && dim->list()) {
-      for (const TapeArgument& item : *dim->list()) named.push_back(std::get<Dim>(item.is).value());
-    } else if (dim && std::holds_alternative<Dim>(dim->is)) {
-      named.push_back(std::get<Dim>(dim->is).value());
-    }
+    const TapeList none, *list = dim && dim->list() ? dim->list() : &none;
     std::set<std::size_t> axes;
-    for (std::size_t axis = 0; named.empty() && axis < rank; ++axis) axes.insert(axis);
-    for (std::int64_t axis : named) {
-      const auto place =
-          static_cast<std::size_t>(axis < 0 ? axis + static_cast<std::int64_t>(rank - mask_rank + 1) : axis);
-      if (place < masked.axis) axes.insert(place);
-      if (place > masked.axis) axes.insert(place + mask_rank - 1);
-      for (std::size_t i = 0; place == masked.axis && i < mask_rank; ++i) axes.insert(masked.axis + i);
-    }
-    return axes.count(masked.axis) > 0 ? std::vector<std::size_t>(axes.begin(), axes.end())
-                                       : std::vector<std::size_t>{};
+    const auto add_axis = [&](const TapeArgument& axis) {
+      const std::int64_t place = std::get<Dim>(axis.is).value();
+      axes.insert(static_cast<std::size_t>(place < 0 ? place + static_cast<std::int64_t>(rank) : place));
+    };
+    if (dim && std::holds_alternative<Dim>(dim->is)) add_axis(*dim);
+    for (const TapeArgument& axis : *list) add_axis(axis);
+    for (std::size_t axis = 0; axes.size() < rank && !has_axes(call); ++axis) axes.insert(axis);
+    return axes;
+  }
+  static bool has_axes(const TapeCall& call) {
+    const TapeArgument* dim = call.find("dim");
+    return dim && (std::holds_alternative<Dim>(dim->is) || (dim->list() && !dim->list()->empty()));
+  }
+
+  // The mask's axes as one, as the call sees them.
+  TapeValue merged(TapeValue whole, const Masked& masked) {
+    if (rank_of_mask(masked) == 1) return whole;
+    Shape shape = info(whole).shape;
+    Dim items(1);
+    for (std::size_t i = 0; i < rank_of_mask(masked); ++i) items *= shape[masked.axis + i];
+    const auto begin = shape.begin() + static_cast<std::ptrdiff_t>(masked.axis);
+    shape.erase(begin + 1, begin + static_cast<std::ptrdiff_t>(rank_of_mask(masked)));
+    shape[masked.axis] = items;
+    return add("aten::reshape", "", {{"self", {whole}}, {"shape", dims_argument(shape)}}, info(whole).type, shape);
   }
 
   // How many items go into each result.
-  TapeValue count(const Masked& masked, const std::vector<std::size_t>& axes) {
+  TapeValue count(const Masked& masked, TapeValue seen, const std::set<std::size_t>& axes) {
     Dim others(1);
     for (std::size_t axis : axes) {
-      const bool is_selected = axis >= masked.axis && axis < masked.axis + rank_of_mask(masked);
-      if (!is_selected) others *= info(masked.whole).shape[axis];
+      if (axis != masked.axis) others *= info(seen).shape[axis];
     }
     const TapeValue selected = add("aten::sum", "", {{"self", {wide_mask(masked.mask, 0)}}}, ScalarType::kInt64, {});
     if (others == Dim(1)) return selected;
@@ -248,31 +236,59 @@ class Resolver {
   }
 
   bool reduce(const TapeCall& call, const std::vector<Masked>& arguments) {
-    const NumberOp over_all = row_of(call.op).number;
-    const auto neutral = neutral_item(over_all, info(arguments[0].whole).type);
-    if (!neutral || arguments.size() != 1 || !find(call, "self") || call.find("other")) return false;
+    if (arguments.size() != 1 || !find(call, "self")) return false;
     const Masked& masked = arguments[0];
-    const std::vector<std::size_t> axes = reduced_axes(call, masked);
-    if (axes.empty()) return false;
-    TapeList dims;
-    Shape shape = info(masked.whole).shape;
-    for (auto axis = axes.rbegin(); axis != axes.rend(); ++axis) {
-      dims.insert(dims.begin(), TapeArgument{Dim(static_cast<std::int64_t>(*axis))});
-      shape.erase(shape.begin() + static_cast<std::ptrdiff_t>(*axis));
+    const auto neutral = neutral_item(tape_, call);
+    const std::set<std::size_t> axes = named_axes(call, masked);
+    if (!neutral || axes.count(masked.axis) == 0) return false;
+    const TapeValue seen = merged(filled(masked, *neutral), masked);
+    TapeCall reduction = with_self(call, seen);
+    if (row_of(call.op).number != NumberOp::kMean) {
+      tape_.calls.push_back(std::move(reduction));
+      return true;
     }
     const TapeValueInfo result = info(call.results[0]);
-    const Reduction reduction = reduction_over_axes(over_all);
-    Arguments with{{"self", {filled(masked, *neutral)}}, {"dim", {dims}}, {"keepdim", {false}}};
-    if (const TapeArgument* dtype = call.find("dtype"); dtype && reduction.takes_dtype)
-      with.emplace_back("dtype", *dtype);
-    TapeValue value = add(reduction.op, reduction.overload, std::move(with), result.type, shape);
-    if (over_all == NumberOp::kMean) {
-      value = add("aten::div", "Tensor", {{"self", {value}}, {"other", {count(masked, axes)}}}, result.type, shape);
-    }
-    if (result.shape != shape) {
-      add("aten::reshape", "", {{"self", {value}}, {"shape", dims_argument(result.shape)}}, result.type, result.shape);
-    }
+    const TapeValue sum = add("aten::sum", has_axes(call) ? "dim_IntList" : "", std::move(reduction.arguments),
+                              result.type, result.shape);
+    add("aten::div", "Tensor", {{"self", {sum}}, {"other", {count(masked, seen, axes)}}}, result.type, result.shape);
     return takes_place_of(call);
+  }
+
+  static TapeCall with_self(const TapeCall& call, TapeValue self) {
+    TapeCall other = call;
+    for (auto& [name, argument] : other.arguments) {
+      if (name == "self") argument = {self};
+    }
+    return other;
+  }
+
+  // What is computed along other axes, or row by row, of the selected items is selected from what is computed of all.
+  bool compute_rows(const TapeCall& call, const std::vector<Masked>& arguments) {
+    const OperatorRow& row = row_of(call.op, call.overload);
+    const Masked& masked = arguments[0];
+    const bool is_layer = row.is(kLinearLayer), reduces = row.neutral != Neutral::kNone;
+    if (arguments.size() != 1 || rank_of_mask(masked) != 1 || (!is_layer && !reduces && !row.is(kAlongAxis)))
+      return false;
+    if (!find(call, is_layer ? "input" : "self")) return false;
+    const std::size_t last = info(masked.whole).shape.size() - 1;
+    const std::set<std::size_t> axes = is_layer ? std::set<std::size_t>{last} : named_axes(call, masked);
+    if (axes.count(masked.axis) != 0) return false;
+    const TapeArgument* keepdim = call.find("keepdim");
+    const bool keeps = !reduces || (keepdim && std::get_if<bool>(&keepdim->is) && std::get<bool>(keepdim->is));
+    const auto before = std::count_if(axes.begin(), axes.end(), [&](std::size_t axis) { return axis < masked.axis; });
+    Masked rows{{}, masked.mask, masked.axis - (keeps ? 0 : static_cast<std::size_t>(before))};
+    TapeCall of_all = call;
+    for (auto& [name, argument] : of_all.arguments) {
+      if (argument.value() && masked_.count(*argument.value()) != 0) argument = {masked.whole};
+    }
+    Shape shape = info(call.results[0]).shape;
+    shape.at(rows.axis) = info(masked.mask).shape[0];
+    TapeValueInfo result = info(call.results[0]);
+    result.shape = std::move(shape);
+    rows.whole = writer_.call1(call.op, call.overload, std::move(of_all.arguments), std::move(result), where_);
+    note_maker();
+    masked_[call.results[0]] = rows;
+    return false;  // the call stays as well, for whoever needs its result as it is
   }
 
   // --- what is computed item by item is computed of all items ---
@@ -337,6 +353,7 @@ void resolve_masked_items(TapeWriter& writer) {
     return use == MaskUse::kSelects || (use == MaskUse::kIndexes && only_mask(tape, call).first);
   });
   if (!selects) return;
+  writer.mark_wanted();
   Resolver(writer).run();
   writer.mark_wanted();
   for (TapeValueInfo& info : tape.values) {

@@ -43,24 +43,34 @@ bool is_itemwise(const Tape& tape, const TapeCall& call) {
          (!row.is(kIntegerDivision | kIntegersFail) || is_floating(tape.info(call.results[0]).type));
 }
 
-Reduction reduction_over_axes(NumberOp over_all) {
-  if (over_all == NumberOp::kLargest) return {"aten::amax", "", false};
-  if (over_all == NumberOp::kSmallest) return {"aten::amin", "", false};
-  return {"aten::sum", "dim_IntList", true};
-}
-
-std::optional<TapeArgument> neutral_item(NumberOp over_all, ScalarType type) {
-  switch (over_all) {
-    case NumberOp::kSum:
-    case NumberOp::kMean:
-      return TapeArgument{is_floating(type) ? TapeArgument{0.0} : TapeArgument{nnef::Dim(0)}};
-    case NumberOp::kLargest:
-      return extreme(type, true);
-    case NumberOp::kSmallest:
-      return extreme(type, false);
-    default:
-      return std::nullopt;
+std::optional<TapeArgument> neutral_item(const Tape& tape, const TapeCall& call) {
+  const TapeArgument* self = call.find("self");
+  if (call.find("other") || !self || !self->value()) return std::nullopt;
+  for (const char* power : {"p", "ord"}) {  // of a norm: one below 0 asks for the smallest
+    const TapeArgument* given = call.find(power);
+    if (!given || given->is_none()) continue;
+    const auto* dim = std::get_if<nnef::Dim>(&given->is);
+    const auto* number = std::get_if<double>(&given->is);
+    const bool is_positive = (dim && dim->constant().value_or(0) > 0) || (number && *number > 0);
+    if (!is_positive) return std::nullopt;
   }
+  const ScalarType type = tape.info(*self->value()).type;
+  const auto number = [&](int value) {
+    return is_floating(type) ? TapeArgument{static_cast<double>(value)} : TapeArgument{nnef::Dim(value)};
+  };
+  switch (row_of(call.op).neutral) {
+    case Neutral::kZero:
+      return number(0);
+    case Neutral::kOne:
+      return number(1);
+    case Neutral::kLeast:
+      return extreme(type, true);
+    case Neutral::kMost:
+      return extreme(type, false);
+    case Neutral::kNone:
+      break;
+  }
+  return std::nullopt;
 }
 
 }  // namespace torch2nnef

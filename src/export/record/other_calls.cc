@@ -66,6 +66,26 @@ void resize(RecordContext& context, const std::string& op, const Slot& target, c
   context.cells.add_root(tensor, shape, false, {});
 }
 
+// The tensors of out= are apart, and the operator itself takes them: it does not cast its results to every dtype.
+void check_targets(RecordContext& context, const c10::FunctionSchema& schema, const Slots& inputs,
+                   const std::vector<std::size_t>& targets, const Slots& results) {
+  bool casts = false;
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    const at::Tensor tensor = inputs[targets[i]].sample().toTensor();
+    casts = casts || tensor.scalar_type() != results[i].sample().toTensor().scalar_type();
+    for (std::size_t other = 0; other < i; ++other) {
+      if (!tensor.is_alias_of(inputs[targets[other]].sample().toTensor())) continue;
+      throw Unsupported("two results are written into one tensor", "give each result a tensor of its own");
+    }
+  }
+  if (!casts) return;
+  Slots copies = inputs;
+  for (std::size_t target : targets) {
+    for (c10::IValue& world : copies[target].worlds) world = world.toTensor().clone();
+  }
+  execute(context, find_callee(schema.name(), schema.overload_name()), copies);
+}
+
 }  // namespace
 
 std::optional<Slots> call_as_other(OperatorRecorder& recorder, const c10::FunctionSchema& schema, const Slots& inputs) {
@@ -78,6 +98,7 @@ std::optional<Slots> call_as_other(OperatorRecorder& recorder, const c10::Functi
   if (!twin || targets.size() != twin->returns().size()) return std::nullopt;
   const Slots results =
       recorder.call(find_callee(twin->name(), twin->overload_name()), inputs_for(*twin, schema, inputs));
+  check_targets(context, schema, inputs, targets, results);
   const Slot no{std::vector<c10::IValue>(context.world_count(), false), {}};
   Slots written;
   for (std::size_t i = 0; i < targets.size(); ++i) {

@@ -113,20 +113,67 @@ std::vector<BakedNumber> baked_numbers(const Tape& tape, const Bindings& sample)
   return NumberFinder(tape, sample).run();
 }
 
+namespace {
+
+// By axis of `to`, a view of `from`: whether its items come from a dynamic axis. Axes correspond in the shortest groups
+// of equal size: [1, H, W, 2, 2, 3] and [H*W, 4, 3] in three.
+std::vector<bool> from_dynamic_axes(const nnef::Shape& from, const nnef::Shape& to, const Bindings& sizes) {
+  std::vector<bool> result(to.size(), false);
+  std::size_t read = 0, written = 0;
+  while (written < to.size()) {
+    const std::size_t first = written;
+    bool is_of_dynamic = false;
+    Dim taken(1), made = to[written++];
+    const auto take = [&] {
+      is_of_dynamic = is_of_dynamic || !from[read].is_constant();
+      taken *= from[read++];
+    };
+    while (taken != made && (read < from.size() || written < to.size())) {
+      const bool needs_more = taken.evaluate(sizes) <= made.evaluate(sizes);
+      if (read < from.size() && (needs_more || written == to.size())) {
+        take();
+      } else {
+        made *= to[written++];
+      }
+    }
+    std::fill(result.begin() + static_cast<std::ptrdiff_t>(first),
+              result.begin() + static_cast<std::ptrdiff_t>(written), is_of_dynamic);
+  }
+  return result;
+}
+
+}  // namespace
+
 bool views_by_sample_size(const Tape& tape, const Bindings& symbols) {
-  const auto is_sample_size = [&](const TapeArgument& item) {
-    const Dim* dim = std::get_if<Dim>(&item.is);
-    return dim && dim->is_constant() && std::any_of(symbols.begin(), symbols.end(), [&](const auto& entry) {
-             return dim->value() == entry.second && entry.second > 1;
+  const auto is_sample_size = [&](const Dim& size) {
+    return size.is_constant() && std::any_of(symbols.begin(), symbols.end(), [&](const auto& entry) {
+             return size.value() == entry.second && entry.second > 1;
            });
+  };
+  // A size that only the values of an input say has none.
+  const auto is_bound = [&](const nnef::Shape& shape) {
+    return std::all_of(shape.begin(), shape.end(), [&](const Dim& dim) {
+      const std::set<std::string> names = dim.symbols();
+      return std::all_of(names.begin(), names.end(),
+                         [&](const std::string& name) { return tape.worlds.front().count(name) != 0; });
+    });
+  };
+  const auto is_number = [](const TapeArgument& item) {
+    const Dim* dim = std::get_if<Dim>(&item.is);
+    return dim && dim->is_constant();
   };
   return std::any_of(tape.calls.begin(), tape.calls.end(), [&](const TapeCall& call) {
     if (row_of(call.op).undo != Undo::kReshape) return false;
     const TapeArgument *self = call.find("self"), *size = call.find("size");
     const TapeArgument* wanted = size ? size : call.find("shape");
     if (!self || !self->value() || !wanted || !wanted->list()) return false;
-    return is_dynamic(tape.info(*self->value()).shape) &&
-           std::any_of(wanted->list()->begin(), wanted->list()->end(), is_sample_size);
+    const nnef::Shape &from = tape.info(*self->value()).shape, &to = tape.info(call.results.at(0)).shape;
+    if (!is_dynamic(from) || !is_bound(from) || !is_bound(to) || to.size() != wanted->list()->size()) return false;
+    const std::vector<bool> of_dynamic = from_dynamic_axes(from, to, tape.worlds.front());
+    for (std::size_t axis = 0; axis < to.size(); ++axis) {
+      if (of_dynamic[axis] && is_number((*wanted->list())[axis]) && is_sample_size(to[axis])) return true;
+    }
+    return false;
   });
 }
 

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 
 #include "nnef/infer/infer_call.h"
+#include "nnef/infer/largest_index.h"
 
 namespace nnef {
 namespace {
@@ -28,6 +30,10 @@ constexpr std::array<std::string_view, 16> kTakesNothing = {"external",
                                                             "tract_core_broadcast",
                                                             "tract_core_range",
                                                             "tract_core_shape_of"};
+
+// Operations that read or write along `axis` at the places that `indices` names.
+constexpr std::array<std::string_view, 3> kNamesPlaces = {"tract_core_gather", "tract_core_gather_elements",
+                                                          "tract_core_scatter_elements"};
 
 bool takes_nothing(const std::string& op) {
   return is_elementwise(op) || std::find(kTakesNothing.begin(), kTakesNothing.end(), op) != kTakesNothing.end();
@@ -54,6 +60,7 @@ const Shape* shape_of_operand(const Graph& graph, const Operation& operation) {
 class Collector {
  public:
   void collect(const Graph& graph) {
+    const Makers makers(graph);
     for (const Operation& operation : graph.operations) {
       const bool needs_items = !takes_nothing(operation.op);
       for (Value result : operation.results) add_all(graph.info(result).shape, needs_items ? 1 : 0);
@@ -63,6 +70,9 @@ class Collector {
       const Shape* operand = shape_of_operand(graph, operation);
       if (operand == nullptr) continue;
       if (operation.op == "slice") add_slice(operation, *operand);
+      if (operation.op == "pad") add_mirror(operation, *operand);
+      if (operation.op == "tract_core_topk") add_taken(operation, *operand);
+      add_places(graph, makers, operation, *operand);
     }
     for (const Fragment& fragment : graph.fragments) collect(fragment.body);
   }
@@ -83,6 +93,44 @@ class Collector {
       add(end[i] - begin[i], 0);
       add(operand.at(static_cast<std::size_t>(axes[i].value())) - end[i], 0);
     }
+  }
+
+  // A mirror image holds less than the axis.
+  void add_mirror(const Operation& operation, const Shape& operand) {
+    const Argument *border = operation.find("border"), *padding = operation.find("padding");
+    const auto* kind = border ? std::get_if<std::string>(&border->is) : nullptr;
+    if (kind == nullptr || *kind != "reflect" || padding == nullptr || padding->array() == nullptr) return;
+    const std::vector<Argument>& ends = padding->array()->items;
+    for (std::size_t axis = 0; axis < std::min(operand.size(), ends.size()); ++axis) {
+      if (ends[axis].array() == nullptr) continue;
+      for (const Argument& end : ends[axis].array()->items) {
+        if (end.dim() != nullptr) add(operand[axis] - *end.dim(), 1);
+      }
+    }
+  }
+
+  void add_taken(const Operation& operation, const Shape& operand) {
+    const Argument* count = operation.find("k");
+    const std::optional<std::size_t> axis = axis_of(operation, operand);
+    if (axis && count != nullptr && count->dim() != nullptr) add(operand[*axis] - *count->dim(), 0);
+  }
+
+  // What is read or written at places is as long as these reach.
+  void add_places(const Graph& graph, const Makers& makers, const Operation& operation, const Shape& operand) {
+    const bool names_one_axis = std::find(kNamesPlaces.begin(), kNamesPlaces.end(), operation.op) != kNamesPlaces.end();
+    const Argument* indices = names_one_axis ? operation.find("indices") : nullptr;
+    const std::optional<std::size_t> axis = axis_of(operation, operand);
+    if (!axis || indices == nullptr || indices->value() == nullptr) return;
+    if (const auto largest = largest_index(graph, makers, *indices->value())) add(operand[*axis] - *largest, 1);
+  }
+
+  static std::optional<std::size_t> axis_of(const Operation& operation, const Shape& operand) {
+    const Argument* axis = operation.find("axis");
+    const std::optional<std::int64_t> place = axis && axis->dim() ? axis->dim()->constant() : std::nullopt;
+    if (!place) return std::nullopt;
+    const auto counted =
+        static_cast<std::size_t>(*place < 0 ? *place + static_cast<std::int64_t>(operand.size()) : *place);
+    return counted < operand.size() ? std::optional(counted) : std::nullopt;
   }
 
   void add_all(const Shape& shape, std::int64_t least) {

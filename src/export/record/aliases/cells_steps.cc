@@ -27,6 +27,18 @@ TapeArgument inverse_permutation(const TapeArgument& dims) {
   return {std::move(inverse)};
 }
 
+// The slice from a place that a tensor holds.
+std::vector<std::pair<std::string, TapeArgument>> slice_of_narrow(TapeWriter& tape, const ViewStep& step,
+                                                                  const Location& where) {
+  const TapeArgument start = *argument_of(step, "start");
+  TapeValueInfo place;
+  place.type = tape.tape().info(*start.value()).type;
+  const TapeValue end = tape.call1("aten::add", "Scalar",
+                                   {{"self", start}, {"other", *argument_of(step, "length")}, {"alpha", {nnef::Dim(1)}}},
+                                   place, where);
+  return {{"dim", *argument_of(step, "dim")}, {"start", start}, {"end", {end}}, {"step", {nnef::Dim(1)}}};
+}
+
 }  // namespace
 
 TapeArgument dims_argument(const nnef::Shape& shape) {
@@ -58,6 +70,7 @@ TapeValue scattered(TapeWriter& tape, const ViewStep& step, const TapeValueInfo&
     case Undo::kSelect:
       return scatter("aten::select_scatter");
     case Undo::kSlice:
+      if (argument_of(step, "length")) arguments = slice_of_narrow(tape, step, where);
       return scatter("aten::slice_scatter");
     case Undo::kDiagonal:
       return scatter("aten::diagonal_scatter");
