@@ -70,6 +70,15 @@ void AppendedLists::end_round() {
   }
 }
 
+std::vector<at::Tensor> AppendedLists::added() const {
+  std::vector<at::Tensor> tensors;
+  for (const List& list : lists_) {
+    const std::vector<at::Tensor> all = list.slot.sample().toTensorVector();
+    tensors.insert(tensors.end(), all.begin() + static_cast<std::ptrdiff_t>(list.sizes[0]), all.end());
+  }
+  return tensors;
+}
+
 void AppendedLists::fill(const std::vector<TapeValue>& values, std::size_t state_count) {
   std::size_t place = state_count;
   for (const List& list : lists_) place += list.has_last ? 1 : 0;

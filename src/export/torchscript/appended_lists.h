@@ -25,7 +25,9 @@ class AppendedLists {
   void take(Round& round);
   // The lists are again what they were before the round.
   void end_round();
-  // All rounds were executed. `values` are the last states, of which `state_count` are other ones, then the items.
+  // All rounds were executed: what they appended in world 0.
+  std::vector<at::Tensor> added() const;
+  // `values` are the last states, of which `state_count` are other ones, then the items.
   void fill(const std::vector<TapeValue>& values, std::size_t state_count);
 
  private:

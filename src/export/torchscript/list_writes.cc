@@ -21,9 +21,9 @@ bool is_only_joined(const jit::Value* list) {
 // list += other, which changes the list.
 bool is_list_addition(const jit::Node* node) {
   const c10::FunctionSchema* schema = node->maybeSchema();
-  return schema && schema->arguments().size() == 2 && schema->arguments()[0].type()->kind() == c10::TypeKind::ListType &&
-         schema->arguments()[0].alias_info() && schema->arguments()[0].alias_info()->isWrite() &&
-         row_of(schema->name()).number == NumberOp::kAdd;
+  return schema && schema->arguments().size() == 2 &&
+         schema->arguments()[0].type()->kind() == c10::TypeKind::ListType && schema->arguments()[0].alias_info() &&
+         schema->arguments()[0].alias_info()->isWrite() && row_of(schema->name()).number == NumberOp::kAdd;
 }
 
 // The tensor that a view is of, as far as the code shows.

@@ -131,9 +131,9 @@ Slot item_of(OperatorRecorder& recorder, const ListRun& run, const Dim& place) {
   const Slot axis = same_slot(context, run.axis);
   const Dim at = run.first + Dim(run.step) * place;
   if (!run.keeps_axis) return call_one(recorder, "aten::select", "int", {run.tensor, axis, size_slot(context, at)});
-  return call_one(recorder, "aten::slice", "Tensor",
-                  {run.tensor, axis, size_slot(context, at), size_slot(context, at + 1),
-                   same_slot(context, std::int64_t{1})});
+  return call_one(
+      recorder, "aten::slice", "Tensor",
+      {run.tensor, axis, size_slot(context, at), size_slot(context, at + 1), same_slot(context, std::int64_t{1})});
 }
 
 Slot joined(OperatorRecorder& recorder, const ListRuns& runs, std::int64_t dim, bool stacks) {

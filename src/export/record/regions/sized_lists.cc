@@ -75,7 +75,8 @@ bool SizedLists::takes(const c10::FunctionSchema& schema, const Slots& inputs) c
 ListRuns SizedLists::runs_of(const Slot& list) const {
   const std::size_t size = list.sample().toListRef().size();
   for (const c10::IValue& world : list.worlds) {
-    if (!find(list) && world.toListRef().size() != size) throw Unsupported("a list is as long as a dynamic size", kHint);
+    if (!find(list) && world.toListRef().size() != size)
+      throw Unsupported("a list is as long as a dynamic size", kHint);
   }
   return runs_before(list, size);
 }
@@ -103,10 +104,18 @@ void SizedLists::set(const Slot& list, ListRuns runs) {
   lists_[list.sample().internalToPointer()] = {list.sample(), std::move(runs)};
 }
 
-// Copies of it are in other places: it may not be written to any more.
+std::vector<at::Tensor> SizedLists::tensors_of(const Slot& list) const {
+  std::vector<at::Tensor> tensors;
+  if (const Known* known = find(list)) {
+    for (const ListRun& run : known->runs) tensors.push_back(run.tensor.sample().toTensor());
+  }
+  return tensors;
+}
+
 void SizedLists::keep(const at::Tensor& tensor) {
   Cells& cells = recorder_.context().cells;
-  cells.root_of(cells.of(tensor))->not_writable = "an item of a list that is as long as a dynamic size";
+  cells.root_of(cells.of(tensor))->not_writable =
+      "what a loop over a dynamic axis or a list of such length holds as well";
 }
 
 ListRun SizedLists::united(const Slot& list) {

@@ -25,6 +25,11 @@ class SizedLists {
   // their items along a new first axis.
   void fill(const Slot& list, const std::vector<std::size_t>& before, TapeValue stacked);
 
+  // What stands for such a list in world 0; nothing for any other value.
+  std::vector<at::Tensor> tensors_of(const Slot& list) const;
+  // It may not be written to any more: copies of it, or of parts of it, are in other places.
+  void keep(const at::Tensor& tensor);
+
   // The last item of a list, and while one round is recorded, a list that it appends to. It reads the last item at the
   // most, which is that of the round before if `has_last`.
   Slot last(const Slot& list);
@@ -47,7 +52,6 @@ class SizedLists {
   ListRuns runs_before(const Slot& list, std::size_t size) const;
   void set(const Slot& list, ListRuns runs);
   ListRun united(const Slot& list);
-  void keep(const at::Tensor& tensor);
   nnef::Dim place_of(const Slot& index, const nnef::Dim& length) const;
 
   std::optional<Slots> parts(const Callee& callee, const Slots& inputs);
