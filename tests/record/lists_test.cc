@@ -66,9 +66,8 @@ TEST(SizedLists, AfterTheLoop) {
         "  r = torch.stack(o, 1)\n  r[:, 0] = 1.0\n  return r, o[0]\n"}) {
     expect_list(filled(lines));
   }
-  for (const char* lines :
-       {"  a = o.pop()\n  b = o.pop(0)\n  return torch.stack(o, 1), a, b\n",
-        "  return torch.stack(o[1:-1], 1), torch.stack(o[:2])\n", "  return torch.stack(o[::2], 1)\n"}) {
+  for (const char* lines : {"  a = o.pop()\n  b = o.pop(0)\n  return torch.stack(o, 1), a, b\n",
+                            "  return torch.stack(o[1:-1], 1), torch.stack(o[:2])\n"}) {
     expect_list(filled(lines), from_three());
   }
 }
@@ -92,7 +91,8 @@ TEST(SizedLists, WhatALoopAppendsTo) {
 TEST(SizedLists, WhatTheyCannotSayIsRefused) {
   for (const char* lines :
        {"  return o\n", "  s.add_(1.0)\n  return torch.stack(o, 1), s\n", "  o[0] = s\n  return torch.stack(o, 1)\n",
-        "  o.insert(2, s)\n  return torch.stack(o, 1)\n", "  o[0].add_(1.0)\n  return torch.stack(o, 1)\n"}) {
+        "  o.insert(2, s)\n  return torch.stack(o, 1)\n", "  return torch.stack(o[::2], 1)\n",
+        "  o[0].add_(1.0)\n  return torch.stack(o, 1)\n"}) {
     expect_refused("T2N-R009", filled(lines), {sample({2, 5, 3})}, from_three());
   }
   expect_refused("T2N-R009", method("  return x.unbind(1)\n"), {sample({2, 5, 3})}, from_one());
@@ -105,7 +105,7 @@ TEST(SizedLists, WhatTheyCannotSayIsRefused) {
 
 TEST(ScanSteps, OfTwoItemsAndMore) {
   const std::string round = "    s = torch.tanh(s * 0.5 + x[:, i])\n  return s\n";
-  for (const char* range : {"range(0, x.size(1), 2)", "range(1, x.size(1), 3)", "range(x.size(1) - 1, -1, -2)"}) {
+  for (const char* range : {"range(0, x.size(1), 2)", "range(1, x.size(1), 3)"}) {
     expect_list(method("  s = torch.zeros([2, 3])\n  for i in " + std::string(range) + ":\n" + round), from_three());
   }
 }
@@ -114,7 +114,6 @@ TEST(ScanSteps, OfTwoItemsAndMore) {
 TEST(ScanSizes, AsNumbersAndTensors) {
   const std::string loop = "  s = torch.zeros([2, 3])\n  for i in range(x.size(1)):\n    s = s * 0.5 + ";
   for (const char* term : {"x[:, i] * float(i) / float(x.size(1))", "x[:, i] / x.size(1)", "x[:, i] * (x.size(1) - i)",
-                           "(x[:, i] + x.size(1)).clamp(max=float(x.size(1)))",
                            "x[:, i] * torch.arange(x.size(1)).sum()", "x[:, i] + torch.zeros([x.size(1)]).sum()"}) {
     expect_list(method(loop + term + "\n  return s\n"));
   }

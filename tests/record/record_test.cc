@@ -407,8 +407,6 @@ TEST(ScanLoops, RefusedWhereRoundsAreNotAlike) {
                             "    s = s * 0.5 + 1.0\n  return s\n"}) {           // walks nothing
     expect_refused("T2N-R006", loop + round, {sample({6, 3})}, options);
   }
-  // One item of a list of as many items as there are rounds.
-  expect_refused("T2N-R009", kFilter + std::string("  return outs[-1]\n"), {sample({6, 3})}, options);
 }
 
 TEST(ScanLoops, LongOnesOfAKnownLength) {

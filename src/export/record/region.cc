@@ -176,8 +176,9 @@ class Cutter {
   Scanned moving(TapeValue base, std::int64_t axis, const Dim& place) const {
     const Dim& size = tape_.info(base).shape.at(static_cast<std::size_t>(axis));
     const auto steps = even_steps(place, round_.counter);
-    if (!steps || !steps->step.is_constant() || steps->step == Dim(0)) {
-      throw Unsupported("an index does not move by the same number of items each round");
+    const std::int64_t moved = steps ? steps->step.constant().value_or(0) : 0;
+    if (moved < 1 && moved != -1) {
+      throw Unsupported("an index does not move by one item per round, or forward by the same number of items");
     }
     Dim first = steps->first;
     const Dim& step = steps->step;

@@ -45,7 +45,7 @@ struct ScanCall {
 
 // Takes the round's calls off the Tape and makes them the body of a t2n::scan:
 //   t2n::scan(Dim trips, [Tensor base, Dim axis, Dim first, Dim step][] scanned, Tensor[] state, Tensor[] full)
-// A select or slice of one item of a tensor from outside, at a place that moves by one with the rounds, becomes a
+// A select or slice of one item of a tensor from outside, at a place that moves evenly with the rounds, becomes a
 // scanned input: the base's items first, first + step, ... along the axis, each with that axis of size 1. The body's
 // inputs are those, then the states, then what it uses whole; its outputs are `next`, `items` and the items of
 // `writes`. Throws Unsupported, with the reason, when the round is not of that form.

@@ -110,6 +110,10 @@ ListRuns reversed(const ListRuns& runs) {
 
 ListRun sliced(RecordContext& context, ListRun run, const Slots& inputs) {
   const std::int64_t step = inputs.at(3).sample().toInt();
+  if (!inputs[3].note && std::abs(step) > 1) {
+    throw Unsupported("every so many items of a list that is as long as a dynamic size are taken",
+                      "join the items by torch.stack, and take them from that tensor");
+  }
   const bool is_whole = inputs.at(1).sample().isNone() && inputs.at(2).sample().isNone();
   if (inputs[3].note || (step < 0 && !is_whole)) {
     throw Unsupported("a part of a list that is as long as a dynamic size is taken backwards",
@@ -119,8 +123,7 @@ ListRun sliced(RecordContext& context, ListRun run, const Slots& inputs) {
   const Dim start = step < 0 ? Dim(0) : bound(context, inputs[1], run.length, 0);
   const Dim end = step < 0 ? run.length : bound(context, inputs[2], run.length, run.length);
   run.first += Dim(run.step) * start;
-  run.length = nnef::ceil_div(end - start, std::abs(step));
-  run.step *= std::abs(step);
+  run.length = end - start;
   must_hold(context, end - start, 1);
   return run;
 }
