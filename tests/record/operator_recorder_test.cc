@@ -149,13 +149,13 @@ TEST(Merge, ChoosesTensorsAndNumbersByWhere) {
   EXPECT_THROW(merge.choose(condition, x, hand.same(2)), Unsupported);
 }
 
-TEST(FilledLists, AreJoinedFromTheirStackedItems) {
+TEST(SizedLists, AreJoinedFromTheirStackedItems) {
   HandRecording hand;
   Slot x = hand.recorder.input("x", {at::ones({5, 2})}, nnef::make_shape({5, 2}));
   c10::List<at::Tensor> items;
   for (int i = 0; i < 5; ++i) items.push_back(at::ones({2}));
   const c10::IValue list(items);
-  hand.recorder.filled_lists().add(list, hand.value(x));
+  hand.recorder.sized_lists().fill(hand.same(list), {0}, hand.value(x));
   Slot rows = hand.call1("aten::stack", "", {hand.same(list), hand.same(0)});
   EXPECT_EQ(hand.value(rows), hand.value(x));
   Slot columns = hand.call1("aten::stack", "", {hand.same(list), hand.same(1)});

@@ -96,6 +96,7 @@ enum class ListStep : std::uint8_t {
   kSetItem,
   kInsert,
   kReverse,
+  kPop,
   kGetItem,
   kSlice,
   kCopy,

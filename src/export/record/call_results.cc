@@ -206,7 +206,7 @@ CallResults::Flat CallResults::flattened(const std::string& op, const Slots& res
         throw WorldFailed(
             "the number of results of " + op + " depends on a dynamic size", context_.here(), "T2N-R006", "",
             "make that axis static, or script the model and read the parts one by one in a loop (for i in "
-            "range(x.size(0)): x[i])");
+            "range(x.size(0)): x[i], or for part in x.unbind(0))");
       }
     }
     for (std::size_t i = 0; i < per_world.front().size(); ++i) {

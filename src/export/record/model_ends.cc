@@ -56,6 +56,11 @@ void flatten(const Slot& slot, const ContainerNotes& notes, std::vector<Slot>& f
     for (const c10::IValue& world : slot.worlds) worlds.push_back(items_of(world));
     std::vector<Note> inside = notes.get(value);
     inside.resize(worlds.front().size());
+    for (const auto& world : worlds) {
+      if (world.size() == worlds.front().size()) continue;
+      throw Unsupported("the result holds a list that is as long as a dynamic size",
+                        "join its items by torch.stack or torch.cat");
+    }
     for (std::size_t i = 0; i < worlds.front().size(); ++i) {
       Slot item{{}, inside[i]};
       for (const auto& world : worlds) item.worlds.push_back(world.at(i));

@@ -81,7 +81,7 @@ OperatorRecorder::OperatorRecorder(Tape& tape, Diagnostics& diagnostics, RecordC
       contents_(context_),
       numbers_(context_, values_),
       writes_(context_, arguments_, results_, contents_),
-      filled_(context_) {}
+      lists_(*this) {}
 
 Slot OperatorRecorder::input(const std::string& name, const std::vector<at::Tensor>& worlds, nnef::Shape shape) {
   TapeValue value = context_.tape.input(name, from_torch(worlds.front().scalar_type()), shape);
@@ -122,6 +122,7 @@ Slots OperatorRecorder::dispatch(const Callee& callee, Slots inputs) {
   if (row.is(kRaises)) raise(inputs);
   refuse_fragile(context_, schema, inputs);
   if (std::optional<Slots> results = call_as_other(*this, schema, inputs)) return std::move(*results);
+  if (std::optional<Slots> results = lists_.call(callee, inputs)) return std::move(*results);
   for (std::size_t i = 0; i < schema.arguments().size(); ++i) {
     const c10::Argument& formal = schema.arguments()[i];
     if (!formal.alias_info() || !formal.alias_info()->isWrite()) continue;
@@ -134,7 +135,6 @@ Slots OperatorRecorder::dispatch(const Callee& callee, Slots inputs) {
       throw Unsupported(schema.name() + " writes several tensors at once", "write the model without it");
     }
   }
-  if (std::optional<Slots> results = filled_.call(callee, inputs)) return std::move(*results);
   if (std::optional<Slots> results = numbers_.call(callee, inputs)) return std::move(*results);
   return computes_tensors(schema) ? call_tensors(callee, std::move(inputs)) : call_plain(callee, inputs);
 }

@@ -20,7 +20,7 @@
 #include "export/record/numbers/contents.h"
 #include "export/record/numbers/number_values.h"
 #include "export/record/numbers/numbers.h"
-#include "export/record/regions/filled_lists.h"
+#include "export/record/regions/sized_lists.h"
 
 namespace torch2nnef {
 
@@ -45,7 +45,7 @@ class OperatorRecorder {
   CallArguments& arguments() { return arguments_; }
   CallResults& results() { return results_; }
   NumberValues& numbers() { return values_; }
-  FilledLists& filled_lists() { return filled_; }
+  SizedLists& sized_lists() { return lists_; }
 
  private:
   Slots dispatch(const Callee& callee, Slots inputs);
@@ -62,7 +62,7 @@ class OperatorRecorder {
   Contents contents_;
   Numbers numbers_;
   Writes writes_;
-  FilledLists filled_;
+  SizedLists lists_;
   std::unordered_map<const void*, at::Tensor> wrapped_;  // see mark_number
 };
 

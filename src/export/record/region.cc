@@ -27,6 +27,17 @@ bool mentions(const TapeArgument& argument, const std::string& symbol) {
          std::any_of(list->begin(), list->end(), [&](const TapeArgument& item) { return mentions(item, symbol); });
 }
 
+void add_symbols(const TapeArgument& argument, std::set<std::string>& symbols) {
+  if (const auto* dim = std::get_if<Dim>(&argument.is)) symbols.merge(dim->symbols());
+  for (const TapeArgument& item : argument.list() ? *argument.list() : TapeList{}) add_symbols(item, symbols);
+}
+
+std::set<std::string> symbols_in(const TapeCall& call) {
+  std::set<std::string> symbols;
+  for (const auto& [name, argument] : call.arguments) add_symbols(argument, symbols);
+  return symbols;
+}
+
 const Dim* dim_argument(const TapeCall& call, std::string_view name) {
   const TapeArgument* argument = call.find(name);
   return argument ? std::get_if<Dim>(&argument->is) : nullptr;
@@ -65,9 +76,12 @@ class Cutter {
     for (std::size_t i = 0; i < round_.writes.size(); ++i) {
       const RoundWrite& write = round_.writes[i];
       const Scanned target = moving(write.base, write.axis, write.place);
+      if (target.step != 1 && target.step != -1)
+        throw Unsupported("a round writes an item that is not next to that of the round before");
       result.targets.push_back({target.first, target.step});
       output("item_" + std::to_string(round_.items.size() + i), write.item);
     }
+    check_symbols();
     if (scanned_.empty()) throw Unsupported("no tensor is read at the number of the round");
     body_->inputs = scanned_inputs_;
     body_->inputs.insert(body_->inputs.end(), states_.begin(), states_.end());
@@ -79,6 +93,23 @@ class Cutter {
   }
 
  private:
+  // Inside of a scan tract knows those sizes that the round's inputs have.
+  void check_symbols() const {
+    std::set<std::string> known;
+    for (const std::vector<TapeValue>* inputs : {&scanned_inputs_, &states_, &full_inputs_}) {
+      for (TapeValue input : *inputs) {
+        for (const Dim& dim : body_->info(input).shape) known.merge(dim.symbols());
+      }
+    }
+    for (const TapeCall& call : body_->calls) {
+      for (const std::string& symbol : symbols_in(call)) {
+        if (known.count(symbol) > 0) continue;
+        throw Unsupported(call.op + " is given the size " + symbol +
+                          ", which no tensor has that a round reads (compute it before the loop)");
+      }
+    }
+  }
+
   static TapeArgument list(const std::vector<TapeValue>& values) {
     TapeList items;
     for (TapeValue value : values) items.push_back({value});
@@ -141,12 +172,12 @@ class Cutter {
     return {std::move(result)};
   }
 
-  // `place` runs from a first item in steps of one, within the axis at every recorded size.
+  // `place` runs from a first item in even steps, within the axis at every recorded size.
   Scanned moving(TapeValue base, std::int64_t axis, const Dim& place) const {
     const Dim& size = tape_.info(base).shape.at(static_cast<std::size_t>(axis));
     const auto steps = even_steps(place, round_.counter);
-    if (!steps || (steps->step != Dim(1) && steps->step != Dim(-1))) {
-      throw Unsupported("an index does not move by one item per round");
+    if (!steps || !steps->step.is_constant() || steps->step == Dim(0)) {
+      throw Unsupported("an index does not move by the same number of items each round");
     }
     Dim first = steps->first;
     const Dim& step = steps->step;
@@ -245,18 +276,22 @@ class Cutter {
     return value.has_value();
   }
 
-  // Operands that are numbers and move with the rounds become values.
+  // Operands that are numbers and move with the rounds, or follow from sizes, become values.
   void put_numbers(TapeCall& call) {
     const c10::FunctionSchema* schema = find_schema(call.op, call.overload);
     if (!schema) return;
     for (auto& [name, argument] : call.arguments) {
       const auto* dim = std::get_if<Dim>(&argument.is);
       const auto place = schema->argumentIndexWithName(name);
-      if (!dim || !place || !mentions(*dim, round_.counter)) continue;
+      if (!dim || !place || dim->is_constant()) continue;
       const c10::TypePtr& type = schema->arguments()[static_cast<std::size_t>(*place)].type();
       if (!type->isSubtypeOf(*c10::TensorType::get()) && !type->isSubtypeOf(*c10::NumberType::get())) continue;
       if (type->isSubtypeOf(*c10::IntType::get())) continue;
-      if (const auto value = number_of_round(*dim, call.where)) argument = {*value};
+      if (!mentions(*dim, round_.counter)) {
+        argument = whole_number(*dim, call.where);
+      } else if (const auto value = number_of_round(*dim, call.where)) {
+        argument = {*value};
+      }
     }
   }
 

@@ -235,8 +235,8 @@ Slots Containers::run_generic(const Callee& callee, const Slots& inputs) {
   for (const Slot& input : inputs) first = first ? first : context_.notes.any(input);
   const bool index_noted =
       inputs.size() > 1 && list != ListStep::kAppend && list != ListStep::kSetItem && inputs[1].note;
-  const bool followed =
-      first && holds_items(container) && !index_noted && list != ListStep::kNone && list != ListStep::kIgnores;
+  const bool moves_notes = list != ListStep::kNone && list != ListStep::kPop && list != ListStep::kIgnores;
+  const bool followed = first && holds_items(container) && !index_noted && moves_notes;
   const bool lost = first && !followed && list != ListStep::kIgnores;
   std::vector<Note> notes;
   if (followed) notes = notes_of_generic(list, inputs);

@@ -107,12 +107,24 @@ void Interpreter::run_node(const torch::jit::Node* node, Frame& frame) {
   try {
     if (run_structure(node, frame)) return;
     count_.add(context_, 1);
-    if (containers_.run(node, frame) || run_definition(node, frame)) return;
+    if (run_list(node, frame) || containers_.run(node, frame) || run_definition(node, frame)) return;
     frame.set_results(node, operators_.call(callee_of(node), frame.inputs_of(node)));
   } catch (const Unsupported& error) {
     context_.refuse("T2N-R009", error.what(), error.hint(), node->kind().toQualString());
     throw RecordingStopped(error.what());
   }
+}
+
+bool Interpreter::run_list(const torch::jit::Node* node, Frame& frame) {
+  const c10::FunctionSchema* schema = node->maybeSchema();
+  if (!schema || schema->arguments().empty() || schema->arguments()[0].type()->kind() != c10::TypeKind::ListType) {
+    return false;
+  }
+  Slots inputs = frame.inputs_of(node);
+  if (!operators_.sized_lists().takes(*schema, inputs)) return false;
+  attributes_.refuse_write(*schema, inputs);
+  frame.set_results(node, operators_.call(callee_of(node), std::move(inputs)));
+  return true;
 }
 
 bool Interpreter::run_structure(const torch::jit::Node* node, Frame& frame) {

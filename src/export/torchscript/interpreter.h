@@ -46,6 +46,7 @@ class Interpreter {
   bool run_definition(const torch::jit::Node* node, Frame& frame);  // see own_operators.h; false: it has none
   void run_block(const torch::jit::Block* block, Frame& frame);
   void run_node(const torch::jit::Node* node, Frame& frame);
+  bool run_list(const torch::jit::Node* node, Frame& frame);       // lists as long as a dynamic size; false: none
   bool run_structure(const torch::jit::Node* node, Frame& frame);  // nodes of known meaning; false: another operator
   void run_constant(const torch::jit::Node* node, Frame& frame);
   void run_call(const torch::jit::Node* node, Frame& frame);

@@ -18,6 +18,14 @@ bool is_only_joined(const jit::Value* list) {
   });
 }
 
+// list += other, which changes the list.
+bool is_list_addition(const jit::Node* node) {
+  const c10::FunctionSchema* schema = node->maybeSchema();
+  return schema && schema->arguments().size() == 2 &&
+         schema->arguments()[0].type()->kind() == c10::TypeKind::ListType && schema->arguments()[0].alias_info() &&
+         schema->arguments()[0].alias_info()->isWrite() && row_of(schema->name()).number == NumberOp::kAdd;
+}
+
 // The tensor that a view is of, as far as the code shows.
 const jit::Value* base_of(const jit::Value* view) {
   for (;;) {
@@ -90,20 +98,54 @@ void ListWrites::write_tensor(const jit::Node* node, const jit::Value* target) {
   }
 }
 
+// The list itself: what the loop hands on from round to round is the one that it begins with, as `list += [item]` gives
+// the list that it changes.
+const jit::Value* ListWrites::list_of(const jit::Value* value) const {
+  for (;;) {
+    const jit::Node* node = value->node();
+    if (node == body_->param_node() && value->offset() > 0) {
+      value = body_->owningNode()->input(value->offset() + 1);
+    } else if (is_list_addition(node)) {
+      value = node->input(0);
+    } else {
+      return value;
+    }
+  }
+}
+
+// One item is put at the end of a list of tensors, in the body itself.
+bool ListWrites::appends_one(const jit::Node* node, const jit::Value* list) const {
+  if (node->owningBlock() != body_ || !list->type()->isSubtypeOf(*c10::ListType::ofTensors())) return false;
+  if (row_of(node->kind().toQualString()).list == ListStep::kAppend) return true;
+  const jit::Node* added = is_list_addition(node) ? node->input(1)->node() : nullptr;
+  return added && added->kind() == c10::prim::ListConstruct && added->inputs().size() == 1 &&
+         node->input(1)->uses().size() == 1;
+}
+
 void ListWrites::write(const jit::Node* node, const jit::Value* target) {
-  bool is_made_here =
-      target->node()->kind() == c10::prim::ListConstruct || target->node()->kind() == c10::prim::DictConstruct;
-  bool is_own_graph = node->owningGraph() == body_->owningGraph();
-  if (is_made_here && (!is_own_graph || is_within(target->node()))) return;
-  bool appends = row_of(node->kind().toQualString()).list == ListStep::kAppend && node->owningBlock() == body_ &&
-                 target->type()->isSubtypeOf(*c10::ListType::ofTensors());
-  if (!appends) {
+  const jit::Value* list = list_of(target);
+  const bool is_made_here =
+      list->node()->kind() == c10::prim::ListConstruct || list->node()->kind() == c10::prim::DictConstruct;
+  const bool is_own_graph = node->owningGraph() == body_->owningGraph();
+  if (is_made_here && (!is_own_graph || is_within(list->node()))) return;
+  if (!appends_one(node, list)) {
     reason_ = "it changes a list or dict from outside";
-  } else if (std::find(appended_.begin(), appended_.end(), target) != appended_.end()) {
+  } else if (std::find(appended_.begin(), appended_.end(), list) != appended_.end()) {
     reason_ = "it appends to a list more than once a round";
   } else {
-    appended_.push_back(target);
+    appended_.push_back(list);
   }
+}
+
+bool ListWrites::reads(const jit::Value* list) const { return reads(body_, list); }
+
+bool ListWrites::reads(const jit::Block* block, const jit::Value* list) const {
+  return std::any_of(block->nodes().begin(), block->nodes().end(), [&](const jit::Node* node) {
+    const bool is_read = row_of(node->kind().toQualString()).list == ListStep::kGetItem;
+    if (is_read && list_of(node->input(0)) == list) return true;
+    return std::any_of(node->blocks().begin(), node->blocks().end(),
+                       [&](const jit::Block* inner) { return reads(inner, list); });
+  });
 }
 
 }  // namespace torch2nnef

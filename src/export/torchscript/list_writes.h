@@ -15,6 +15,8 @@ class ListWrites {
   explicit ListWrites(const torch::jit::Block* body) : body_(body) { visit(body); }
   const std::string& reason() const { return reason_; }  // "" when a region can do it
   const std::vector<const torch::jit::Value*>& appended() const { return appended_; }
+  // Whether items of such a list are read in the body.
+  bool reads(const torch::jit::Value* list) const;
   bool writes_tensors() const { return writes_tensors_; }
   // Tensors from outside that the loop's own code writes to, each once: through views, too.
   const std::vector<const torch::jit::Value*>& filled() const { return filled_; }
@@ -25,6 +27,9 @@ class ListWrites {
   void visit(const torch::jit::Block* block);
   void visit_called(const torch::jit::Node* node);
   bool is_within(const torch::jit::Node* node) const;
+  bool reads(const torch::jit::Block* block, const torch::jit::Value* list) const;
+  const torch::jit::Value* list_of(const torch::jit::Value* value) const;
+  bool appends_one(const torch::jit::Node* node, const torch::jit::Value* list) const;
   void write(const torch::jit::Node* node, const torch::jit::Value* target);
   void write_tensor(const torch::jit::Node* node, const torch::jit::Value* target);
 

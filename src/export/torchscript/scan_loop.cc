@@ -8,11 +8,13 @@
 #include "export/record/failures.h"
 #include "export/record/numbers/size_math.h"
 #include "export/record/region.h"
+#include "export/record/regions/filled_tensors.h"
 #include "export/record/regions/regions.h"
 #include "export/record/regions/rounds.h"
 #include "export/record/round_writes.h"
 #include "export/record/scan_call.h"
 #include "export/record/torch_types.h"
+#include "export/torchscript/appended_lists.h"
 #include "export/torchscript/interpreter.h"
 #include "export/torchscript/list_writes.h"
 
@@ -114,7 +116,8 @@ class ScanLoop {
         frame_(frame),
         trips_(trips),
         carried_(carried),
-        writes_(body_) {
+        writes_(body_),
+        lists_(operators, frame, writes_) {
     for (std::size_t i = 0; i < carried.size(); ++i) {
       if (carried[i].sample().isTensor() && changes(i)) states_.push_back(i);
     }
@@ -140,6 +143,7 @@ class ScanLoop {
   void count_rounds(std::int64_t operations);
   Slots execute();
   void hand_on(Slots results);
+  std::set<const void*> keep_shared(const Slots& results);
 
   Interpreter& interpreter_;
   OperatorRecorder& operators_;
@@ -150,10 +154,12 @@ class ScanLoop {
   const Slot& trips_;
   const Slots& carried_;
   ListWrites writes_;
-  std::vector<std::size_t> states_;   // places of carried values that are states
-  std::vector<TapeValue> values_;     // the last states, then the lists' items along a new first axis
-  std::vector<FilledRoot> fills_;     // tensors from outside that it writes to
-  std::vector<std::size_t> written_;  // those that the round did write to
+  AppendedLists lists_;
+  std::vector<const jit::Value*> used_;  // by the loop, from outside
+  std::vector<std::size_t> states_;      // places of carried values that are states
+  std::vector<TapeValue> values_;        // the last states, then the lists' items along a new first axis
+  std::vector<FilledRoot> fills_;        // tensors from outside that it writes to
+  std::vector<std::size_t> written_;     // those that the round did write to
 };
 
 // The root is unknown while the round is recorded, and what is written in it is taken back: all rounds are executed in
@@ -197,7 +203,7 @@ void ScanLoop::finish_fills(const ScanCall& scan, const Round& round) {
     const RoundWrite& write = round.writes[i];
     TapeValue items = values_.at(values_.size() - written_.size() + i);
     const FilledRoot& fill = fills_[written_[i]];
-    context_.cells.renew_root(*fill.root, operators_.filled_lists().filled(items, write, scan.targets[i], round.trips));
+    context_.cells.renew_root(*fill.root, filled_tensor(context_, items, write, scan.targets[i], round.trips));
   }
 }
 
@@ -239,7 +245,7 @@ void ScanLoop::begin(Round& round) {
   }
 }
 
-// The Tape's values that the round ends with. Its items are taken out of the lists again.
+// The Tape's values that the round ends with.
 void ScanLoop::end(Round& round) {
   for (std::size_t i = 0; i < carried_.size(); ++i) {
     if (!changes(i)) continue;
@@ -255,15 +261,7 @@ void ScanLoop::end(Round& round) {
     }
     round.next.push_back(context_.read(after.sample().toTensor()));
   }
-  for (const jit::Value* list : writes_.appended()) {
-    const Slot slot = frame_.get(list);
-    for (std::size_t world = 0; world < context_.world_count(); ++world) {
-      c10::List<at::Tensor> items = slot.worlds[world].toTensorList();
-      if (items.size() != 1) context_.no_scan("a list that it appends to is not empty before it");
-      if (world == 0) round.items.push_back(context_.read(items.get(0)));
-      items.clear();
-    }
-  }
+  lists_.take(round);
 }
 
 // One round with the states and the counter as unknowns.
@@ -278,6 +276,7 @@ Round ScanLoop::record_round() {
     CounterScope scope(context_.tape.tape());
     frame_.set(body_->inputs().at(0), scope.counter(trips_));
     begin(round);
+    lists_.begin_round(round);
     {
       RoundScope inside(context_);
       for (FilledRoot& fill : fills_) {
@@ -286,6 +285,7 @@ Round ScanLoop::record_round() {
       interpreter_.run_inner(node_, body_, frame_);
     }
     end(round);
+    lists_.end_round();
     end_fills(round);
   }
   context_.cells.forget_since(round.first_value);
@@ -305,6 +305,7 @@ void ScanLoop::write_call() {
   }
   TapeList initial;
   for (std::size_t i : states_) initial.push_back({context_.read(carried_[i].sample().toTensor())});
+  for (const TapeArgument& last : lists_.last_items()) initial.push_back(last);
   values_ = write_scan(context_, scan, std::move(initial), std::move(results));
   finish_fills(scan, round);
 }
@@ -312,16 +313,15 @@ void ScanLoop::write_call() {
 // Executes the loop as it is in every world; the values that it hands on, [output]. Lists are filled.
 Slots ScanLoop::execute() {
   std::set<const jit::Value*> inside;
-  std::vector<const jit::Value*> used;
   for (const jit::Value* input : node_->inputs()) {
-    if (inside.insert(input).second) used.push_back(input);
+    if (inside.insert(input).second) used_.push_back(input);
   }
-  collect_captured(body_, inside, used);
-  jit::Code code(loop_alone(node_, used), "loop");
+  collect_captured(body_, inside, used_);
+  jit::Code code(loop_alone(node_, used_), "loop");
   Slots results(node_->outputs().size());
   for (std::size_t world = 0; world < context_.world_count(); ++world) {
     jit::Stack stack;
-    for (const jit::Value* value : used) stack.push_back(frame_.get(value).worlds[world]);
+    for (const jit::Value* value : used_) stack.push_back(frame_.get(value).worlds[world]);
     try {
       jit::InterpreterState(code).run(stack);
     } catch (const std::exception& error) {
@@ -332,7 +332,30 @@ Slots ScanLoop::execute() {
   return results;
 }
 
+// The last states and the lists get copies of what the rounds gave. The memory that these share with one another, or
+// with tensors from outside, is not to be written to any more.
+std::set<const void*> ScanLoop::keep_shared(const Slots& results) {
+  std::vector<at::Tensor> given = lists_.added();
+  for (std::size_t i : states_) given.push_back(results[i].sample().toTensor());
+  std::set<const void*> seen, shared;
+  for (const at::Tensor& tensor : given) {
+    if (!seen.insert(storage_of(tensor)).second) shared.insert(storage_of(tensor));
+  }
+  for (const jit::Value* value : used_) {
+    const Slot slot = frame_.get(value);
+    std::vector<at::Tensor> tensors = operators_.sized_lists().tensors_of(slot);
+    if (slot.sample().isTensor()) tensors.push_back(slot.sample().toTensor());
+    for (const at::Tensor& tensor : tensors) {
+      if (seen.count(storage_of(tensor)) == 0) continue;
+      shared.insert(storage_of(tensor));
+      operators_.sized_lists().keep(tensor);
+    }
+  }
+  return shared;
+}
+
 void ScanLoop::hand_on(Slots results) {
+  const std::set<const void*> shared = keep_shared(results);
   for (std::size_t i = 0; i < carried_.size(); ++i) {
     auto state = std::find(states_.begin(), states_.end(), i);
     if (state == states_.end()) {
@@ -341,6 +364,7 @@ void ScanLoop::hand_on(Slots results) {
     }
     const TapeValue value = values_[static_cast<std::size_t>(state - states_.begin())];
     const nnef::Shape shape = context_.tape.info(value).shape;
+    const bool is_shared = shared.count(storage_of(results[i].sample().toTensor())) > 0;
     for (c10::IValue& world : results[i].worlds) world = world.toTensor().clone();
     for (std::size_t world = 0; world < context_.world_count(); ++world) {
       if (results[i].worlds[world].toTensor().sizes().vec() != nnef::evaluate(shape, context_.worlds()[world])) {
@@ -348,11 +372,10 @@ void ScanLoop::hand_on(Slots results) {
       }
     }
     context_.cells.add_root(results[i].sample().toTensor(), shape, true, value);
+    if (is_shared) operators_.sized_lists().keep(results[i].sample().toTensor());
     frame_.set(node_->output(i), std::move(results[i]));
   }
-  for (std::size_t i = 0; i < writes_.appended().size(); ++i) {
-    operators_.filled_lists().add(frame_.get(writes_.appended()[i]).sample(), values_[states_.size() + i]);
-  }
+  lists_.fill(values_, states_.size());
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // t2n::scan: a loop over a dynamic axis becomes one tract_core_scan, its body a fragment.
 
+#include <cstdlib>
 #include <string>
 
 #include "export/lower/lowering.h"
@@ -120,10 +121,9 @@ Value walked(Call& call, const TapeList& scanned) {
   Value base = call.value(*scanned.at(0).value());
   const int axis = static_cast<int>(std::get<Dim>(scanned.at(1).is).value());
   const Dim& first = std::get<Dim>(scanned.at(2).is);
-  const bool is_reversed = std::get<Dim>(scanned.at(3).is) == Dim(-1);
-  const Dim trips = call.dim("trips");
-  Dim begin = is_reversed ? first - trips + 1 : first;
-  return b.slice(base, axis, begin, begin + trips);
+  const std::int64_t step = std::get<Dim>(scanned.at(3).is).value();
+  const Dim last = first + Dim(step) * (call.dim("trips") - 1);
+  return b.slice(base, axis, step < 0 ? last : first, (step < 0 ? first : last) + 1, std::abs(step));
 }
 
 Argument::Array all_results(const TapeCall& call, const Tape& body, std::size_t state_count,
@@ -148,7 +148,8 @@ void lower_scan(Call& call) {
     const TapeList& part = *item.list();
     const int axis = static_cast<int>(std::get<Dim>(part.at(1).is).value());
     Value value = walked(call, part);
-    scan.items.push_back(Argument::tuple({name(), value, axis, std::get<Dim>(part.at(3).is)}));
+    const bool is_reversed = std::get<Dim>(part.at(3).is).value() < 0;
+    scan.items.push_back(Argument::tuple({name(), value, axis, Dim(is_reversed ? -1 : 1)}));
     given.emplace_back(value, axis);
   }
   const std::vector<Value> states = call.tensors("state");

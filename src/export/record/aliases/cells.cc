@@ -98,8 +98,8 @@ TapeValue Cells::read_live(Cell& cell, const Location& where) {
                         "export it as an input and an output (--state=io)");
     }
     if (!cell.value) {
-      throw Unsupported("a tensor of a single round of a loop over a dynamic axis is used after the loop",
-                        "use what the loop returns: its last states, or the whole list by torch.stack or torch.cat");
+      throw Unsupported("an item of a list that is as long as a dynamic size is used by itself",
+                        "join the list by torch.stack or torch.cat, or go through it in a loop (for item in list)");
     }
     return cell.value;
   }

@@ -33,9 +33,9 @@ std::vector<std::pair<std::string, TapeArgument>> slice_of_narrow(TapeWriter& ta
   const TapeArgument start = *argument_of(step, "start");
   TapeValueInfo place;
   place.type = tape.tape().info(*start.value()).type;
-  const TapeValue end = tape.call1("aten::add", "Scalar",
-                                   {{"self", start}, {"other", *argument_of(step, "length")}, {"alpha", {nnef::Dim(1)}}},
-                                   place, where);
+  const TapeValue end =
+      tape.call1("aten::add", "Scalar",
+                 {{"self", start}, {"other", *argument_of(step, "length")}, {"alpha", {nnef::Dim(1)}}}, place, where);
   return {{"dim", *argument_of(step, "dim")}, {"start", start}, {"end", {end}}, {"step", {nnef::Dim(1)}}};
 }
 

@@ -1,6 +1,7 @@
 #include "export/record/numbers/size_math.h"
 
 #include <cmath>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <utility>
@@ -373,6 +374,9 @@ Note list_number(const std::string& op, const std::vector<c10::IValue>& items, s
   std::optional<Ratio> all;
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (notes[i] && notes[i].kind != Note::Kind::kSizes) return without_value(notes[i]);
+    const bool is_no_bound = number == NumberOp::kMin && items[i].isInt() &&
+                             items[i].toInt() == std::numeric_limits<std::int64_t>::max();  // enumerate(list)
+    if (is_no_bound && items.size() > 1) continue;
     const std::optional<Ratio> ratio = notes[i] ? notes[i].ratio : ratio_of(items[i]);
     if (!combines || !ratio || items[i].isBool()) return unknown;
     all = all ? apply(*combines, *all, *ratio) : ratio;
