@@ -146,6 +146,7 @@ std::optional<Shape> sliced(const NamedArguments& arguments, Shape shape, bool i
 std::optional<Shape> narrowed(const NamedArguments& arguments, Shape shape) {
   const auto axis = axis_of(arguments, "dim", shape.size());
   const TapeArgument* argument = find_argument(arguments, "length");
+  if (!argument) argument = find_argument(arguments, "k");
   const nnef::Dim* length = argument ? std::get_if<nnef::Dim>(&argument->is) : nullptr;
   if (!axis || !length) return std::nullopt;
   shape[*axis] = *length;
