@@ -3,6 +3,7 @@
 #include <c10/core/CPUAllocator.h>
 
 #include <algorithm>
+#include <cstring>
 #include <fstream>
 #include <limits>
 #include <string>
@@ -13,6 +14,9 @@ namespace torch2nnef {
 namespace {
 
 constexpr std::size_t kLarge = std::size_t{64} << 20;  // smaller ones are not worth a look
+// libtorch's baddbmm multiplies memory that nobody set by its beta of 0: a NaN, where one is there. Larger results are
+// made by kernels that do not.
+constexpr std::size_t kZeroed = std::size_t{4} << 20;
 constexpr std::uint8_t kPriority = 100;
 
 std::size_t number_in(const char* file) {
@@ -48,7 +52,9 @@ class MemoryBound::Allocator final : public OwnAllocator {
       TORCH_CHECK(bytes <= free, "a tensor of ", bytes >> 20, " MiB does not fit into the ", free >> 20,
                   " MiB of memory that are free");
     }
-    return inner_->allocate(bytes);
+    at::DataPtr memory = inner_->allocate(bytes);
+    if (bytes > 0 && bytes <= kZeroed) std::memset(memory.get(), 0, bytes);
+    return memory;
   }
 
   at::Allocator* inner_;

@@ -6,7 +6,8 @@
 namespace torch2nnef {
 
 // While one lives, an operator whose result does not fit into the memory that is free fails with a message, where the
-// system would promise the memory and end the process when it is used.
+// system would promise the memory and end the process when it is used. Small tensors begin as zeros: what an operator
+// makes of memory that it does not set is the same in every run.
 class MemoryBound {
  public:
   MemoryBound();
