@@ -6,6 +6,7 @@
 #include "export/record/failures.h"
 #include "export/record/ivalues.h"
 #include "export/record/numbers/size_math.h"
+#include "export/torchscript/source_location.h"
 
 namespace torch2nnef {
 namespace {
@@ -152,7 +153,11 @@ void Containers::unpack(const torch::jit::Node* node, Frame& frame) {
   std::vector<Note> notes = padded(context_.notes.get(container.sample()), worlds.front().size());
   for (const auto& items : worlds) {
     if (items.size() != worlds.front().size()) {
-      throw WorldFailed("the length of a list depends on a dynamic size", context_.here(), "T2N-R006");
+      Location where = context_.here();
+      if (where.stack.empty()) where.stack = source_lines(node->input(0)->node());  // a trace has no line for this node
+      throw WorldFailed("the length of a list depends on a dynamic size", where, "T2N-R006", "",
+                        "make that axis static, or script the model and read the parts one by one in a loop (for part "
+                        "in x.unbind(0))");
     }
   }
   if (node->kind() == c10::prim::TupleSlice) {

@@ -8,19 +8,22 @@
 namespace torch2nnef {
 namespace {
 
+// One matrix for all: one product, not one for each of many batches.
+at::Tensor matrix_product(const at::Tensor& a, const at::Tensor& b) {
+  const bool is_one_matrix = b.dim() > 2 && a.dim() >= b.dim() && b.numel() == b.size(-1) * b.size(-2);
+  return at::matmul(a, is_one_matrix ? b.reshape({b.size(-2), b.size(-1)}) : b);
+}
+
 Tensors matmul(const EvalCall& call) {
   at::Tensor a = widened(call.tensor("A")), b = widened(call.tensor("B"));
   if (call.logical("transposeA")) a = a.transpose(-1, -2);
   if (call.logical("transposeB")) b = b.transpose(-1, -2);
-  // One matrix for all: one product, not one for each of many batches.
-  const bool is_one_matrix = b.dim() > 2 && a.dim() >= b.dim() && b.numel() == b.size(-1) * b.size(-2);
-  if (is_one_matrix) b = b.reshape({b.size(-2), b.size(-1)});
-  return {at::matmul(a, b).to(call.result_type())};
+  return {matrix_product(a, b).to(call.result_type())};
 }
 
 Tensors linear(const EvalCall& call) {
   at::Tensor x = widened(call.tensor("input")), filter = widened(call.tensor("filter"));
-  at::Tensor y = at::matmul(x, filter.transpose(-1, -2)) + widened(call.tensor("bias", x));
+  at::Tensor y = matrix_product(x, filter.transpose(-1, -2)) + widened(call.tensor("bias", x));
   return {y.to(call.result_type())};
 }
 
