@@ -14,14 +14,6 @@
 namespace torch2nnef {
 namespace {
 
-// Equal, NaNs too.
-bool same_items(const at::Tensor& a, const at::Tensor& b) {
-  if (a.sizes() != b.sizes() || a.scalar_type() != b.scalar_type()) return false;
-  if (a.is_quantized()) return at::equal(a, b);
-  at::Tensor both_nan = a.ne(a).logical_and(b.ne(b));
-  return a.eq(b).logical_or(both_nan).all().item<bool>();
-}
-
 // Splitting operators are kept as the slice or select that each result is, so that one can be repeated alone.
 std::optional<ViewStep> step_of_part(const std::string& op, const NamedArguments& arguments, const nnef::Shape& base,
                                      const std::vector<nnef::Shape>& parts, std::size_t index) {
@@ -167,7 +159,7 @@ void CallResults::check_constants(const c10::FunctionSchema& schema, const Flat&
   for (const std::vector<at::Tensor>& result : results) {
     for (const at::Tensor& world : result) {
       if (!world.defined() || world.is_same(result.front())) continue;
-      if (!same_items(world, result.front())) {
+      if (!equal_or_nan(world, result.front())) {
         context_.refuse("T2N-R008",
                         "the result of " + schema.name() +
                             " depends on a dynamic size, and no expression of sizes for it was found",

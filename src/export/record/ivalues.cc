@@ -33,4 +33,11 @@ c10::IValue container_like(const c10::IValue& container, std::vector<c10::IValue
   return container.isTuple() ? make_tuple(type, std::move(items)) : make_list(type, items);
 }
 
+bool equal_or_nan(const at::Tensor& a, const at::Tensor& b) {
+  if (a.sizes() != b.sizes() || a.scalar_type() != b.scalar_type()) return false;
+  if (a.is_quantized()) return at::equal(a, b);
+  const at::Tensor both_nan = a.ne(a).logical_and(b.ne(b));
+  return a.eq(b).logical_or(both_nan).all().item<bool>();
+}
+
 }  // namespace torch2nnef

@@ -17,4 +17,7 @@ c10::IValue make_tuple(const c10::TypePtr& type, std::vector<c10::IValue> items)
 // A list or tuple of the same type with other items.
 c10::IValue container_like(const c10::IValue& container, std::vector<c10::IValue> items);
 
+// Of one dtype and the same sizes, with equal items or a NaN in both.
+bool equal_or_nan(const at::Tensor& a, const at::Tensor& b);
+
 }  // namespace torch2nnef

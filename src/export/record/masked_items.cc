@@ -8,6 +8,7 @@
 #include "export/record/aliases/cells.h"
 #include "export/record/masked_operators.h"
 #include "export/record/same_computation.h"
+#include "export/sizes/axis_argument.h"
 #include "nnef/builder/builder.h"
 
 namespace torch2nnef {
@@ -196,15 +197,13 @@ class Resolver {
   std::set<std::size_t> named_axes(const TapeCall& call, const Masked& masked) const {
     const std::size_t rank = info(masked.whole).shape.size() - rank_of_mask(masked) + 1;
     const TapeArgument* dim = call.find("dim");
-    const TapeList none, *list = dim && dim->list() ? dim->list() : &none;
     std::set<std::size_t> axes;
-    const auto add_axis = [&](const TapeArgument& axis) {
-      const std::int64_t place = std::get<Dim>(axis.is).value();
-      axes.insert(static_cast<std::size_t>(place < 0 ? place + static_cast<std::int64_t>(rank) : place));
-    };
-    if (dim && std::holds_alternative<Dim>(dim->is)) add_axis(*dim);
-    for (const TapeArgument& axis : *list) add_axis(axis);
-    for (std::size_t axis = 0; axes.size() < rank && !has_axes(call); ++axis) axes.insert(axis);
+    if (has_axes(call)) {
+      for (const TapeArgument& axis : dim->list() ? *dim->list() : TapeList{*dim})
+        axes.insert(as_axis(axis, rank).value());
+    } else {
+      for (std::size_t axis = 0; axis < rank; ++axis) axes.insert(axis);
+    }
     return axes;
   }
   static bool has_axes(const TapeCall& call) {

@@ -46,14 +46,13 @@ Slot part(OperatorRecorder& recorder, const ListRun& run) {
   RecordContext& context = recorder.context();
   const Dim last = run.first + Dim(run.step) * (run.length - 1);
   const Dim low = run.step > 0 ? run.first : last, high = run.step > 0 ? last : run.first;
-  const std::int64_t stride = std::abs(run.step);
   const CellPtr cell = context.cells.of(run.tensor.sample().toTensor());
   const Dim& size = cell->shape.at(static_cast<std::size_t>(run.axis));
   Slot some = run.tensor;
-  if (low != Dim(0) || high + 1 != size || stride != 1) {
+  if (low != Dim(0) || high + 1 != size) {
     some = call_one(recorder, "aten::slice", "Tensor",
                     {some, same_slot(context, run.axis), size_slot(context, low), size_slot(context, high + 1),
-                     same_slot(context, stride)});
+                     same_slot(context, std::int64_t{1})});
   }
   if (run.step > 0) return some;
   return call_one(recorder, "aten::flip", "", {some, same_slot(context, c10::List<std::int64_t>({run.axis}))});

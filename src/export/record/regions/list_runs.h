@@ -18,7 +18,7 @@ struct ListRun {
   std::int64_t axis = 0;
   bool keeps_axis = false;  // an item has the axis, of size 1
   nnef::Dim first = 0, length = 1;
-  std::int64_t step = 1;
+  std::int64_t step = 1;  // or -1
 };
 using ListRuns = std::vector<ListRun>;
 

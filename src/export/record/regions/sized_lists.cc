@@ -21,16 +21,10 @@ bool takes_list(const c10::FunctionSchema& schema) {
   return !schema.returns().empty() && schema.returns()[0].type()->kind() == c10::TypeKind::ListType;
 }
 
-bool are_equal(const at::Tensor& a, const at::Tensor& b) {
-  if (a.sizes() != b.sizes() || a.scalar_type() != b.scalar_type()) return false;
-  if (a.is_quantized()) return at::equal(a, b);
-  return a.eq(b).logical_or(a.ne(a).logical_and(b.ne(b))).all().item<bool>();
-}
-
 // What is read off the tensors that stand for a list is what the list holds.
 void check_same(const Slot& seen, const Slot& read) {
   for (std::size_t world = 0; world < seen.worlds.size(); ++world) {
-    if (!are_equal(seen.worlds[world].toTensor(), read.worlds[world].toTensor())) {
+    if (!equal_or_nan(seen.worlds[world].toTensor(), read.worlds[world].toTensor())) {
       throw Unsupported("a list that is as long as a dynamic size, or its items, are written to after it was made",
                         kHint);
     }
