@@ -52,7 +52,6 @@ TEST(Constraints, ReductionsAndWindowsHaveAnItem) {
 }
 
 TEST(Constraints, PlacesStayWithinTheirAxis) {
-  using Items = std::vector<std::int64_t>;
   const auto taken = [](Builder& b, Value x) {
     b.add_multi("tract_core_topk", {x, nnef::Argument(3)}, {{"axis", 0}, {"largest", true}});
   };
