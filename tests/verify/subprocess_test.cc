@@ -29,6 +29,7 @@ TEST(RunProcess, EnvironmentIsAdded) {
 TEST(RunProcess, NoSuchProgram) {
   const ProcessResult result = run_process({"./no-such-program-here"}, 10);
   EXPECT_FALSE(result.started);
+  EXPECT_NE(result.exit_status, 0);  // who asks for nothing else must not take it for a success
   EXPECT_EQ(result.why_not, "No such file or directory");
 }
 

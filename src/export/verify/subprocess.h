@@ -10,7 +10,7 @@ namespace torch2nnef {
 struct ProcessResult {
   bool started = false;
   bool timed_out = false;
-  int exit_status = 0;         // 128 + signal when one ended it
+  int exit_status = -1;        // 128 + signal when one ended it; -1 when it did not start
   std::string output, errors;  // stdout and stderr, at most 1 MiB of each (the rest is dropped)
   std::string why_not;         // why it did not start
 };
