@@ -26,6 +26,7 @@
 #include "export/simplify/keep_nan.h"
 #include "export/simplify/known_forms.h"
 #include "export/simplify/linear_form.h"
+#include "export/simplify/moves.h"
 #include "export/simplify/nan_losses.h"
 #include "export/simplify/simplify.h"
 #include "export/simplify/stored_shapes.h"
@@ -121,9 +122,13 @@ std::set<nnef::Value> keep_nan_where_possible(nnef::Graph& graph, const nnef::Di
   return std::move(kept.lost);
 }
 
-void write_known_forms(nnef::Graph& graph, const nnef::Dialect& dialect, Lineage& lineage) {
-  lineage.call_of.resize(graph.values.size(), -1);
-  extend(lineage, use_known_forms(graph, dialect));
+void simplify_in_steps(nnef::Graph& graph, const nnef::Dialect& dialect, Lineage& lineage, bool khronos) {
+  if (khronos) return simplify(graph);
+  for (const auto step : {use_known_forms, shorten_moves, move_rows_before_products, move_rows_behind_products}) {
+    lineage.call_of.resize(graph.values.size(), -1);
+    extend(lineage, step(graph, dialect));
+    simplify(graph);
+  }
 }
 
 // Where convolutions still see symbols once the form of the batch is chosen.
@@ -361,8 +366,7 @@ void export_model(const Model& model, const Tables& tables, const std::filesyste
 
   steps.begin("simplify");
   if (options.quantize.empty()) fold_batch_norms(graph);  // else weights are stored as the model has them
-  if (!khronos) write_known_forms(graph, dialect, lineage);
-  simplify(graph);
+  simplify_in_steps(graph, dialect, lineage, khronos);
   lineage.call_of.resize(graph.values.size(), -1);
   store_weights(graph, options, recording, lineage, report);
   cast_to_half(graph, options, recording.tape, lineage, report);

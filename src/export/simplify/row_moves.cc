@@ -1,0 +1,174 @@
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "export/simplify/move_chains.h"
+#include "export/simplify/moves.h"
+#include "export/simplify/way_writer.h"
+#include "nnef/arguments.h"
+
+namespace torch2nnef {
+namespace {
+
+using nnef::Argument;
+using nnef::Dim;
+using nnef::Graph;
+using nnef::Operation;
+using nnef::Shape;
+using nnef::Value;
+
+using Step = ItemOrder::Step;
+using Steps = std::vector<Step>;
+
+// The variable of that rank behind an unsqueeze, if there is one.
+std::optional<Value> variable_of_rank(const Graph& graph, const MoveChains& chains, const Argument& argument,
+                                      std::size_t rank) {
+  const Value* value = argument.value();
+  const Operation* made = value == nullptr ? nullptr : chains.maker(*value);
+  if (made != nullptr && made->op == "unsqueeze") {
+    const Shape& shape = graph.info(*value).shape;
+    const bool leads =
+        shape.size() >= rank && std::all_of(shape.begin(), shape.end() - static_cast<std::ptrdiff_t>(rank),
+                                            [](const Dim& dim) { return dim == Dim(1); });
+    value = leads ? made->arguments.front().argument.value() : nullptr;
+    made = value == nullptr ? nullptr : chains.maker(*value);
+  }
+  const bool is_it = made != nullptr && made->op == "variable" && graph.info(*value).shape.size() == rank;
+  return is_it ? std::optional(*value) : std::nullopt;
+}
+
+bool flag(const Operation& operation, const char* name) {
+  const Argument* argument = operation.find(name);
+  return argument != nullptr && std::get<bool>(argument->is);
+}
+
+std::optional<RowProduct> product_of(const Graph& graph, const MoveChains& chains, const Operation& matmul) {
+  const Value* input = matmul.op == "matmul" ? matmul.find("A")->value() : nullptr;
+  if (input == nullptr || flag(matmul, "transposeA")) return std::nullopt;
+  const auto weight = variable_of_rank(graph, chains, *matmul.find("B"), 2);
+  if (!weight || graph.info(*input).shape.size() < 2) return std::nullopt;
+  return RowProduct{*input, matmul.results.front(), *weight, std::nullopt, flag(matmul, "transposeB"), 1};
+}
+
+// The product whose result a value is, its bias included.
+std::optional<RowProduct> product_behind(const Graph& graph, const MoveChains& chains, Value value) {
+  const Operation* made = chains.maker(value);
+  if (made == nullptr) return std::nullopt;
+  if (made->op != "add") return product_of(graph, chains, *made);
+  for (const std::size_t place : {std::size_t{0}, std::size_t{1}}) {
+    const Value* rows = made->arguments.at(place).argument.value();
+    const Operation* matmul = rows == nullptr ? nullptr : chains.maker(*rows);
+    auto product = matmul == nullptr ? std::nullopt : product_of(graph, chains, *matmul);
+    if (!product || chains.reads(*rows) != 1 || chains.is_pinned(*rows)) continue;
+    product->bias = variable_of_rank(graph, chains, made->arguments.at(1 - place).argument, 1);
+    if (!product->bias || graph.info(*rows).shape != graph.info(value).shape) return std::nullopt;
+    product->result = value;
+    return product;
+  }
+  return std::nullopt;
+}
+
+// The same moves of rows, as they follow others, of rows that have another length.
+bool follow(ItemOrder& order, const Steps& steps, const std::optional<Dim>& last) {
+  for (const Step& step : steps) {
+    if (step.kind == Step::Kind::kSlice) {
+      if (!order.slice(static_cast<std::size_t>(step.axis), step.begin, step.end)) return false;
+    } else if (step.kind == Step::Kind::kTranspose) {
+      order.transpose({step.permutation.begin(), step.permutation.end()});
+    } else {
+      Shape shape = step.shape;
+      if (last) shape.back() = *last;
+      if (!order.reshape(shape)) return false;
+    }
+  }
+  return true;
+}
+
+class RowMoves {
+ public:
+  explicit RowMoves(const Graph& graph) : graph_(graph), chains_(graph) {
+    for (std::size_t place = 0; place < graph.operations.size(); ++place) {
+      const auto chain = chains_.ending_in(graph.operations[place]);
+      if (!chain) continue;
+      if (chain->length > 0 && chain->own == chain->length) ends_[chain->source].push_back({place, *chain});
+    }
+  }
+
+  // Moves behind a product that go before it.
+  Ways before_products() {
+    Ways ways;
+    for (const auto& [source, ends] : ends_) {
+      const auto product = product_behind(graph_, chains_, source);
+      if (!product || chains_.is_pinned(source) || chains_.reads(source) != 1 || ends.size() != 1) continue;
+      const MoveChain& behind = ends.front().chain;
+      if (!behind.order.keeps_last_axis()) continue;
+      MoveChain whole = chains_.leading_to(product->input);
+      const std::size_t now = behind.length + (chains_.reads(product->input) == 1 ? whole.own : 0);
+      if (!follow(whole.order, behind.order.steps(), graph_.info(product->input).shape.back())) continue;
+      Steps steps = whole.order.steps();
+      if (steps.size() < now) ways[ends.front().place] = {whole.source, std::move(steps), product, {}};
+    }
+    return ways;
+  }
+
+  // Moves before products that go behind them.
+  Ways behind_products() {
+    std::map<Value, std::vector<RowProduct>> by_input;
+    for (const auto& [source, ends] : ends_) {
+      const auto product = product_behind(graph_, chains_, source);
+      if (product && !chains_.is_pinned(source) && chains_.reads(source) == ends.size())
+        by_input[product->input].push_back(*product);
+    }
+    Ways ways;
+    for (const auto& [input, products] : by_input) {
+      const MoveChain before = chains_.leading_to(input);
+      if (before.own == 0 || before.own != before.length || !before.order.keeps_last_axis()) continue;
+      if (chains_.is_pinned(input) || chains_.reads(input) != products.size()) continue;
+      move_behind(before, products, ways);
+    }
+    return ways;
+  }
+
+ private:
+  struct End {
+    std::size_t place;  // of the last operation
+    MoveChain chain;
+  };
+
+  void move_behind(const MoveChain& before, const std::vector<RowProduct>& products, Ways& ways) const {
+    std::size_t now = before.length, then = 0;
+    Ways found;
+    for (const RowProduct& product : products) {
+      const Dim width = graph_.info(product.result).shape.back();
+      Shape rows = graph_.info(before.source).shape;
+      rows.back() = width;
+      for (const End& end : ends_.at(product.result)) {
+        ItemOrder order(rows);
+        if (!follow(order, before.order.steps(), width)) return;
+        if (!follow(order, end.chain.order.steps(), std::nullopt)) return;
+        Steps steps = order.steps();
+        now += end.chain.length;
+        then += steps.size();
+        found[end.place] = {before.source, {}, product, std::move(steps)};
+      }
+    }
+    if (then < now) ways.merge(found);
+  }
+
+  const Graph& graph_;
+  const MoveChains chains_;
+  std::map<Value, std::vector<End>> ends_;  // by the source of the chains that nothing else needs
+};
+
+}  // namespace
+
+std::vector<Value> move_rows_before_products(Graph& graph, const nnef::Dialect& dialect) {
+  return write_ways(graph, dialect, RowMoves(graph).before_products());
+}
+
+std::vector<Value> move_rows_behind_products(Graph& graph, const nnef::Dialect& dialect) {
+  return write_ways(graph, dialect, RowMoves(graph).behind_products());
+}
+
+}  // namespace torch2nnef
