@@ -1,5 +1,6 @@
 #include "export/simplify/batch_norms.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <memory>
@@ -42,25 +43,33 @@ class Scaled final : public TensorData {
   DType dtype() const override { return DType::kF32; }
   const std::vector<std::int64_t>& shape() const override { return data_->shape(); }
 
+  // Piece by piece: who wants the beginning alone does not pay for the whole.
   void stream(const nnef::ByteSink& sink) const override {
-    const std::size_t row = static_cast<std::size_t>(data_->numel()) / scale_.size() * sizeof(float);
-    std::vector<std::byte> rest;  // of an item that two pieces share
-    std::size_t done = 0;         // bytes
+    const std::size_t row = static_cast<std::size_t>(data_->numel()) / scale_.size();
+    std::vector<float> piece(kPiece);
+    std::size_t filled = 0, done = 0;  // bytes of the piece, and items before it
+    const auto give = [&] {
+      const std::size_t count = filled / sizeof(float);
+      for (std::size_t i = 0; i < count; ++i) piece[i] *= scale_[(done + i) / row];
+      sink(piece.data(), filled);
+      done += count;
+      filled = 0;
+    };
     data_->stream([&](const void* bytes, std::size_t count) {
-      const auto* begin = static_cast<const std::byte*>(bytes);
-      rest.insert(rest.end(), begin, begin + count);
-      std::vector<float> items(rest.size() / sizeof(float));
-      if (items.empty()) return;
-      const std::size_t whole = items.size() * sizeof(float);
-      std::memcpy(items.data(), rest.data(), whole);
-      for (std::size_t i = 0; i < items.size(); ++i) items[i] *= scale_[(done + i * sizeof(float)) / row];
-      sink(items.data(), whole);
-      done += whole;
-      rest.erase(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(whole));
+      for (const auto* from = static_cast<const std::byte*>(bytes); count > 0;) {
+        const std::size_t step = std::min(count, kPiece * sizeof(float) - filled);
+        std::memcpy(reinterpret_cast<std::byte*>(piece.data()) + filled, from, step);
+        from += step;
+        count -= step;
+        filled += step;
+        if (filled == kPiece * sizeof(float)) give();
+      }
     });
+    give();
   }
 
  private:
+  static constexpr std::size_t kPiece = 1 << 14;  // items
   TensorDataPtr data_;
   std::vector<float> scale_;
 };
