@@ -157,13 +157,13 @@ const std::multimap<std::string, RuleCase> kCases = {
     {"rms-norm",
      {[](Builder& b) { return normalized(b, floats(b), 4); }, "y = tract_core_rms_norm(x, axis = 2, eps = 0.5);\n"}},
     {"rotary", {[](Builder& b) { return rotated(b, 4, 0); }, "y = tract_transformers_apply_rope(x, cos, sin);\n"}},
-    {"constant-sum",
+    {"constant-arithmetic",
      {[](Builder& b) { return b.binary("mul", integers(b), b.binary("add", listed(b, "a"), number(b, 2))); },
       "y = mul(n, add);\n"}},
-    {"constant-difference",
+    {"constant-arithmetic",
      {[](Builder& b) { return b.binary("mul", integers(b), b.binary("sub", number(b, 1), listed(b, "a"))); },
       "y = mul(n, sub);\n"}},
-    {"constant-product",
+    {"constant-arithmetic",
      {[](Builder& b) { return b.binary("add", integers(b), b.binary("mul", listed(b, "a"), listed(b, "b"))); },
       "y = add(n, mul);\n"}},
     {"index-in-order",
@@ -172,13 +172,40 @@ const std::multimap<std::string, RuleCase> kCases = {
         return b.unary("neg", b.add("tract_core_gather", {integers(b), index}, {{"axis", 0}}));
       },
       "y = neg(n);\n"}},
-    {"narrow-and", {[](Builder& b) { return masked(b, "and"); }, "gt = gt(x, 0.0);\ny = and(m, gt);\n"}},
-    {"narrow-select", {[](Builder& b) { return masked(b, "select"); }, "y = select(m, x, 0.0);\n"}},
-    {"narrow-add",
+    {"narrow", {[](Builder& b) { return masked(b, "and"); }, "gt = gt(x, 0.0);\ny = and(m, gt);\n"}},
+    {"narrow", {[](Builder& b) { return masked(b, "select"); }, "y = select(m, x, 0.0);\n"}},
+    {"narrow",
      {[](Builder& b) { return masked(b, "add"); }, "select_1 = select(m, 0.0, 1.0);\ny = add(x, select_1);\n"}},
-    {"narrow-any",
+    {"narrow",
      {[](Builder& b) { return masked(b, "any"); },
       "any_reduce_1 = any_reduce(m, axes = [3]);\ny = select(any_reduce_1, x, 0.0);\n"}},
+    {"repeated",
+     {[](Builder& b) {
+        const Value m = b.external("m", DType::kF32, {2, 1, 4}), wide = b.broadcast_to(m, {2, kS, 4});
+        return b.select(b.binary("ne", wide, 1.0), b.broadcast_to(b.constant(0.0, DType::kF32), {2, kS, 4}), floats(b));
+      },
+      "ne_1 = ne(m, 1.0);\ny = select(ne_1, literal_f32_0, x);\n"}},
+    {"select-true",
+     {[](Builder& b) {
+        const Value n = b.cast(b.cast(integers(b), DType::kBool), DType::kI64);
+        const Value seen = b.reduce("any_reduce", b.unsqueeze(b.binary("ge", n, number(b, 0)), {0, 2}), {1}, true);
+        return b.unary("exp", b.select(seen, floats(b, {1, 4, 5}), 0.0));
+      },
+      "y = exp(x);\n"}},
+    {"softmax-of-sum",
+     {[](Builder& b) {
+        const Value n = b.cast(b.cast(integers(b), DType::kBool), DType::kI64);
+        const Value hidden = b.select(b.binary("ge", n, number(b, 0)), 0.0, -1e9);
+        const Value sum = b.binary("add", floats(b, {2, 4, 3}), b.unsqueeze(hidden, {0, 1}));
+        return b.add("softmax", {sum}, {{"axes", std::vector<std::int64_t>{2}}});
+      },
+      "y = softmax(x, axes = [2]);\n"}},
+    {"select-not",
+     {[](Builder& b) {
+        const Value m = b.external("m", DType::kBool, {2, kS, 4});
+        return b.select(b.unary("not", m), floats(b), 0.0);
+      },
+      "y = select(m, 0.0, x);\n"}},
     {"index-of-all", {[](Builder& b) { return indexed(b, 4, 0); }, "y = unsqueeze(x, axes = [1]);\n"}},
     {"flipped-factor",
      {[](Builder& b) {

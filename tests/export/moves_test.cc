@@ -29,7 +29,7 @@ std::string written(const std::function<void(Builder&)>& build) {
   Builder b(graph, dialect);
   build(b);
   simplify(graph);
-  for (const auto step : {shorten_moves, move_rows_before_products, move_rows_behind_products}) {
+  for (const auto step : {shorten_moves, split_batches, move_rows_before_products, move_rows_behind_products}) {
     const std::size_t values = graph.values.size();
     const std::vector<Value> added = step(graph, dialect);
     EXPECT_EQ(added.size(), graph.values.size() - values);
@@ -109,9 +109,41 @@ TEST(Moves, OutputsInTheMiddleStay) {
     const Value turned = b.name_output(b.transpose(x, {1, 0, 2}), "y");
     b.name_output(b.unary("exp", b.transpose(turned, {1, 0, 2})), "z");
   };
-  EXPECT_EQ(written(outputs), "y = transpose(x, axes = [1, 0, 2]);\n"
+  EXPECT_EQ(written(outputs),
+            "y = transpose(x, axes = [1, 0, 2]);\n"
             "transpose = transpose(y, axes = [1, 0, 2]);\n"
             "z = exp(transpose);\n");
+}
+
+// Scores of attention with the heads in the axis of matrices.
+Value scores(Builder& b, bool is_given_merged) {
+  const Value q = b.external("q", DType::kF32, {kB, 3, kS, 4}), k = b.external("k", DType::kF32, {kB, 3, kS, 4});
+  const Value left = b.reshape(q, {kB * 3, kS, 4});
+  const Value right = is_given_merged ? b.external("r", DType::kF32, {kB * 3, kS, 4}) : b.reshape(k, {kB * 3, kS, 4});
+  return b.add("matmul", {left, right}, {{"transposeA", false}, {"transposeB", true}});
+}
+
+TEST(Batches, AreProductsOfTheAxesThatTheyWereMergedFrom) {
+  EXPECT_EQ(written([](Builder& b) {
+              const Value mask = b.external("m", DType::kF32, {1, kS, kS});
+              Value x = b.binary("add", b.binary("mul", scores(b, false), 0.5), mask);
+              x = b.add("softmax", {x}, {{"axes", std::vector<std::int64_t>{2}}});
+              b.name_output(b.reshape(x, {kB, 3, kS, kS}), "y");
+            }),
+            "matmul_1 = matmul(q, k, transposeA = false, transposeB = true);\n"
+            "mul_1 = mul(matmul_1, 0.5);\n"
+            "add_1 = unsqueeze(m, axes = [0]);\n"
+            "add_2 = add(mul_1, add_1);\n"
+            "y = softmax(add_2, axes = [3]);\n");
+}
+
+TEST(Batches, StayMergedWhereThatIsShorter) {
+  const auto merged = [](bool is_given_merged) {
+    return written([=](Builder& b) { b.name_output(b.unary("exp", scores(b, is_given_merged)), "y"); });
+  };
+  const std::string text = merged(true);
+  EXPECT_NE(text.find("reshape(q"), std::string::npos) << text;
+  EXPECT_EQ(merged(false).find("reshape(q"), std::string::npos);  // two reshapes before the product, or one behind it
 }
 
 TEST(RowMoves, GoBeforeAProduct) {

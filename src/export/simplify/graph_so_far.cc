@@ -46,15 +46,23 @@ std::optional<double> GraphSoFar::number(const Argument& argument) const {
   const Operation* made = value == nullptr ? nullptr : maker(*value);
   if (made == nullptr) return std::nullopt;
   if (made->op == "unsqueeze") return number(made->arguments.at(0).argument);
-  if (made->op == "variable" && info(*value).shape.empty()) return constant_number(*value);
-  if (made->op != "tract_core_cast") return std::nullopt;
-  const Argument& from = made->arguments.at(0).argument;
-  if (info(*value).dtype == DType::kBool) {
-    const auto found = number(from);
-    return found ? std::optional<double>(*found != 0) : std::nullopt;
-  }
+  if (made->op == "variable" && nnef::volume(info(*value).shape) == nnef::Dim(1)) return constant_number(*value);
+  if (made->op == "tract_core_bitand" && is_itself(*made)) return number(made->arguments.at(0).argument);
+  return made->op == "tract_core_cast" ? number_cast(*made, info(*value).dtype) : std::nullopt;
+}
+
+std::optional<double> GraphSoFar::number_cast(const Operation& cast, DType to) const {
+  const Argument& from = cast.arguments.at(0).argument;
+  const auto found = number(from);
+  if (to == DType::kBool) return found ? std::optional<double>(*found != 0) : std::nullopt;
   // A number that its dtype rounds, or cuts, is another one.
-  return nnef::is_integer(info(*value).dtype) && from.dim() != nullptr ? number(from) : std::nullopt;
+  const bool is_truth = from.value() != nullptr && info(*from.value()).dtype == DType::kBool;
+  return nnef::is_integer(to) && (from.dim() != nullptr || is_truth) ? found : std::nullopt;
+}
+
+// A symbolic range is hidden behind this from the engine's optimiser.
+bool GraphSoFar::is_itself(const Operation& bitand_operation) const {
+  return number(bitand_operation.arguments.at(1).argument) == -1.0;
 }
 
 std::optional<double> GraphSoFar::constant_number(Value value) const {
@@ -108,9 +116,8 @@ std::optional<std::size_t> GraphSoFar::counted_axis(Value value) const {
     }
     const Value* from = operand(*made, 0);
     const bool is_cast = made->op == "tract_core_cast" && nnef::is_integer(info(value).dtype);
-    // A symbolic range is hidden behind this from the engine's optimiser.
-    const bool is_itself = made->op == "tract_core_bitand" && number(made->arguments.at(1).argument) == -1.0;
-    if (from == nullptr || (made->op != "unsqueeze" && !is_cast && !is_itself)) return std::nullopt;
+    const bool is_hidden = made->op == "tract_core_bitand" && is_itself(*made);
+    if (from == nullptr || (made->op != "unsqueeze" && !is_cast && !is_hidden)) return std::nullopt;
     value = *from;
   }
   return std::nullopt;

@@ -30,7 +30,7 @@ class GraphSoFar {
   // The value of the n-th argument; null when that is none.
   static const nnef::Value* operand(const nnef::Operation& operation, std::size_t place);
 
-  // The number that an argument is everywhere: a literal, a cast of one, or a tensor of rank 0.
+  // The number that an argument is everywhere: a literal, a cast of one, or a tensor of one item.
   std::optional<double> number(const nnef::Argument& argument) const;
   // The items of an integer tensor of the archive that is not large.
   std::optional<std::vector<std::int64_t>> constant_items(nnef::Value value) const;
@@ -50,6 +50,8 @@ class GraphSoFar {
  private:
   const nnef::TensorData* data_of(nnef::Value value) const;  // null when no variable
   std::optional<double> constant_number(nnef::Value value) const;
+  std::optional<double> number_cast(const nnef::Operation& cast, nnef::DType to) const;
+  bool is_itself(const nnef::Operation& bitand_operation) const;
   bool find_never_negative(const nnef::Operation& operation);
   bool argument_is_never_negative(const nnef::Operation& operation, std::size_t place);
 

@@ -194,6 +194,27 @@ std::vector<ItemOrder::Step> ItemOrder::reordered() const {
   return {reshape_to(shape_of(parts)), transpose_by(*order_in(parts, to)), reshape_to(shape)};
 }
 
+bool ItemOrder::follow(const std::vector<Step>& steps, const std::optional<Dim>& last) {
+  for (const Step& step : steps) {
+    if (step.kind == Kind::kSlice) {
+      if (!slice(static_cast<std::size_t>(step.axis), step.begin, step.end)) return false;
+    } else if (step.kind == Kind::kTranspose) {
+      transpose({step.permutation.begin(), step.permutation.end()});
+    } else {
+      Shape shape = step.shape;
+      if (last) shape.back() = *last;
+      if (!reshape(shape)) return false;
+    }
+  }
+  return true;
+}
+
+Shape ItemOrder::parts_of(std::size_t axis) const {
+  Shape parts;
+  for (const std::size_t factor : axes_.at(axis)) parts.push_back(sizes_[factor]);
+  return parts;
+}
+
 std::vector<ItemOrder::Step> ItemOrder::steps() const {
   std::vector<Step> steps;
   for (const auto& [axis, range] : slices_) {

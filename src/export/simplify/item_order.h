@@ -37,6 +37,10 @@ class ItemOrder {
   };
   // Slices first, then at most one transpose between two reshapes. Where the last axis is kept, each step keeps it.
   std::vector<Step> steps() const;
+  // The same steps behind what there is, on a tensor whose last axis, which they keep then, has another length.
+  bool follow(const std::vector<Step>& steps, const std::optional<nnef::Dim>& last = std::nullopt);
+  // What an axis of the result is made of, the outermost first.
+  nnef::Shape parts_of(std::size_t axis) const;
 
  private:
   using Factors = std::vector<std::size_t>;  // places in sizes_, the outermost first; none for an axis of 1

@@ -9,6 +9,7 @@
 #include "export/simplify/constant_forms.h"
 #include "export/simplify/graph_facts.h"
 #include "export/simplify/graph_so_far.h"
+#include "export/simplify/narrow_form.h"
 #include "export/simplify/rotary_form.h"
 #include "nnef/arguments.h"
 
@@ -22,6 +23,13 @@ using nnef::Operation;
 using nnef::Shape;
 using nnef::Value;
 
+// Whether a name is in a list of names with a space between.
+bool is_among(std::string_view name, std::string_view names) {
+  const std::size_t at = names.find(name), end = at + name.size();
+  if (at == std::string_view::npos) return false;
+  return (at == 0 || names[at - 1] == ' ') && (end == names.size() || names[end] == ' ');
+}
+
 // --- numbers that change nothing ---
 
 // The operand that the result equals; floats keep the sign of a zero, which adding 0 would take.
@@ -30,9 +38,10 @@ std::optional<Value> without_neutral(GraphSoFar& graph, const Operation& operati
   for (const std::size_t place : {std::size_t{0}, std::size_t{1}}) {
     const Value* kept = GraphSoFar::operand(operation, place);
     if (kept == nullptr || (place == 1 && !is_symmetric)) continue;
-    const auto number = graph.number(operation.arguments.at(1 - place).argument);
-    if (number != neutral || graph.shape(*kept) != graph.shape(result)) continue;
-    if (graph.info(*kept).dtype == graph.info(result).dtype) return *kept;
+    if (graph.number(operation.arguments.at(1 - place).argument) != neutral) continue;
+    if (graph.info(*kept).dtype != graph.info(result).dtype) continue;
+    if (graph.shape(*kept) == graph.shape(result)) return *kept;
+    if (graph.shape(*kept).empty()) graph.set_narrower(result, *kept);
   }
   return std::nullopt;
 }
@@ -63,13 +72,43 @@ std::optional<Value> without_wrapping(GraphSoFar& graph, const Operation& operat
 
 // Whether a condition holds everywhere.
 bool is_true(GraphSoFar& graph, Value condition) {
+  if (const Value* narrow = graph.narrower(condition)) condition = *narrow;
   if (graph.number(condition) == 1.0 || graph.is_constant_true(condition)) return true;
   const Operation* made = graph.maker(condition);
-  if (made == nullptr || (made->op != "ge" && made->op != "gt")) return false;
-  const Value* x = GraphSoFar::operand(*made, 0);
-  const auto bound = graph.number(made->arguments.at(1).argument);
-  if (x == nullptr || !bound || !nnef::is_integer(graph.info(*x).dtype)) return false;
+  const Value* x = made == nullptr ? nullptr : GraphSoFar::operand(*made, 0);
+  if (x == nullptr) return false;
+  static constexpr std::string_view kKeepTruth =
+      "unsqueeze squeeze reshape transpose slice tract_core_broadcast any_reduce";
+  if (is_among(made->op, kKeepTruth)) return is_true(graph, *x);
+  if (made->op == "and") return is_true(graph, *x) && is_true(graph, *GraphSoFar::operand(*made, 1));
+  const auto bound = made->arguments.size() > 1 ? graph.number(made->arguments.at(1).argument) : std::nullopt;
+  if ((made->op != "ge" && made->op != "gt") || !bound || !nnef::is_integer(graph.info(*x).dtype)) return false;
   return (made->op == "ge" ? *bound <= 0 : *bound < 0) && graph.is_never_negative(*x);
+}
+
+// select(true, a, b): a, or a number that is repeated.
+std::optional<Value> with_known_condition(GraphSoFar& graph, const Operation& operation) {
+  const Value *condition = GraphSoFar::operand(operation, 0), *kept = GraphSoFar::operand(operation, 1);
+  if (condition == nullptr || !is_true(graph, *condition)) return std::nullopt;
+  const Value result = operation.results.front();
+  const double* number = std::get_if<double>(&operation.arguments.at(1).argument.is);
+  if (kept != nullptr && graph.shape(*kept) == graph.shape(result)) return *kept;
+  if (kept != nullptr && graph.shape(*kept).empty()) graph.set_narrower(result, *kept);
+  if (number != nullptr) graph.set_narrower(result, graph.builder().constant(*number, graph.info(result).dtype));
+  return std::nullopt;
+}
+
+// softmax(x + 0), for which it does not matter whether a zero has a sign.
+std::optional<Value> without_zero_mask(GraphSoFar& graph, const Operation& operation) {
+  const Value* x = GraphSoFar::operand(operation, 0);
+  const Operation* sum = x == nullptr ? nullptr : graph.maker(*x, "add");
+  for (const std::size_t place : {std::size_t{0}, std::size_t{1}}) {
+    const Value* kept = sum == nullptr ? nullptr : GraphSoFar::operand(*sum, place);
+    if (kept == nullptr || graph.shape(*kept) != graph.shape(*x)) continue;
+    if (graph.number(sum->arguments.at(1 - place).argument) != 0.0) continue;
+    return graph.builder().add("softmax", {*kept}, {{"axes", *operation.find("axes")}});
+  }
+  return std::nullopt;
 }
 
 std::optional<Value> without_truth(GraphSoFar& graph, const Operation& operation) {
@@ -85,34 +124,14 @@ std::optional<Value> without_truth(GraphSoFar& graph, const Operation& operation
   return std::nullopt;
 }
 
-// The same operation on what its operands repeat. Where its result is narrower, too, whoever reads that may do the
-// same.
-std::optional<Value> with_narrow_operands(GraphSoFar& graph, const Operation& operation) {
-  const bool is_reduction = operation.op == "any_reduce";
-  std::vector<Argument> operands;
-  std::vector<nnef::NamedArgument> attributes;
-  bool is_narrower = false;
-  for (const nnef::NamedArgument& named : operation.arguments) {
-    const Value* value = named.argument.value();
-    const Value* narrow = value == nullptr ? nullptr : graph.narrower(*value);
-    if (is_reduction && value == nullptr) {
-      attributes.push_back(named);
-    } else {
-      operands.push_back(narrow == nullptr ? named.argument : Argument(*narrow));
-    }
-    is_narrower = is_narrower || narrow != nullptr;
-  }
-  if (!is_narrower) return std::nullopt;
-  if (is_reduction) {  // an axis that repeats one item could be left out, too: of no use here
-    const Shape &whole = graph.shape(*GraphSoFar::operand(operation, 0)), &part = graph.shape(*operands[0].value());
-    for (std::int64_t axis : nnef::numbers_of(operation, "axes").value_or(std::vector<std::int64_t>{})) {
-      if (whole[static_cast<std::size_t>(axis)] != part[static_cast<std::size_t>(axis)]) return std::nullopt;
-    }
-  }
-  const Value made = graph.builder().add(operation.op, std::move(operands), std::move(attributes));
-  if (graph.shape(made) == graph.shape(operation.results.front())) return made;
-  graph.set_narrower(operation.results.front(), made);
-  return std::nullopt;
+// select(not(c), a, b)
+std::optional<Value> with_condition_turned(GraphSoFar& graph, const Operation& operation) {
+  const Value* condition = GraphSoFar::operand(operation, 0);
+  const Operation* negation = condition == nullptr ? nullptr : graph.maker(*condition, "not");
+  const Value* turned = negation == nullptr ? nullptr : GraphSoFar::operand(*negation, 0);
+  if (turned == nullptr) return std::nullopt;
+  return graph.builder().add("select",
+                             {*turned, operation.arguments.at(2).argument, operation.arguments.at(1).argument});
 }
 
 // --- root mean square ---
@@ -323,26 +342,28 @@ std::optional<Value> without_index(GraphSoFar& graph, const Operation& operation
 // --- the table ---
 
 struct Rule {
-  std::string_view name, op;
+  std::string_view name, ops;  // names of operators, with a space between
   // A value that equals the operation's result: one that was there or the last that it adds.
   std::optional<Value> (*rewrite)(GraphSoFar&, const Operation&);
 };
 
-constexpr std::array<Rule, 19> kRules = {{
+constexpr std::string_view kNarrowed =
+    "add sub mul div max min eq ne lt le gt ge and or not select any_reduce tract_core_bitand tract_core_cast";
+
+constexpr std::array<Rule, 18> kRules = {{
     {"plus-zero", "add", without_zero},
     {"minus-zero", "sub", without_zero},
     {"times-one", "mul", without_one},
     {"over-one", "div", without_one},
-    {"constant-sum", "add", as_constant},
-    {"constant-difference", "sub", as_constant},
-    {"constant-product", "mul", as_constant},
+    {"constant-arithmetic", "add sub mul", as_constant},
     {"index-not-negative", "select", without_wrapping},
+    {"select-not", "select", with_condition_turned},
+    {"select-true", "select", with_known_condition},
+    {"softmax-of-sum", "softmax", without_zero_mask},
     {"and-true", "and", without_truth},
-    {"narrow-and", "and", with_narrow_operands},
-    {"narrow-select", "select", with_narrow_operands},
     {"rotary", "add", as_rotated},
-    {"narrow-add", "add", with_narrow_operands},
-    {"narrow-any", "any_reduce", with_narrow_operands},
+    {"repeated", "tract_core_broadcast unsqueeze squeeze reshape transpose slice", note_broadcast},
+    {"narrow", kNarrowed, with_narrow_operands},
     {"rms-norm", "mul", as_rms_norm},
     {"flipped-factor", "matmul", with_flipped_factors},
     {"grouped-product", "matmul", as_grouped_product},
@@ -404,7 +425,7 @@ class Rewriter {
     std::vector<Operation>& operations = graph_.graph().operations;
     const Value result = operation.results.front();
     for (const Rule& rule : kRules) {
-      if (rule.op != operation.op) continue;
+      if (!is_among(operation.op, rule.ops)) continue;
       const std::size_t before = operations.size();
       graph_.builder().set_scope("", graph_.info(result).name, operation.comment);
       std::optional<Value> made = rule.rewrite(graph_, operation);

@@ -1,9 +1,10 @@
 #include "export/simplify/moves.h"
 
+#include <map>
 #include <utility>
 
+#include "export/simplify/graph_rewriting.h"
 #include "export/simplify/move_chains.h"
-#include "export/simplify/way_writer.h"
 
 namespace torch2nnef {
 namespace {
@@ -20,17 +21,24 @@ bool gives_sizes(const MoveChains& chains, Value value) {
 }  // namespace
 
 std::vector<Value> shorten_moves(nnef::Graph& graph, const nnef::Dialect& dialect) {
+  std::map<std::size_t, MoveChain> shorter;  // by the place of the last operation
   const MoveChains chains(graph);
-  Ways ways;
   for (std::size_t place = 0; place < graph.operations.size(); ++place) {
-    const auto chain = chains.ending_in(graph.operations[place]);
+    auto chain = chains.ending_in(graph.operations[place]);
     if (!chain || gives_sizes(chains, chain->source)) continue;
-    std::vector<ItemOrder::Step> steps = chain->order.steps();
-    if (steps.size() < chain->length && steps.size() <= chain->own) {
-      ways[place] = {chain->source, std::move(steps), std::nullopt, {}};
-    }
+    const std::size_t steps = chain->order.steps().size();
+    if (steps < chain->length && steps <= chain->own) shorter.emplace(place, std::move(*chain));
   }
-  return write_ways(graph, dialect, ways);
+  GraphRewriting rewriting(graph, dialect);
+  return rewriting.run([&](const Operation& operation, std::size_t place) {
+    const auto found = shorter.find(place);
+    if (found == shorter.end()) return false;
+    const std::size_t before = graph.operations.size();
+    const Value made = rewriting.make_for(operation.results.front(), operation, [&] {
+      return rewriting.moved(rewriting.replaced(found->second.source), found->second.order.steps());
+    });
+    return rewriting.stand_for(operation, made, before);
+  });
 }
 
 }  // namespace torch2nnef

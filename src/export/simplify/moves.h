@@ -20,4 +20,8 @@ std::vector<nnef::Value> shorten_moves(nnef::Graph& graph, const nnef::Dialect& 
 std::vector<nnef::Value> move_rows_before_products(nnef::Graph& graph, const nnef::Dialect& dialect);
 std::vector<nnef::Value> move_rows_behind_products(nnef::Graph& graph, const nnef::Dialect& dialect);
 
+// Products of many matrices, whose axis of matrices was merged from several ([B * heads, S, D]), and elementwise
+// operations behind them, keep the axes apart. Nothing is changed where that gives no shorter graph.
+std::vector<nnef::Value> split_batches(nnef::Graph& graph, const nnef::Dialect& dialect);
+
 }  // namespace torch2nnef

@@ -3,23 +3,40 @@
 #include <optional>
 #include <utility>
 
+#include "export/simplify/graph_rewriting.h"
 #include "export/simplify/move_chains.h"
 #include "export/simplify/moves.h"
-#include "export/simplify/way_writer.h"
 #include "nnef/arguments.h"
 
 namespace torch2nnef {
 namespace {
 
 using nnef::Argument;
+using nnef::Builder;
 using nnef::Dim;
 using nnef::Graph;
 using nnef::Operation;
 using nnef::Shape;
 using nnef::Value;
 
-using Step = ItemOrder::Step;
-using Steps = std::vector<Step>;
+using Steps = std::vector<ItemOrder::Step>;
+
+// matmul(input, weight), maybe with a bias for each column.
+struct RowProduct {
+  Value input, result;
+  Value weight;               // a variable of rank 2
+  std::optional<Value> bias;  // a variable of rank 1
+  bool transposes_weight;
+};
+
+// How an operation's result is made instead.
+struct Way {
+  Value source;
+  Steps before;
+  RowProduct product;
+  Steps after;
+};
+using Ways = std::map<std::size_t, Way>;  // by the operation's place
 
 // The variable of that rank behind an unsqueeze, if there is one.
 std::optional<Value> variable_of_rank(const Graph& graph, const MoveChains& chains, const Argument& argument,
@@ -48,7 +65,7 @@ std::optional<RowProduct> product_of(const Graph& graph, const MoveChains& chain
   if (input == nullptr || flag(matmul, "transposeA")) return std::nullopt;
   const auto weight = variable_of_rank(graph, chains, *matmul.find("B"), 2);
   if (!weight || graph.info(*input).shape.size() < 2) return std::nullopt;
-  return RowProduct{*input, matmul.results.front(), *weight, std::nullopt, flag(matmul, "transposeB"), 1};
+  return RowProduct{*input, matmul.results.front(), *weight, std::nullopt, flag(matmul, "transposeB")};
 }
 
 // The product whose result a value is, its bias included.
@@ -67,22 +84,6 @@ std::optional<RowProduct> product_behind(const Graph& graph, const MoveChains& c
     return product;
   }
   return std::nullopt;
-}
-
-// The same moves of rows, as they follow others, of rows that have another length.
-bool follow(ItemOrder& order, const Steps& steps, const std::optional<Dim>& last) {
-  for (const Step& step : steps) {
-    if (step.kind == Step::Kind::kSlice) {
-      if (!order.slice(static_cast<std::size_t>(step.axis), step.begin, step.end)) return false;
-    } else if (step.kind == Step::Kind::kTranspose) {
-      order.transpose({step.permutation.begin(), step.permutation.end()});
-    } else {
-      Shape shape = step.shape;
-      if (last) shape.back() = *last;
-      if (!order.reshape(shape)) return false;
-    }
-  }
-  return true;
 }
 
 class RowMoves {
@@ -105,9 +106,9 @@ class RowMoves {
       if (!behind.order.keeps_last_axis()) continue;
       MoveChain whole = chains_.leading_to(product->input);
       const std::size_t now = behind.length + (chains_.reads(product->input) == 1 ? whole.own : 0);
-      if (!follow(whole.order, behind.order.steps(), graph_.info(product->input).shape.back())) continue;
+      if (!whole.order.follow(behind.order.steps(), graph_.info(product->input).shape.back())) continue;
       Steps steps = whole.order.steps();
-      if (steps.size() < now) ways[ends.front().place] = {whole.source, std::move(steps), product, {}};
+      if (steps.size() < now) ways[ends.front().place] = {whole.source, std::move(steps), *product, {}};
     }
     return ways;
   }
@@ -145,8 +146,8 @@ class RowMoves {
       rows.back() = width;
       for (const End& end : ends_.at(product.result)) {
         ItemOrder order(rows);
-        if (!follow(order, before.order.steps(), width)) return;
-        if (!follow(order, end.chain.order.steps(), std::nullopt)) return;
+        if (!order.follow(before.order.steps(), width)) return;
+        if (!order.follow(end.chain.order.steps())) return;
         Steps steps = order.steps();
         now += end.chain.length;
         then += steps.size();
@@ -161,14 +162,40 @@ class RowMoves {
   std::map<Value, std::vector<End>> ends_;  // by the source of the chains that nothing else needs
 };
 
+Value written_product(GraphRewriting& graph, Value x, const RowProduct& product) {
+  Builder& b = graph.builder();
+  const Value weight = b.align_rank(graph.replaced(product.weight), b.rank(x));
+  x = b.add("matmul", {x, weight}, {{"transposeA", false}, {"transposeB", product.transposes_weight}});
+  return product.bias ? b.add("add", {x, b.align_rank(graph.replaced(*product.bias), b.rank(x))}) : x;
+}
+
+std::vector<Value> write(Graph& graph, const nnef::Dialect& dialect, const Ways& ways) {
+  GraphRewriting rewriting(graph, dialect);
+  return rewriting.run([&](const Operation& operation, std::size_t place) {
+    const auto found = ways.find(place);
+    if (found == ways.end()) return false;
+    const Way& way = found->second;
+    const Value result = operation.results.front();
+    const std::size_t before = graph.operations.size();
+    Value made = rewriting.replaced(way.source);
+    made = rewriting.make_for(result, operation, [&] { return rewriting.moved(made, way.before); });
+    made = rewriting.make_for(way.product.result, operation,
+                              [&] { return written_product(rewriting, made, way.product); });
+    made = rewriting.make_for(result, operation, [&] { return rewriting.moved(made, way.after); });
+    return rewriting.stand_for(operation, made, before);
+  });
+}
+
 }  // namespace
 
 std::vector<Value> move_rows_before_products(Graph& graph, const nnef::Dialect& dialect) {
-  return write_ways(graph, dialect, RowMoves(graph).before_products());
+  const Ways ways = RowMoves(graph).before_products();
+  return write(graph, dialect, ways);
 }
 
 std::vector<Value> move_rows_behind_products(Graph& graph, const nnef::Dialect& dialect) {
-  return write_ways(graph, dialect, RowMoves(graph).behind_products());
+  const Ways ways = RowMoves(graph).behind_products();
+  return write(graph, dialect, ways);
 }
 
 }  // namespace torch2nnef
