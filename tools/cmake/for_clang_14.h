@@ -14,4 +14,10 @@
 #include <vector>
 #undef __fill_a1
 #pragma pop_macro("_GLIBCXX20_CONSTEXPR")
+// What the others call by its own name.
+__attribute__((weak)) void fill_bits(std::_Bit_iterator first, std::_Bit_iterator last,
+                                     const bool& item) __asm__("_ZSt9__fill_a1St13_Bit_iteratorS_RKb");
+__attribute__((weak)) void fill_bits(std::_Bit_iterator first, std::_Bit_iterator last, const bool& item) {
+  std::__fill_a1_of_bits(first, last, item);
+}
 // NOLINTEND(bugprone-reserved-identifier)

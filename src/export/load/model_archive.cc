@@ -84,8 +84,8 @@ void ModelArchive::check_tensors(const std::map<std::string, Need>& needs) const
                   std::to_string(need.bytes));
     }
     try {
-      zip_.stream(*entry, [&](const void* bytes, std::size_t count) {
-        if (need.is_bool) check_bools(bytes, count);
+      zip_.stream(*entry, [is_bool = need.is_bool](const void* bytes, std::size_t count) {
+        if (is_bool) check_bools(bytes, count);
       });
     } catch (const nnef::FormatError& error) {
       const std::string text = error.what();

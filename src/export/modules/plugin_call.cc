@@ -181,7 +181,8 @@ class PluginCall final : public extractor::Call {
     const std::string name(op.substr(0, dot)), overload(dot == std::string_view::npos ? "" : op.substr(dot + 1));
     SubCall sub(call_, name, overload);
     for (auto& [argument, standard] : schema_defaults(name, overload)) {
-      auto found = std::find_if(given.begin(), given.end(), [&](const auto& one) { return one.first == argument; });
+      auto found = std::find_if(given.begin(), given.end(),
+                                [&wanted = argument](const auto& one) { return one.first == wanted; });
       if (found == given.end() && !standard) {
         throw std::invalid_argument(std::string(op) + " needs the argument " + argument);
       }

@@ -147,8 +147,8 @@ void ModuleCalls::add_arguments(const jit::Function& function, const Slots& argu
 void ModuleCalls::add_attributes(Claimed& call) {
   collect_attributes(call.object, "", call.attributes);
   for (const auto& [name, value] : call.attributes) {
-    bool is_taken =
-        std::any_of(call.given.begin(), call.given.end(), [&](const auto& one) { return one.first == name; });
+    bool is_taken = std::any_of(call.given.begin(), call.given.end(),
+                                [&wanted = name](const auto& one) { return one.first == wanted; });
     if (is_taken) continue;  // an argument of the same name goes first
     attributes_.own(value, call.path.empty() ? name : call.path + "." + name, "attribute " + name);
     call.given.emplace_back(name,
