@@ -36,6 +36,10 @@ inline std::vector<bool> values_read_once(const nnef::Graph& graph) {
   return once;
 }
 
+inline bool is_number_or_symbol(const nnef::Dim& dim) {
+  return dim.is_constant() || dim == nnef::Dim::symbol(*dim.symbols().begin());
+}
+
 // All items of a tensor, which must be of that C++ type.
 template <class Item>
 std::vector<Item> whole_tensor(const nnef::TensorData& data) {

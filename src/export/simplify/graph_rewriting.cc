@@ -1,5 +1,6 @@
 #include "export/simplify/graph_rewriting.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace torch2nnef {
@@ -67,10 +68,9 @@ bool GraphRewriting::take_name(Value output, Value made) {
   std::size_t place = operations.size();
   const std::size_t oldest = place > kNotLong ? place - kNotLong : 0;
   while (place > oldest && operations[place - 1].results != std::vector<Value>{made}) --place;
-  const bool is_known = index_of(made) < pinned_.size() && pinned_[index_of(made)];
-  if (place == oldest || is_known || operations[place - 1].op == "variable" ||
-      operations[place - 1].op.ends_with("external"))
-    return false;
+  const bool is_input = std::find(graph_.inputs.begin(), graph_.inputs.end(), made) != graph_.inputs.end();
+  const bool is_known = is_input || (index_of(made) < pinned_.size() && pinned_[index_of(made)]);
+  if (place == oldest || is_known || operations[place - 1].op == "variable") return false;
   operations[place - 1].results = {output};
   replacement_[index_of(made)] = output;
   for (; place < operations.size(); ++place) replace_in(operations[place]);

@@ -39,6 +39,7 @@ class ItemOrder {
   std::vector<Step> steps() const;
   // The same steps behind what there is, on a tensor whose last axis, which they keep then, has another length.
   bool follow(const std::vector<Step>& steps, const std::optional<nnef::Dim>& last = std::nullopt);
+  nnef::Shape shape() const { return shape_of(axes_); }
   // What an axis of the result is made of, the outermost first.
   nnef::Shape parts_of(std::size_t axis) const;
 

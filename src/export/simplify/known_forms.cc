@@ -276,8 +276,6 @@ std::optional<Repeated> repeated_heads(GraphSoFar& graph, Value value) {
   return made->op == "reshape" ? repeated_by_tile(graph, *made, axis) : std::nullopt;
 }
 
-bool is_number_or_symbol(const Dim& dim) { return dim.is_constant() || dim == Dim::symbol(*dim.symbols().begin()); }
-
 // The heads of queries that share one of keys or values become rows of one product, and nothing is repeated.
 std::optional<Value> as_grouped_product(GraphSoFar& graph, const Operation& operation) {
   const Value *x = GraphSoFar::operand(operation, 0), *y = GraphSoFar::operand(operation, 1);

@@ -86,6 +86,12 @@ std::optional<RowProduct> product_behind(const Graph& graph, const MoveChains& c
   return std::nullopt;
 }
 
+// tract trips over a product of rows whose number is computed (16*B) when it moves reshapes through it
+// (T-SPLIT-PRODUCT).
+bool may_be_multiplied(const Shape& rows) {
+  return rows.size() >= 2 && std::all_of(rows.begin(), rows.end() - 1, is_number_or_symbol);
+}
+
 class RowMoves {
  public:
   explicit RowMoves(const Graph& graph) : graph_(graph), chains_(graph) {
@@ -108,7 +114,8 @@ class RowMoves {
       const std::size_t now = behind.length + (chains_.reads(product->input) == 1 ? whole.own : 0);
       if (!whole.order.follow(behind.order.steps(), graph_.info(product->input).shape.back())) continue;
       Steps steps = whole.order.steps();
-      if (steps.size() < now) ways[ends.front().place] = {whole.source, std::move(steps), *product, {}};
+      if (steps.size() < now && may_be_multiplied(whole.order.shape()))
+        ways[ends.front().place] = {whole.source, std::move(steps), *product, {}};
     }
     return ways;
   }
@@ -125,6 +132,7 @@ class RowMoves {
     for (const auto& [input, products] : by_input) {
       const MoveChain before = chains_.leading_to(input);
       if (before.own == 0 || before.own != before.length || !before.order.keeps_last_axis()) continue;
+      if (!may_be_multiplied(graph_.info(before.source).shape)) continue;
       if (chains_.is_pinned(input) || chains_.reads(input) != products.size()) continue;
       move_behind(before, products, ways);
     }
