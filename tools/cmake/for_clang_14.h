@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-// NOLINTBEGIN(bugprone-reserved-identifier)
+// NOLINTBEGIN(bugprone-reserved-identifier,misc-definitions-in-headers)
 #pragma push_macro("_GLIBCXX20_CONSTEXPR")
 #undef _GLIBCXX20_CONSTEXPR
 #define _GLIBCXX20_CONSTEXPR
@@ -20,4 +20,4 @@ __attribute__((weak)) void fill_bits(std::_Bit_iterator first, std::_Bit_iterato
 __attribute__((weak)) void fill_bits(std::_Bit_iterator first, std::_Bit_iterator last, const bool& item) {
   std::__fill_a1_of_bits(first, last, item);
 }
-// NOLINTEND(bugprone-reserved-identifier)
+// NOLINTEND(bugprone-reserved-identifier,misc-definitions-in-headers)

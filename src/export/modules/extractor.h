@@ -176,6 +176,7 @@ struct Description {
 
 }  // namespace torch2nnef::extractor
 
+// NOLINTBEGIN(bugprone-macro-parentheses): a declaration's name takes none
 // The one entry of a plugin: TORCH2NNEF_PLUGIN("name", plugin) { plugin.module("Attention", attention); }
 #define TORCH2NNEF_PLUGIN(name, parameter)                                                                          \
   static void torch2nnef_enroll(torch2nnef::extractor::Plugin& parameter);                                          \
@@ -185,3 +186,4 @@ struct Description {
     return &description;                                                                                            \
   }                                                                                                                 \
   static void torch2nnef_enroll(torch2nnef::extractor::Plugin& parameter)
+// NOLINTEND(bugprone-macro-parentheses)

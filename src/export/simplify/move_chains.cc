@@ -7,7 +7,6 @@
 namespace torch2nnef {
 namespace {
 
-using nnef::Dim;
 using nnef::Graph;
 using nnef::Operation;
 using nnef::Shape;
