@@ -1,5 +1,6 @@
 #include "export/record/callee.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <stdexcept>
@@ -50,6 +51,18 @@ void check_division(const c10::FunctionSchema& schema, const torch::jit::Stack& 
     throw std::runtime_error("integer overflow");
 }
 
+// A view may repeat a few items more often than anybody can compute with.
+void check_items(const c10::FunctionSchema& schema, const torch::jit::Stack& stack) {
+  constexpr std::int64_t kMostItems = std::int64_t{1} << 33;
+  const auto& returns = schema.returns();
+  if (std::any_of(returns.begin(), returns.end(), [](const auto& one) { return one.alias_info() != nullptr; })) return;
+  for (const c10::IValue& value : stack) {
+    if (!value.isTensor() || !value.toTensor().defined() || value.toTensor().numel() <= kMostItems) continue;
+    throw std::runtime_error("it reads a tensor of " + std::to_string(value.toTensor().numel()) + " items; at most " +
+                             std::to_string(kMostItems) + " are read");
+  }
+}
+
 // A list that an operator has written to may hold itself now.
 void check_containers(const c10::FunctionSchema& schema, const Slots& inputs, std::size_t world) {
   for (std::size_t i = 0; i < schema.arguments().size() && i < inputs.size(); ++i) {
@@ -81,6 +94,7 @@ Slots execute(RecordContext& context, const Callee& callee, const Slots& inputs)
     if (callee.schema.is_vararg()) stack.emplace_back(static_cast<std::int64_t>(inputs.size()));
     try {
       check_division(callee.schema, stack);
+      check_items(callee.schema, stack);
       call_with_wide_fallback(callee.operation, stack);
       check_containers(callee.schema, inputs, world);
     } catch (const std::exception& error) {
