@@ -116,6 +116,8 @@ TEST(Code, ThatDoesNotEndIsRefused) {
 }
 
 TEST(Code, ThatAsksForTooMuchMemoryFails) {
+  expect_refused("T2N-R001", "def forward(self, x):\n  return torch.sum(x[0].expand([1 << 40, 4]))\n",
+                 {sample({3, 4})});
   expect_refused("T2N-R001", "def forward(self, x):\n  return x[0, 0] + torch.zeros([1 << 36])[0]\n", {sample({3, 4})});
   expect_refused("T2N-R001", "def forward(self, x):\n  return torch.sum(x[0].expand([1 << 40, 4]))\n",
                  {sample({3, 4})});
