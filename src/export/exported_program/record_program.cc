@@ -5,7 +5,6 @@
 #include "export/load/drawn_inputs.h"
 #include "export/load/given_runs.h"
 #include "export/load/other_values.h"
-#include "export/record/memory_bound.h"
 #include "export/record/record_at_sizes.h"
 #include "export/record/torch_types.h"
 #include "nnef/io.h"
@@ -52,7 +51,6 @@ std::optional<Recording> record_apart_or_tied(ProgramFrontEnd& front_end, const 
 Recording record_planned(const ProgramModel& model, const Tables& tables, const ExportOptions& options,
                          Diagnostics& diagnostics, Recording* refused) {
   c10::InferenceMode guard;
-  const MemoryBound bound;
   at::manual_seed(options.seed);
   refuse_forbidden_nodes(model.loaded->program, tables);
   ProgramPlan plan = planned(model, tables, options);
@@ -113,7 +111,6 @@ void record_program_at(const ProgramModel& model, const Tables& tables, const Ex
                        const std::vector<nnef::Bindings>& sizes, Recording& recording) {
   if (sizes.empty()) return;
   c10::InferenceMode guard;
-  const MemoryBound bound;
   at::manual_seed(options.seed);
   ProgramPlan plan = planned_for(recording, model, tables, options);
   draw_as_recorded({plan.leaves, plan.drawn, options.seed}, recording);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "export/operators/operators.h"
+#include "export/record/memory_bound.h"
 #include "export/record/packed_weights.h"
 #include "export/record/slot.h"
 #include "export/record/tape_writer.h"
@@ -179,6 +180,7 @@ std::vector<at::Tensor> Replay::dispatch(const TapeCall& call, const ValueOf& va
     const TapeArgument* given = call.find(formal.name());
     stack.push_back(given ? argument(*given, formal, value_of) : formal.default_value().value());
   }
+  const MemoryBound bound;  // as while recording: the same values
   call_with_wide_fallback(op->getOperation(), stack);
   std::vector<at::Tensor> flat;
   for (const c10::IValue& result : stack) flatten(result, flat);

@@ -1,7 +1,6 @@
 #include "export/torchscript/record.h"
 
 #include "export/load/drawn_inputs.h"
-#include "export/record/memory_bound.h"
 #include "export/record/record_at_sizes.h"
 #include "export/record/torch_types.h"
 #include "export/torchscript/allowed_code.h"
@@ -16,7 +15,6 @@ namespace {
 Recording record_model(const Model& model, const Tables& tables, const ExportOptions& options, Diagnostics& diagnostics,
                        Recording* refused) {
   c10::InferenceMode guard;
-  const MemoryBound bound;
   at::manual_seed(options.seed);
   if (!options.module_path.empty()) refuse_forbidden_calls(model.impl().module, "forward", tables);
   const Model::Impl exported = options.module_path.empty() ? model.impl() : model_part(model.impl(), options);
@@ -60,7 +58,6 @@ void record_at(const Model& model, const Tables& tables, const ExportOptions& op
                const std::vector<nnef::Bindings>& sizes, Recording& recording) {
   if (sizes.empty()) return;
   c10::InferenceMode guard;
-  const MemoryBound bound;
   at::manual_seed(options.seed);
   const Model::Impl exported = options.module_path.empty() ? model.impl() : model_part(model.impl(), options);
   Plan plan = make_plan(exported, tables, options);
