@@ -53,8 +53,8 @@ std::set<nnef::Value> keep_nan_where_possible(nnef::Graph& graph, const nnef::Di
 
 void simplify_in_steps(nnef::Graph& graph, const nnef::Dialect& dialect, Lineage& lineage, bool khronos) {
   if (khronos) return simplify(graph);
-  for (const auto step : {use_known_forms, shorten_moves, use_known_forms, split_batches, move_rows_before_products,
-                          move_rows_behind_products}) {
+  for (const auto step : {use_known_forms, put_rows_in_one_axis, shorten_moves, use_known_forms, split_batches,
+                          move_rows_before_products, move_rows_behind_products}) {
     lineage.call_of.resize(graph.values.size(), -1);
     extend(lineage, step(graph, dialect));
     simplify(graph);

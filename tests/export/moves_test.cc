@@ -29,7 +29,8 @@ std::string written(const std::function<void(Builder&)>& build) {
   Builder b(graph, dialect);
   build(b);
   simplify(graph);
-  for (const auto step : {shorten_moves, split_batches, move_rows_before_products, move_rows_behind_products}) {
+  for (const auto step :
+       {put_rows_in_one_axis, shorten_moves, split_batches, move_rows_before_products, move_rows_behind_products}) {
     const std::size_t values = graph.values.size();
     const std::vector<Value> added = step(graph, dialect);
     EXPECT_EQ(added.size(), graph.values.size() - values);
@@ -175,6 +176,21 @@ TEST(RowMoves, GoBehindProducts) {
   EXPECT_NE(gone.find("y = transpose(y_1, axes = [0, 2, 1, 3]);\n"), std::string::npos) << gone;
   const std::string kept = written([&](Builder& b) { heads(b, true); });
   EXPECT_NE(kept.find("axes = [1, 0, 2]"), std::string::npos) << kept;
+}
+
+TEST(RowMoves, MergedRowsAreOneAxis) {
+  const auto rows = [](const Dim& first) {
+    return written([=](Builder& b) {
+      const Value x = b.external("x", DType::kF32, {kB, kS, 12});
+      b.name_output(layer(b, b.reshape(x, first == Dim(1) ? Shape{kB, kS, 1, 12} : Shape{first, 1, 12}),
+                          variable(b, "w", {8, 12}), variable(b, "b", {8})),
+                    "y");
+    });
+  };
+  const std::string merged = rows(kB * kS);  // goes behind the product, then
+  EXPECT_NE(merged.find("matmul(x, "), std::string::npos) << merged;
+  EXPECT_NE(merged.find("y = reshape("), std::string::npos) << merged;
+  EXPECT_EQ(rows(Dim(1)).find("B*S"), std::string::npos) << rows(Dim(1));
 }
 
 TEST(RowMoves, OfColumnsStay) {

@@ -291,6 +291,13 @@ TEST(Sizes, OfABatchThatTractMovesThroughOperations) {
       "def forward(self, x):\n  w = torch.sin(torch.arange(15, dtype=6)).reshape(5, 3)\n"
       "  y = x.permute(0, 1, 3, 2, 4, 5).reshape(-1, 2, 2, 3)\n  return torch.linear(y, w)\n",
       {sample({2, 4, 2, 4, 2, 3})}, dynamic({axis(0, "B")}));
+  // Rows that were merged, beside other axes of rows.
+  const std::string layer = "  w = torch.cos(torch.arange(20, dtype=6)).reshape(5, 4)\n";
+  for (const char* rows : {"x.reshape(-1, 1, 4)", "torch.tanh(x.reshape(-1, 4)).unsqueeze(1)", "x.reshape(1, -1, 1, 4)",
+                           "x.reshape(-1, 4).unsqueeze(0).unsqueeze(2)"}) {
+    expect_right("def forward(self, x):\n" + layer + "  return torch.linear(" + rows + ", w)\n", {sample({2, 3, 4})},
+                 dynamic({axis(0, "B"), axis(1, "S")}));
+  }
 }
 
 // --- bfloat16, kept in f32 ---

@@ -14,6 +14,9 @@ namespace torch2nnef {
 // followed by simplify(). Linear in the operations.
 std::vector<nnef::Value> shorten_moves(nnef::Graph& graph, const nnef::Dialect& dialect);
 
+// Rows that tract would trip over in a product with a constant become one axis (T-SPLIT-PRODUCT).
+std::vector<nnef::Value> put_rows_in_one_axis(nnef::Graph& graph, const nnef::Dialect& dialect);
+
 // A matrix product with a constant, and the bias behind it, are the same for each row. Moves of rows behind them go
 // before them, or the other way round, where they then make one chain with others, or nothing. As above, but for the
 // order in which the engine sums.

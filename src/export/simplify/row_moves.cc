@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "export/simplify/graph_rewriting.h"
@@ -23,7 +25,7 @@ using Steps = std::vector<ItemOrder::Step>;
 
 // matmul(input, weight), maybe with a bias for each column.
 struct RowProduct {
-  Value input, result;
+  Value input, rows, result;  // the rows before the bias is added
   Value weight;               // a variable of rank 2
   std::optional<Value> bias;  // a variable of rank 1
   bool transposes_weight;
@@ -65,7 +67,8 @@ std::optional<RowProduct> product_of(const Graph& graph, const MoveChains& chain
   if (input == nullptr || flag(matmul, "transposeA")) return std::nullopt;
   const auto weight = variable_of_rank(graph, chains, *matmul.find("B"), 2);
   if (!weight || graph.info(*input).shape.size() < 2) return std::nullopt;
-  return RowProduct{*input, matmul.results.front(), *weight, std::nullopt, flag(matmul, "transposeB")};
+  const Value rows = matmul.results.front();
+  return RowProduct{*input, rows, rows, *weight, std::nullopt, flag(matmul, "transposeB")};
 }
 
 // The product whose result a value is, its bias included.
@@ -86,9 +89,8 @@ std::optional<RowProduct> product_behind(const Graph& graph, const MoveChains& c
   return std::nullopt;
 }
 
-// tract trips over a product of rows whose number is computed (16*B) when it moves reshapes through it
-// (T-SPLIT-PRODUCT).
-bool may_be_multiplied(const Shape& rows) {
+// Whether no axis of rows was merged from others (16*B).
+bool has_plain_rows(const Shape& rows) {
   return rows.size() >= 2 && std::all_of(rows.begin(), rows.end() - 1, is_number_or_symbol);
 }
 
@@ -114,7 +116,7 @@ class RowMoves {
       const std::size_t now = behind.length + (chains_.reads(product->input) == 1 ? whole.own : 0);
       if (!whole.order.follow(behind.order.steps(), graph_.info(product->input).shape.back())) continue;
       Steps steps = whole.order.steps();
-      if (steps.size() < now && may_be_multiplied(whole.order.shape()))
+      if (steps.size() < now && has_plain_rows(whole.order.shape()))
         ways[ends.front().place] = {whole.source, std::move(steps), *product, {}};
     }
     return ways;
@@ -132,7 +134,7 @@ class RowMoves {
     for (const auto& [input, products] : by_input) {
       const MoveChain before = chains_.leading_to(input);
       if (before.own == 0 || before.own != before.length || !before.order.keeps_last_axis()) continue;
-      if (!may_be_multiplied(graph_.info(before.source).shape)) continue;
+      if (!has_plain_rows(graph_.info(before.source).shape)) continue;
       if (chains_.is_pinned(input) || chains_.reads(input) != products.size()) continue;
       move_behind(before, products, ways);
     }
@@ -170,6 +172,43 @@ class RowMoves {
   std::map<Value, std::vector<End>> ends_;  // by the source of the chains that nothing else needs
 };
 
+bool was_merged(const Dim& dim) {
+  if (is_number_or_symbol(dim)) return false;
+  Dim left = dim;
+  for (const std::string& symbol : dim.symbols()) {
+    const auto other = exact_div(left, Dim::symbol(symbol));
+    if (!other) return false;
+    left = *other;
+  }
+  return true;
+}
+
+// tract moves a reshape that merged an axis (16*B) through the matrix product, and trips over the weight, which has a 1
+// there (T-SPLIT-PRODUCT).
+bool is_tripped_over(const Shape& rows) {
+  return rows.size() >= 3 && std::any_of(rows.begin(), rows.end() - 2, was_merged);
+}
+
+Ways rows_in_one_axis(const Graph& graph) {
+  const MoveChains chains(graph);
+  Ways ways;
+  std::set<Value> with_bias;  // products that are part of another
+  for (std::size_t place = graph.operations.size(); place-- > 0;) {
+    const Operation& operation = graph.operations[place];
+    if (operation.op != "add" && operation.op != "matmul") continue;
+    const Value result = operation.results.front();
+    const auto product = with_bias.count(result) > 0 ? std::nullopt : product_behind(graph, chains, result);
+    if (!product) continue;
+    if (product->bias) with_bias.insert(product->rows);
+    Shape shape = graph.info(product->input).shape;
+    if (!is_tripped_over(shape)) continue;
+    const Shape flat = {nnef::volume({shape.begin(), shape.end() - 1}), shape.back()};
+    ways[place] = {product->input, {{ItemOrder::Step::Kind::kReshape, flat, {}}}, *product, {}};
+    ways[place].after.push_back({ItemOrder::Step::Kind::kReshape, graph.info(result).shape, {}});
+  }
+  return ways;
+}
+
 Value written_product(GraphRewriting& graph, Value x, const RowProduct& product) {
   Builder& b = graph.builder();
   const Value weight = b.align_rank(graph.replaced(product.weight), b.rank(x));
@@ -195,6 +234,11 @@ std::vector<Value> write(Graph& graph, const nnef::Dialect& dialect, const Ways&
 }
 
 }  // namespace
+
+std::vector<Value> put_rows_in_one_axis(Graph& graph, const nnef::Dialect& dialect) {
+  const Ways ways = rows_in_one_axis(graph);
+  return write(graph, dialect, ways);
+}
 
 std::vector<Value> move_rows_before_products(Graph& graph, const nnef::Dialect& dialect) {
   const Ways ways = RowMoves(graph).before_products();

@@ -167,29 +167,7 @@ Value matmul(Builder& b, Value x, Value y) {
   return b.squeeze(product, added);
 }
 
-namespace {
-
-// tract moves a reshape that splits the first axis of a symbolic product (64*B) through the matrix product, and trips
-// over the weight, which has a 1 there (T-SPLIT-PRODUCT): only where there are more axes of rows than one. These are
-// written as one.
-bool has_rows_to_merge(const Builder& b, Value x, Value weight) {
-  const Shape& shape = b.shape(x);
-  if (shape.size() < 4 || b.rank(weight) != 2 || shape[0].is_constant()) return false;
-  const bool is_symbol = shape[0] == Dim::symbol(*shape[0].symbols().begin());
-  return !is_symbol && std::all_of(shape.begin() + 1, shape.end(), [](const Dim& dim) { return dim.is_constant(); });
-}
-
-}  // namespace
-
 Value linear(Builder& b, Value x, Value weight, std::optional<Value> bias) {
-  if (has_rows_to_merge(b, x, weight)) {
-    Shape shape = b.shape(x);
-    Dim rows(1);
-    for (std::size_t axis = 1; axis + 1 < shape.size(); ++axis) rows *= shape[axis];
-    const Value product = linear(b, b.reshape(x, {shape.front(), rows, shape.back()}), weight, bias);
-    shape.back() = b.shape(product).back();
-    return b.reshape(product, shape);
-  }
   bool is_row = b.rank(x) == 1, is_vector = b.rank(weight) == 1;
   if (is_row) x = b.unsqueeze(x, {0});
   if (is_vector) weight = b.unsqueeze(weight, {0});
