@@ -50,7 +50,10 @@ class Scaled final : public TensorData {
     std::size_t filled = 0, done = 0;  // bytes of the piece, and items before it
     const auto give = [&] {
       const std::size_t count = filled / sizeof(float);
-      for (std::size_t i = 0; i < count; ++i) piece[i] *= scale_[(done + i) / row];
+      for (std::size_t i = 0; i < count;) {
+        const std::size_t channel = (done + i) / row, end = std::min(count, (channel + 1) * row - done);
+        for (; i < end; ++i) piece[i] *= scale_[channel];
+      }
       sink(piece.data(), filled);
       done += count;
       filled = 0;
