@@ -89,9 +89,21 @@ std::optional<RowProduct> product_behind(const Graph& graph, const MoveChains& c
   return std::nullopt;
 }
 
-// Whether no axis of rows was merged from others (16*B).
-bool has_plain_rows(const Shape& rows) {
-  return rows.size() >= 2 && std::all_of(rows.begin(), rows.end() - 1, is_number_or_symbol);
+bool was_merged(const Dim& dim) {
+  if (is_number_or_symbol(dim)) return false;
+  Dim left = dim;
+  for (const std::string& symbol : dim.symbols()) {
+    const auto other = exact_div(left, Dim::symbol(symbol));
+    if (!other) return false;
+    left = *other;
+  }
+  return true;
+}
+
+// tract moves a reshape that merged an axis (16*B) through the matrix product, and trips over the weight, which has a 1
+// there (T-SPLIT-PRODUCT).
+bool is_tripped_over(const Shape& rows) {
+  return rows.size() >= 3 && std::any_of(rows.begin(), rows.end() - 2, was_merged);
 }
 
 class RowMoves {
@@ -116,7 +128,7 @@ class RowMoves {
       const std::size_t now = behind.length + (chains_.reads(product->input) == 1 ? whole.own : 0);
       if (!whole.order.follow(behind.order.steps(), graph_.info(product->input).shape.back())) continue;
       Steps steps = whole.order.steps();
-      if (steps.size() < now && has_plain_rows(whole.order.shape()))
+      if (steps.size() < now && whole.order.shape().size() >= 2 && !is_tripped_over(whole.order.shape()))
         ways[ends.front().place] = {whole.source, std::move(steps), *product, {}};
     }
     return ways;
@@ -134,7 +146,8 @@ class RowMoves {
     for (const auto& [input, products] : by_input) {
       const MoveChain before = chains_.leading_to(input);
       if (before.own == 0 || before.own != before.length || !before.order.keeps_last_axis()) continue;
-      if (!has_plain_rows(graph_.info(before.source).shape)) continue;
+      const Shape& rows = graph_.info(before.source).shape;
+      if (rows.size() < 2 || is_tripped_over(rows)) continue;
       if (chains_.is_pinned(input) || chains_.reads(input) != products.size()) continue;
       move_behind(before, products, ways);
     }
@@ -171,23 +184,6 @@ class RowMoves {
   const MoveChains chains_;
   std::map<Value, std::vector<End>> ends_;  // by the source of the chains that nothing else needs
 };
-
-bool was_merged(const Dim& dim) {
-  if (is_number_or_symbol(dim)) return false;
-  Dim left = dim;
-  for (const std::string& symbol : dim.symbols()) {
-    const auto other = exact_div(left, Dim::symbol(symbol));
-    if (!other) return false;
-    left = *other;
-  }
-  return true;
-}
-
-// tract moves a reshape that merged an axis (16*B) through the matrix product, and trips over the weight, which has a 1
-// there (T-SPLIT-PRODUCT).
-bool is_tripped_over(const Shape& rows) {
-  return rows.size() >= 3 && std::any_of(rows.begin(), rows.end() - 2, was_merged);
-}
 
 Ways rows_in_one_axis(const Graph& graph) {
   const MoveChains chains(graph);
