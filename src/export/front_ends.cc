@@ -4,6 +4,7 @@
 #include "export/load/file_kind.h"
 #include "export/load/model_impl.h"
 #include "export/record/memory_bound.h"
+#include "export/torch_compat.h"
 #include "export/torchscript/record.h"
 #include "export/torchscript/record_at.h"
 #include "export/torchscript/second_values.h"
@@ -16,6 +17,7 @@ ProgramModel program_of(const Model& model) { return {model.impl().program, mode
 }  // namespace
 
 Model Model::load(const std::filesystem::path& path) {
+  const QuietTorch quiet;
   if (!kind_of_model(path).is_program) return load_torchscript(path);
   auto impl = std::make_shared<Impl>();
   impl->path = path;
@@ -28,6 +30,7 @@ namespace front_ends {
 Recording record(const Model& model, const Tables& tables, const ExportOptions& options, Diagnostics& diagnostics,
                  Recording* refused) {
   const MemoryBound bound;
+  const QuietTorch quiet;
   return model.impl().program ? record_program(program_of(model), tables, options, diagnostics, refused)
                               : torch2nnef::record(model, tables, options, diagnostics, refused);
 }
@@ -35,6 +38,7 @@ Recording record(const Model& model, const Tables& tables, const ExportOptions& 
 void record_at(const Model& model, const Tables& tables, const ExportOptions& options,
                const std::vector<nnef::Bindings>& sizes, Recording& recording) {
   const MemoryBound bound;
+  const QuietTorch quiet;
   if (model.impl().program) return record_program_at(program_of(model), tables, options, sizes, recording);
   torch2nnef::record_at(model, tables, options, sizes, recording);
 }
@@ -42,6 +46,7 @@ void record_at(const Model& model, const Tables& tables, const ExportOptions& op
 std::optional<Recording::Run> run_on_other_values(const Model& model, const Tables& tables,
                                                   const ExportOptions& options, const Recording& recording) {
   const MemoryBound bound;
+  const QuietTorch quiet;
   return model.impl().program ? run_program_on_other_values(program_of(model), tables, options, recording)
                               : torch2nnef::run_on_other_values(model, tables, options, recording);
 }
@@ -49,6 +54,7 @@ std::optional<Recording::Run> run_on_other_values(const Model& model, const Tabl
 std::vector<GivenRun> runs_on_given_inputs(const Model& model, const Tables& tables, const ExportOptions& options,
                                            const Recording& recording) {
   const MemoryBound bound;
+  const QuietTorch quiet;
   if (model.impl().program) return program_runs_on_given_inputs(program_of(model), tables, options, recording);
   return torch2nnef::runs_on_given_inputs(model, tables, options, recording);
 }

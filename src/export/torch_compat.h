@@ -35,4 +35,29 @@ class OwnAllocator : public at::Allocator {
   virtual at::DataPtr allocated(std::size_t bytes) const = 0;
 };
 
+// While one lives, libtorch's own warnings in this thread, which it would print, go nowhere: they are about the writing
+// of kernels and deprecated arguments, and differ from release to release.
+class QuietTorch {
+ public:
+  QuietTorch() : guard_(&handler_) {}
+  QuietTorch(const QuietTorch&) = delete;
+  QuietTorch& operator=(const QuietTorch&) = delete;
+
+ private:
+  class Handler final : public c10::WarningHandler {
+#if TORCH_VERSION_MAJOR >= 2
+    void process(const c10::Warning& /*warning*/) override {}
+#else
+    void process(const c10::SourceLocation& /*where*/, const std::string& /*text*/, bool /*verbatim*/) override {}
+#endif
+  };
+
+  Handler handler_;
+#if TORCH_VERSION_MAJOR >= 2
+  c10::WarningUtils::WarningHandlerGuard guard_;
+#else
+  c10::Warning::WarningHandlerGuard guard_;
+#endif
+};
+
 }  // namespace torch2nnef

@@ -181,6 +181,7 @@ std::vector<at::Tensor> Replay::dispatch(const TapeCall& call, const ValueOf& va
     stack.push_back(given ? argument(*given, formal, value_of) : formal.default_value().value());
   }
   const MemoryBound bound;  // as while recording: the same values
+  const QuietTorch quiet;
   call_with_wide_fallback(op->getOperation(), stack);
   std::vector<at::Tensor> flat;
   for (const c10::IValue& result : stack) flatten(result, flat);
