@@ -115,6 +115,13 @@ TEST(Code, ThatDoesNotEndIsRefused) {
                {sample({3, 4})});
 }
 
+TEST(Code, ThatLibtorchWarnsOfPrintsNothing) {
+  testing::internal::CaptureStderr();
+  expect_right("def forward(self, x):\n  return torch.bucketize(x.t(), torch.linspace(-1.0, 1.0, 5))\n",
+               {sample({2, 3})});
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
 TEST(Code, ThatAsksForTooMuchMemoryFails) {
   expect_refused("T2N-R001", "def forward(self, x):\n  return torch.sum(x[0].expand([1 << 40, 4]))\n",
                  {sample({3, 4})});
