@@ -7,8 +7,7 @@
 
 #include "export/simplify/simplify.h"
 #include "nnef/builder/builder.h"
-#include "nnef/dialect/validate.h"
-#include "nnef/io.h"
+#include "statements.h"
 
 namespace torch2nnef {
 namespace {
@@ -38,16 +37,7 @@ std::string written(const std::function<void(Builder&)>& build) {
     simplify(graph);
   }
   b.finish();
-  for (const std::string& problem : nnef::validate(graph, dialect)) ADD_FAILURE() << problem;
-  const std::string text = nnef::write_text(graph, dialect);
-  std::string result;
-  for (std::size_t at = text.find("{\n") + 2; text[at] != '}';) {
-    const std::size_t end = text.find('\n', at) + 1;
-    const std::string line = text.substr(at + 2, end - at - 2);
-    if (line.find("external") == std::string::npos && line.find("variable") == std::string::npos) result += line;
-    at = end;
-  }
-  return result;
+  return statements(graph, dialect, {"external", "variable"});
 }
 
 Value variable(Builder& b, const char* name, std::vector<std::int64_t> shape) {

@@ -5,8 +5,7 @@
 #include <cstring>
 
 #include "nnef/builder/builder.h"
-#include "nnef/dialect/validate.h"
-#include "nnef/io.h"
+#include "statements.h"
 
 namespace torch2nnef {
 namespace {
@@ -31,16 +30,7 @@ class Simplify : public testing::Test {
   std::string simplified() {
     simplify(graph);
     b.finish();
-    for (const std::string& problem : nnef::validate(graph, dialect)) ADD_FAILURE() << problem;
-    std::string text = nnef::write_text(graph, dialect);
-    std::string result;
-    for (std::size_t at = text.find("{\n") + 2; text[at] != '}';) {
-      const std::size_t end = text.find('\n', at) + 1;
-      const std::string line = text.substr(at + 2, end - at - 2);
-      if (line.find("external") == std::string::npos) result += line;
-      at = end;
-    }
-    return result;
+    return statements(graph, dialect, {"external"});
   }
 
   nnef::Graph graph;

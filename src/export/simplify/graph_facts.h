@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstring>
+#include <string_view>
+#include <variant>
 #include <vector>
 
 #include "nnef/arguments.h"
@@ -34,6 +36,18 @@ inline std::vector<bool> values_read_once(const nnef::Graph& graph) {
   std::vector<bool> once(reads.size(), false);
   for (std::size_t i = 0; i < reads.size(); ++i) once[i] = reads[i] == 1 && !pinned[i];
   return once;
+}
+
+// Whether the value that an operation makes is a size of tract's, which is not i64 before a cast to it (T-SHAPE-TYPE).
+// Null: no operation makes it.
+inline bool gives_sizes(const nnef::Operation* maker) {
+  return maker != nullptr && (maker->op == "tract_core_range" || maker->op == "tract_core_shape_of");
+}
+
+// A flag of an operation; false where it is left out.
+inline bool flag(const nnef::Operation& operation, std::string_view name) {
+  const nnef::Argument* argument = operation.find(name);
+  return argument != nullptr && std::get<bool>(argument->is);
 }
 
 inline bool is_number_or_symbol(const nnef::Dim& dim) {

@@ -201,11 +201,6 @@ const Value* with_axes_swapped(const GraphSoFar& graph, const Value* value) {
   return std::is_sorted(axes->begin(), axes->end()) ? GraphSoFar::operand(*transpose, 0) : nullptr;
 }
 
-bool flag(const Operation& operation, std::string_view name) {
-  const Argument* argument = operation.find(name);
-  return argument != nullptr && std::get<bool>(argument->is);
-}
-
 std::optional<Value> with_flipped_factors(GraphSoFar& graph, const Operation& operation) {
   const Value *a = GraphSoFar::operand(operation, 0), *b = GraphSoFar::operand(operation, 1);
   if (a == nullptr || b == nullptr) return std::nullopt;
@@ -437,7 +432,7 @@ class Rewriter {
         return Outcome::kWrittenAnew;
       }
       if (const Value known = replacement_[static_cast<std::size_t>(made->id)]) made = known;
-      if (pinned_[index_of(result)] || gives_sizes(*made)) continue;
+      if (pinned_[index_of(result)] || gives_sizes(graph_.maker(*made))) continue;
       set_replacement(result, *made);
       return Outcome::kGone;
     }
@@ -445,11 +440,6 @@ class Rewriter {
   }
 
   void set_replacement(Value of, Value by) { replacement_[index_of(of)] = by; }
-
-  // tract's sizes are not i64 before a cast to it (T-SHAPE-TYPE).
-  bool gives_sizes(Value value) const {
-    return graph_.maker(value, "tract_core_range") != nullptr || graph_.maker(value, "tract_core_shape_of") != nullptr;
-  }
 
   std::vector<Operation> given_;
   const std::size_t known_;

@@ -10,16 +10,10 @@
 namespace torch2nnef {
 namespace {
 
-using nnef::Argument;
 using nnef::Graph;
 using nnef::Operation;
 using nnef::Shape;
 using nnef::Value;
-
-bool flag(const Operation& operation, const char* name) {
-  const Argument* argument = operation.find(name);
-  return argument != nullptr && std::get<bool>(argument->is);
-}
 
 // One number for each column.
 bool is_bias(const Shape& bias, const Shape& result) {

@@ -3,29 +3,21 @@
 #include <map>
 #include <utility>
 
+#include "export/simplify/graph_facts.h"
 #include "export/simplify/graph_rewriting.h"
 #include "export/simplify/move_chains.h"
 
 namespace torch2nnef {
-namespace {
 
 using nnef::Operation;
 using nnef::Value;
-
-// tract's sizes are not i64 before a cast to it (T-SHAPE-TYPE).
-bool gives_sizes(const MoveChains& chains, Value value) {
-  const Operation* made = chains.maker(value);
-  return made != nullptr && (made->op == "tract_core_range" || made->op == "tract_core_shape_of");
-}
-
-}  // namespace
 
 std::vector<Value> shorten_moves(nnef::Graph& graph, const nnef::Dialect& dialect) {
   std::map<std::size_t, MoveChain> shorter;  // by the place of the last operation
   const MoveChains chains(graph);
   for (std::size_t place = 0; place < graph.operations.size(); ++place) {
     auto chain = chains.ending_in(graph.operations[place]);
-    if (!chain || gives_sizes(chains, chain->source)) continue;
+    if (!chain || gives_sizes(chains.maker(chain->source))) continue;
     const std::size_t steps = chain->order.steps().size();
     if (steps < chain->length && steps <= chain->own) shorter.emplace(place, std::move(*chain));
   }

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "export/simplify/graph_facts.h"
 #include "export/simplify/graph_rewriting.h"
 #include "export/simplify/move_chains.h"
 #include "export/simplify/moves.h"
@@ -55,11 +56,6 @@ std::optional<Value> variable_of_rank(const Graph& graph, const MoveChains& chai
   }
   const bool is_it = made != nullptr && made->op == "variable" && graph.info(*value).shape.size() == rank;
   return is_it ? std::optional(*value) : std::nullopt;
-}
-
-bool flag(const Operation& operation, const char* name) {
-  const Argument* argument = operation.find(name);
-  return argument != nullptr && std::get<bool>(argument->is);
 }
 
 std::optional<RowProduct> product_of(const Graph& graph, const MoveChains& chains, const Operation& matmul) {

@@ -168,9 +168,7 @@ class ChainFolder {
   void stand_for(const Operation& operation, Value value) {
     const Value result = operation.results[0];
     const nnef::ValueInfo &a = graph_.info(result), &b = graph_.info(value);
-    const Operation* source = makers_.of(value);
-    // tract gives sizes, which are not i64 before a cast to it (T-SHAPE-TYPE).
-    if (source != nullptr && (source->op == "tract_core_range" || source->op == "tract_core_shape_of")) return;
+    if (gives_sizes(makers_.of(value))) return;
     if (!is_pinned(operation) && a.dtype == b.dtype && a.shape == b.shape) replacement_[index_of(result)] = value;
   }
 

@@ -64,15 +64,14 @@ class BatchSplitter {
     }
     const auto chain = chains_.ending_in(given);
     if (!chain || chain->length == 0 || splits_.count(chain->source) == 0) return false;
-    const auto [source, order] = order_of(result);
+    const auto [source, order] = order_of(*chain);
     const Value moved = rewriting_.make_for(
         result, operation, [&, &from = source, &way = order] { return rewriting_.moved(from, way.steps()); });
     return rewriting_.stand_for(operation, moved, before);
   }
 
-  // How a value is made by moves, of what is split where that is at hand.
-  std::pair<Value, ItemOrder> order_of(Value value) const {
-    const MoveChain chain = chains_.leading_to(value);
+  // How the end of a chain is made by moves, of what is split where that is at hand.
+  std::pair<Value, ItemOrder> order_of(const MoveChain& chain) const {
     const auto split = splits_.find(chain.source);
     if (split != splits_.end()) {
       ItemOrder order(graph_.info(split->second.value).shape);
@@ -86,14 +85,14 @@ class BatchSplitter {
   Shape parts_of(Value value) const {
     const auto split = splits_.find(value);
     if (split != splits_.end()) return split->second.parts;
-    return graph_.info(value).shape.empty() ? Shape{} : order_of(value).second.parts_of(0);
+    return graph_.info(value).shape.empty() ? Shape{} : order_of(chains_.leading_to(value)).second.parts_of(0);
   }
 
   std::optional<Value> split(Value value, const Shape& parts) {
     const auto known = splits_.find(value);
     if (known != splits_.end()) return known->second.parts == parts ? std::optional(known->second.value) : std::nullopt;
     const Shape& shape = graph_.info(value).shape;
-    auto [source, order] = order_of(value);
+    auto [source, order] = order_of(chains_.leading_to(value));
     Shape whole = parts;
     whole.insert(whole.end(), shape.begin() + 1, shape.end());
     if (order.parts_of(0) != parts || !order.reshape(whole)) return std::nullopt;
