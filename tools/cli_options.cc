@@ -59,8 +59,8 @@ const std::vector<Group>& groups() {
        "with q4_0: choose the codes of linear layers so that errors\ncancel out on the sample inputs (give typical ones)"},
       {"quantised-arithmetic", 0, "HOW", false,
        [](Line& line, Text v) { line.options.integer_arithmetic = arithmetic(v); },
-       "of quantised linear layers: float (default) is fast on every\nCPU; integer where it has dot products of 8 bits (VNNI, SDOT),\n"
-       "elsewhere some times slower"},
+       "of quantised layers: float (default) is fast on every CPU;\ninteger where it has dot products of 8 bits (VNNI, SDOT),\n"
+       "elsewhere about twice as slow"},
       {"cast", 0, "TYPE", false, [](Line& line, Text v) { line.options.cast_to_half = cast_type(v); },
        "f16: compute products in half precision, and what else is\naccurate in it, for arm64 with FP16; slow on x86"},
       {"keep-f32", 0, "REGEX", true, [](Line& line, Text v) { line.options.keep_single.push_back(path_pattern(v)); },

@@ -266,7 +266,7 @@ void export_model(const Model& model, const Tables& tables, const std::filesyste
 ExportReport export_loaded(const Model& model, const Tables& tables, const std::filesystem::path& output,
                            const ExportOptions& options, double load_seconds) {
   Tables chosen = tables;
-  if (options.integer_arithmetic) chosen.add(integer_products());
+  if (options.integer_arithmetic && !is_khronos(options)) chosen.add(integer_products());
   ExportReport report;
   const auto failed = [&](ExportError error) {
     report.archive_bytes = 0;  // there is none

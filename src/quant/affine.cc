@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <memory>
 
 namespace torch2nnef {
@@ -14,10 +15,9 @@ using nnef::DType;
 using nnef::Value;
 
 constexpr DType kF32 = DType::kF32;
-// A number of magnitude below 2^22 plus 1.5 * 2^23 has no bits left behind the point: the sum is rounded to the nearest
+// A number of magnitude below kRoundedBelow plus 1.5 * 2^23 has no bits left behind the point: the sum is rounded to the nearest
 // whole number, ties to even.
 constexpr double kRounds = 12582912.0;
-constexpr double kRoundedBelow = 4194304.0;
 
 const double* number_of(const Argument& argument) { return std::get_if<double>(&argument.is); }
 
@@ -51,6 +51,10 @@ Value scaled_weight(Builder& b, const std::string& label, Value codes, const std
   return b.binary("mul", codes, number_variable(b, label, factors, std::move(shape)));
 }
 
+double shift_to_bytes(ItemRange range, std::int64_t zero_point) {
+  return static_cast<double>(zero_point) - range.low + std::numeric_limits<std::int8_t>::min();
+}
+
 Argument zero_point_operand(Builder& b, const std::string& label, const AffineParameters& parameters, int rank) {
   const std::vector<std::int64_t>& zeros = parameters.zero_points;
   if (std::equal(zeros.begin() + 1, zeros.end(), zeros.begin())) {
@@ -74,7 +78,7 @@ Value steps_of_numbers(Builder& b, Value x, const Argument& scale) {
   return b.binary("mul", x, b.literal(static_cast<double>(1.0F / static_cast<float>(*known)), kF32));
 }
 
-Value rounded_codes(Builder& b, Value steps, const Argument& zero_point, ItemRange range, bool is_relu) {
+RoundedCodes rounded_codes(Builder& b, Value steps, const Argument& zero_point, ItemRange range, bool is_relu) {
   Argument low = minus(b, range.low, zero_point);
   if (const double* known = number_of(low)) {
     low = b.literal(is_relu ? std::max(*known, 0.0) : *known, kF32);
@@ -84,12 +88,22 @@ Value rounded_codes(Builder& b, Value steps, const Argument& zero_point, ItemRan
   const bool is_small = range.high - range.low < kRoundedBelow;
   if (!is_small) steps = b.unary("tract_core_round_even", steps);
   const Value code = b.binary("min", b.binary("max", steps, low), minus(b, range.high, zero_point));
-  if (!is_small) return code;
-  return b.binary("sub", b.binary("add", code, b.literal(kRounds, kF32)), b.literal(kRounds, kF32));
+  if (!is_small) return {code, {}};
+  const Value sum = b.binary("add", code, b.literal(kRounds, kF32));
+  return {b.binary("sub", sum, b.literal(kRounds, kF32)), sum};
+}
+
+// A cast to i8 holds what is beyond to the bounds (T-CAST-SATURATES).
+Value bytes_of_sum(Builder& b, Value sum, double shift) {
+  return b.cast(b.binary("sub", sum, b.literal(kRounds - shift, kF32)), DType::kI8);
+}
+
+Value bytes_of_steps(Builder& b, Value steps) {
+  return bytes_of_sum(b, b.binary("add", steps, b.literal(kRounds, kF32)), 0);
 }
 
 Value codes_of_numbers(Builder& b, Value x, const AffineOperands& operands, ItemRange range) {
-  return rounded_codes(b, steps_of_numbers(b, x, operands.scale), operands.zero_point, range);
+  return rounded_codes(b, steps_of_numbers(b, x, operands.scale), operands.zero_point, range).codes;
 }
 
 Value codes_of_items(Builder& b, Value items, const Argument& zero_point) {

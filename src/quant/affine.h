@@ -32,6 +32,8 @@ struct AffineOperands {
 AffineOperands operands_of(nnef::Builder& b, const std::string& label, const AffineParameters& parameters, int rank);
 nnef::Argument zero_point_operand(nnef::Builder& b, const std::string& label, const AffineParameters& parameters,
                                   int rank);
+// What makes items of i8 of the codes of 8 bits with these items: those of u8 are less 128 then.
+double shift_to_bytes(ItemRange range, std::int64_t zero_point);
 // A float32 variable of rank 1, or of that shape.
 nnef::Value number_variable(nnef::Builder& b, const std::string& label, const std::vector<double>& numbers,
                             std::vector<std::int64_t> shape = {});
@@ -45,9 +47,16 @@ nnef::Value scaled_weight(nnef::Builder& b, const std::string& label, nnef::Valu
 nnef::Value steps_of_numbers(nnef::Builder& b, nnef::Value x, const nnef::Argument& scale);
 // clamp(round(steps), low - zero_point, high - zero_point), and no less than 0 with `is_relu`; ties go to the even
 // code, as in torch. Items of 8 bits are rounded by an addition, which an engine does as the last step of a convolution
-// or a product.
-nnef::Value rounded_codes(nnef::Builder& b, nnef::Value steps, const nnef::Argument& zero_point, ItemRange range,
-                          bool is_relu = false);
+// or a product: `sum` is then what it gives.
+constexpr double kRoundedBelow = 4194304.0;  // steps in magnitude: 2^22
+struct RoundedCodes {
+  nnef::Value codes, sum;
+};
+RoundedCodes rounded_codes(nnef::Builder& b, nnef::Value steps, const nnef::Argument& zero_point, ItemRange range,
+                           bool is_relu = false);
+// Steps below kRoundedBelow, or a sum that RoundedCodes has, plus `shift`, as items of i8.
+nnef::Value bytes_of_steps(nnef::Builder& b, nnef::Value steps);
+nnef::Value bytes_of_sum(nnef::Builder& b, nnef::Value sum, double shift);
 nnef::Value codes_of_numbers(nnef::Builder& b, nnef::Value x, const AffineOperands& operands, ItemRange range);
 nnef::Value codes_of_items(nnef::Builder& b, nnef::Value items, const nnef::Argument& zero_point);
 nnef::Value items_of_codes(nnef::Builder& b, nnef::Value codes, const nnef::Argument& zero_point);

@@ -14,6 +14,14 @@ nnef::Value StoredValue::numbers(nnef::Builder& b) {
   return numbers_;
 }
 
+nnef::Value StoredValue::bytes(nnef::Builder& b, double shift) {
+  if (!bytes_) {
+    const nnef::Value items = shift == 0 ? whole_ : b.binary("add", whole_, b.literal(shift, nnef::DType::kF32));
+    bytes_ = b.cast(items, nnef::DType::kI8);
+  }
+  return bytes_;
+}
+
 ComplexParts StoredValue::parts(nnef::Builder& b) {
   if (!parts_) parts_ = parts_of_packed(b, whole_);
   return *parts_;

@@ -9,6 +9,7 @@
 #include "../ops/op_case.h"
 #include "../ops/op_module.h"
 #include "export/load/compat_ops.h"
+#include "export/ops/number_types/integer_products.h"
 #include "export/verify/compare.h"
 #include "export/verify/reference.h"
 #include "exported.h"
@@ -82,23 +83,40 @@ void judge(const std::string& where, const Exported& exported, Counts& counts) {
   }
 }
 
-TEST(QuantisedMutations, AreFoundInTheirCall) {
+Counts judge_all(const std::string& file, const torch2nnef::Tables& tables, bool is_integer = false) {
   torch2nnef::register_missing_operators();
   Counts counts;
-  for (const op_tests::OpCase& one : op_tests::read_cases(CASES)) {
+  for (const op_tests::OpCase& one : op_tests::read_cases(file)) {
     op_tests::OpModule module(one, 0);
     module.draw(1, one.sample_bindings());
     torch2nnef::ExportOptions options;
     for (const nnef::NamedTensor& input : module.inputs()) options.input_names.push_back(input.name);
-    const Exported exported(module.model(), options);
-    ASSERT_TRUE(exported.is_exportable) << one.expression;
+    torch2nnef::LowerOptions how;
+    how.make_bytes = is_integer;
+    const Exported exported(module.model(), options, tables, how);
+    EXPECT_TRUE(exported.is_exportable) << one.expression;
+    if (!exported.is_exportable) continue;
     judge(fmt::format("line {}", one.line), exported, counts);
   }
   for (const auto& [kind, count] : counts.by_kind) std::cout << fmt::format("{:5} {}\n", count, kind);
   std::cout << fmt::format("{} mutants, {} of them change a code; found {}, call named {}\n", counts.mutants,
                            counts.defects, counts.found, counts.named);
+  return counts;
+}
+
+TEST(QuantisedMutations, AreFoundInTheirCall) {
+  const Counts counts = judge_all(CASES, torch2nnef::builtin_tables());
   EXPECT_GE(counts.defects, 60);
   EXPECT_GE(counts.by_kind.size(), 15U);
+}
+
+TEST(QuantisedMutations, OfIntegersAreFoundInTheirCall) {
+  torch2nnef::Tables tables(torch2nnef::builtin_registry());
+  tables.add(torch2nnef::integer_products());
+  const Counts counts = judge_all(INTEGER_CASES, tables, true);
+  EXPECT_GE(counts.defects, 60);
+  for (const char* kind : {"wrong zero point in the padding", "zero point off by one", "sums of the next channel"})
+    EXPECT_GE(counts.by_kind.count(kind), 1U) << kind;
 }
 
 }  // namespace

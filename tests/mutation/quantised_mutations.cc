@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "export/verify/float_cast.h"
+#include "nnef/arguments.h"
 #include "nnef/io.h"
 
 namespace mutation_tests {
@@ -21,6 +22,12 @@ constexpr double kRounds = 12582912.0;
 bool is_number(const Argument& argument, double number) {
   const double* known = std::get_if<double>(&argument.is);
   return known != nullptr && *known == number;
+}
+
+Argument& named(Operation& operation, std::string_view name) {
+  return std::find_if(operation.arguments.begin(), operation.arguments.end(),
+                      [&](const nnef::NamedArgument& one) { return one.name == name; })
+      ->argument;
 }
 
 Argument& operand(Operation& operation, std::size_t index) { return operation.arguments.at(index).argument; }
@@ -60,6 +67,8 @@ class Finder {
       const Operation& operation = graph_.operations[i];
       if (operation.op == "add") change_rounding(i, operation);
       if (operation.op == "conv") change_conv(i, operation);
+      if (operation.op == "tract_core_qconv") change_integer_conv(i, operation);
+      if (operation.op == "pad") change_border(i, operation);
       if (operation.op == "mul") change_scale(i, operation);
       if (operation.op == "max" || operation.op == "min") change_clamp(i, operation);
       if (operation.op == "variable") change_items(operation);
@@ -79,7 +88,9 @@ class Finder {
     std::vector<Value> readers;
     for (const Operation& operation : graph_.operations) {
       for (const nnef::NamedArgument& named : operation.arguments) {
-        if (named.argument.value() && *named.argument.value() == value) readers.push_back(operation.results.at(0));
+        nnef::for_each_value(named.argument, [&](Value read) {
+          if (read == value) readers.push_back(operation.results.at(0));
+        });
       }
     }
     return readers;
@@ -138,6 +149,32 @@ class Finder {
     });
   }
 
+  void change_integer_conv(std::size_t i, const Operation& operation) {
+    const double scale = std::get<double>(operation.find("a_scale")->is);
+    if (scale != 1) {
+      edit("scale 2 % too large", i, [=](Graph& graph) { named(graph.operations[i], "a_scale") = 1.02 * scale; });
+      edit("zero point off by one", i, [i](Graph& graph) {
+        Argument& zero = named(graph.operations[i], "c0");
+        zero = zero.dim()->value() + 1;
+      });
+    }
+    edit("wrong zero point of the input", i, [i](Graph& graph) { named(graph.operations[i], "b0") = 1; });
+    edit("wrong zero point of the weight", i, [i](Graph& graph) { named(graph.operations[i], "a0") = 1; });
+  }
+
+  void change_border(std::size_t i, const Operation& operation) {
+    const Argument* value = operation.find("value");
+    if (value == nullptr || value->dim() == nullptr) return;
+    edit("wrong zero point in the padding", i, [i](Graph& graph) { named(graph.operations[i], "value") = 0; });
+    edit("padding on one side", i, [i](Graph& graph) {
+      auto& pairs = std::get<Argument::Array>(named(graph.operations[i], "padding").is).items;
+      for (Argument& pair : pairs) {
+        const auto both = pair.array()->items.at(0).dim()->value() + pair.array()->items.at(1).dim()->value();
+        pair = Argument::tuple({both, 0});
+      }
+    });
+  }
+
   void change_scale(std::size_t i, const Operation& operation) {
     const double* scale = std::get_if<double>(&operation.arguments.at(1).argument.is);
     if (scale == nullptr) return;
@@ -181,6 +218,15 @@ class Finder {
     if (info.dtype == DType::kI8) {
       change("one weight off by 4", [](const nnef::TensorData& tensor) {
         return changed<std::int8_t>(tensor, [](auto& items) { items[0] = static_cast<std::int8_t>(items[0] / 2 + 4); });
+      });
+    }
+    if (info.dtype == DType::kI32) {
+      change("sums of the next channel", [](const nnef::TensorData& tensor) {
+        return changed<std::int32_t>(tensor,
+                                     [](auto& items) { std::rotate(items.begin(), items.begin() + 1, items.end()); });
+      });
+      change("lost sums", [](const nnef::TensorData& tensor) {
+        return changed<std::int32_t>(tensor, [](auto& items) { items.assign(items.size(), 0); });
       });
     }
     if (info.dtype != DType::kF32) return;

@@ -97,6 +97,8 @@ void parse_option(OpCase& result, const std::string& word) {
     result.only_these_sizes |= word[0] == 'o';
   } else if (word.starts_with("error:")) {
     result.largest_error = std::stod(word.substr(colon + 1));
+  } else if (word == "integer") {
+    result.is_integer = true;
   } else if (word.starts_with("needs:")) {
     result.needs = parse_version(word.substr(colon + 1));
   } else if (word[0] == '~') {

@@ -64,6 +64,7 @@ struct OpCase {
   bool is_refused = false;
   std::string refusal;
   double largest_error = 0;   // of a note of accuracy; 0: none
+  bool is_integer = false;    // by --quantised-arithmetic=integer
   nnef::Version needs;        // the first release of tract that can run it
   std::string as_written;     // why there are no other dtypes; "" when there are
   std::string derived_dtype;  // "f16" or "f64" in a copy that stands for the line in that dtype

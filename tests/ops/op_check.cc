@@ -185,6 +185,7 @@ torch2nnef::ExportOptions export_options(const OpCase& one, const OpModule& modu
   options.call_errors = true;
   options.dynamic_axes = one.dynamic_axes;
   options.symbols = one.bounds;
+  options.integer_arithmetic = one.is_integer;
   for (const nnef::NamedTensor& input : module.inputs()) options.input_names.push_back(input.name);
   for (const nnef::NamedTensor& result : module.results()) options.output_names.push_back(result.name);
   return options;

@@ -116,12 +116,28 @@ TEST(Affine, RoundsAsTorchDoesWithTheSmallestAndLargestCodes) {
   const auto results = evaluated(x, [&](Builder& b, Value value) {
     const nnef::Argument zero = b.literal(3.0, nnef::DType::kF32);
     const ItemRange range = representation_of(ScalarType::kQInt8).range;
-    return std::vector{rounded_codes(b, value, zero, range), rounded_codes(b, value, zero, range, true),
-                       rounded_codes(b, value, zero, representation_of(ScalarType::kQInt32).range)};
+    return std::vector{rounded_codes(b, value, zero, range).codes, rounded_codes(b, value, zero, range, true).codes,
+                       rounded_codes(b, value, zero, representation_of(ScalarType::kQInt32).range).codes};
   });
   EXPECT_TRUE(is_equal(results[0], at::tensor({-131., 0., 0., 2., 2., 2., 124., 124.}, at::kFloat)));
   EXPECT_TRUE(is_equal(results[1], at::tensor({0., 0., 0., 2., 2., 2., 124., 124.}, at::kFloat)));
   EXPECT_TRUE(is_equal(results[2], at::tensor({-300., 0., 0., 2., 2., 2., 126., 300.}, at::kFloat)));
+}
+
+TEST(Affine, BytesAreTheItemsOfI8) {
+  const ItemRange u8 = representation_of(ScalarType::kQUInt8).range, i8 = representation_of(ScalarType::kQInt8).range;
+  EXPECT_EQ(shift_to_bytes(u8, 60), -68);
+  EXPECT_EQ(shift_to_bytes(i8, 5), 5);
+  const at::Tensor x = at::tensor({-300.5, -0.5, 0.5, 1.5, 2.5, 126.5, 300.0}, at::kFloat);
+  const auto results = evaluated(x, [&](Builder& b, Value value) {
+    StoredValue stored;
+    const RoundedCodes rounded = rounded_codes(b, value, b.literal(60.0, nnef::DType::kF32), u8);
+    stored.set_codes(rounded.codes);
+    return std::vector{bytes_of_steps(b, value), stored.bytes(b, -68), bytes_of_sum(b, rounded.sum, -68)};
+  });
+  EXPECT_TRUE(is_equal(results[0], at::tensor({-128, 0, 0, 2, 2, 126, 127}, at::kChar)));
+  EXPECT_TRUE(is_equal(results[1], at::tensor({-128, -68, -68, -66, -66, 58, 127}, at::kChar)));
+  EXPECT_TRUE(is_equal(results[2], results[1]));
 }
 
 TEST(Tolerance, IsHalfAStepOfTheExactResult) {

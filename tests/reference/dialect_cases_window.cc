@@ -30,6 +30,55 @@ void add_filters(Cases& cases, const std::string& op, const std::vector<Window>&
   }
 }
 
+// Integers whose sums reach both ends of i8.
+nnef::TensorDataPtr integers(DType dtype, const Axes& shape) {
+  std::int64_t count = 1;
+  for (std::int64_t size : shape) count *= size;
+  std::vector<std::int64_t> items;
+  for (std::int64_t i = 0; i < count; ++i) items.push_back(i * 37 % 255 - 127);
+  const nnef::TensorDataPtr row = nnef::vector_tensor(dtype, items);
+  std::vector<std::byte> bytes;
+  row->stream([&](const void* data, std::size_t size) {
+    const auto* begin = static_cast<const std::byte*>(data);
+    bytes.insert(bytes.end(), begin, begin + size);
+  });
+  return std::make_shared<nnef::OwnedTensor>(dtype, shape, std::move(bytes));
+}
+
+// One scale for all, whose products are no ties, and sums as they are.
+void add_integer_filters(Cases& cases) {
+  const std::vector<Window> windows = {
+      {{2, 3, 9}, {4, 3, 3}, {1}, {1}, {{0, 0}}},
+      {{1, 3, kS + 4, 7}, {4, 3, 3, 2}, {2, 1}, {1, 2}, {{0, 0}, {0, 0}}},
+      {{kS, 4, 6, 6}, {6, 2, 3, 3}, {1, 1}, {1, 1}, {{0, 0}, {0, 0}}, 2},
+      {{1, 2, 4, 5, 4}, {3, 2, 2, 3, 2}, {1, 2, 1}, {1, 1, 1}, {{0, 0}, {0, 0}, {0, 0}}}};
+  for (const Window& window : windows) {
+    cases.add("tract_core_qconv", nnef::to_string(window.input), [=](Bench& bench) {
+      Axes shape;
+      for (const Dim& size : window.filter) shape.push_back(size.value());
+      const Value x = bench.input(window.input, DType::kI8);
+      const Value filter = bench.builder().variable("filter", integers(DType::kI8, shape));
+      const Value bias = bench.builder().variable("bias", integers(DType::kI32, {shape[0]}));
+      std::vector<Value> results;
+      for (const char* type : {"i8", "i32"}) {
+        const bool is_byte = std::string_view(type) == "i8";
+        std::vector<NamedArgument> attributes = attributes_of(window);
+        const std::vector<NamedArgument> more = {{"border", "constant"},
+                                                 {"a0", 0},
+                                                 {"a_scale", is_byte ? 0.0613 : 1.0},
+                                                 {"b0", 0},
+                                                 {"b_scale", 1.0},
+                                                 {"c0", is_byte ? -7 : 0},
+                                                 {"c_scale", 1.0},
+                                                 {"output_dt", type}};
+        attributes.insert(attributes.end(), more.begin(), more.end());
+        results.push_back(bench.add("tract_core_qconv", {x, filter, bias}, attributes));
+      }
+      return results;
+    });
+  }
+}
+
 void add_convolutions(Cases& cases) {
   add_filters(cases, "conv",
               {{{2, 3, 9}, {4, 3, 3}, {1}, {1}, {{1, 1}}},
@@ -44,6 +93,7 @@ void add_convolutions(Cases& cases) {
                {{1, 3, 4, kS}, {3, 3, 3, 2}, {2, 1}, {1, 2}, {{1, 0}, {0, 1}}},
                {{1, 4, 3, 4}, {6, 2, 3, 3}, {2, 2}, {1, 1}, {{1, 1}, {1, 0}}, 2},
                {{1, 2, 3, 3, 2}, {3, 2, 2, 3, 2}, {1, 2, 1}, {1, 1, 1}, {{0, 0}, {1, 1}, {0, 0}}}});
+  add_integer_filters(cases);
   cases.add("separable_conv", "2d", [](Bench& bench) -> std::vector<Value> {
     const Value x = bench.input({1, 3, 6, 5}), plane = bench.input({3, 1, 3, 3}), point = bench.input({4, 3, 1, 1});
     return {bench.add("separable_conv", {x, plane, point, 0.0},

@@ -107,7 +107,7 @@ TEST(DialectInTract, Others) { check_all(add_other_cases); }
 // Operators that the evaluator does not have. The exporter writes none of them; an archive with one (through a user's
 // fragments) is checked in tract alone.
 const std::map<std::string, std::set<std::string>> kNotEvaluated = {
-    {"quantised", {"tract_core_qconv", "tract_core_einsum_q"}},
+    {"quantised", {"tract_core_einsum_q"}},
     {"stateful or random",
      {"tract_onnx_random", "tract_onnx_multinomial", "tract_transformers_dyn_kv_cache",
       "tract_transformers_quantized_dyn_kv_cache", "tract_transformers_window_kv_sdpa",

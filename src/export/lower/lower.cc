@@ -55,6 +55,8 @@ class Lowerer {
         values_(tape, builder_, tables),
         facts_(facts_where_it_runs(tape)) {
     for (const Symbol& symbol : tape.symbols) graph.symbols.push_back(symbol.name);
+    if (options.keep_numbers) values_.keep_numbers();
+    if (options.make_bytes) values_.make_bytes();
   }
 
   Lineage run() {
@@ -65,6 +67,7 @@ class Lowerer {
       note_makers(static_cast<std::int32_t>(&call - tape_.calls.data()));
     }
     if (problems_.empty() && !diagnostics_.has_errors()) name_outputs();  // after a refusal results are missing
+    values_.write_entries(builder_.graph());
     for (Diagnostic& diagnostic : problems_) diagnostics_.add(std::move(diagnostic));
     for (std::size_t id = 0; id < tape_.values.size(); ++id) {
       lineage_.standing.push_back(standing({static_cast<std::int32_t>(id)}));
@@ -77,10 +80,10 @@ class Lowerer {
   Lineage::Standing standing(TapeValue value) {
     const TapeValueInfo& info = tape_.info(value);
     if (info.kind != TapeValueInfo::Kind::kResult || !info.wanted || !values_.has(value)) return {};
-    if (is_quantised(info.type)) return {values_.codes(value), {}, {}};
-    if (!is_complex(info.type)) return {values_.get(value), {}, {}};
+    if (is_quantised(info.type)) return {values_.stored(value).whole(), {}, {}, values_.stored(value).given_bytes()};
+    if (!is_complex(info.type)) return {values_.get(value), {}, {}, {}};
     const ComplexParts parts = values_.parts(value);
-    return {{}, parts.re, parts.im};
+    return {{}, parts.re, parts.im, {}};
   }
 
   // The values that were added since the last time are the call's.
@@ -225,7 +228,7 @@ class Lowerer {
   std::string difference_of(TapeValue result) {
     const TapeValueInfo& seen = tape_.info(result);
     if (!values_.has(result)) return "the lowering sets no value for a result that is used";
-    if (is_quantised(seen.type)) return difference_of(values_.codes(result), seen);
+    if (is_quantised(seen.type)) return difference_of(values_.stored(result).whole(), seen);
     if (!is_complex(seen.type)) return difference_of(values_.get(result), seen);
     ComplexParts parts = values_.parts(result);
     std::string difference = difference_of(parts.re, seen);

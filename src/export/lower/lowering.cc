@@ -10,6 +10,7 @@
 #include "export/ops/number_types/bfloat16.h"
 #include "export/ops/number_types/promote.h"
 #include "nnef/dim/dim_parts.h"
+#include "quant/graph_quant.h"
 
 namespace torch2nnef {
 namespace {
@@ -65,8 +66,8 @@ TapeValue Call::tape_value(std::string_view name) const {
 }
 
 Value Call::read(TapeValue value) {
-  const bool takes_codes = quantised_ != Quantised::kNumbers && is_quantised(tape().info(value).type);
-  return takes_codes ? values_.codes(value) : values_.get(value);
+  if (quantised_ == Quantised::kNumbers || !is_quantised(tape().info(value).type)) return values_.get(value);
+  return quantised_ == Quantised::kBytes ? values_.stored(value).given_bytes() : values_.codes(value);
 }
 
 Value Call::tensor(std::string_view name) { return read(tape_value(name)); }
@@ -214,6 +215,7 @@ DType Call::result_dtype(std::size_t index) const {
 }
 
 void Call::result(std::size_t index, Value value) {
+  if (quantised_ == Quantised::kBytes) return result_bytes(index, value);
   if (b_.dtype(value) != result_dtype(index)) {
     throw std::logic_error("the lowering gives " + std::string(nnef::to_string(b_.dtype(value))) + ", torch gave " +
                            std::string(nnef::to_string(result_dtype(index))));
@@ -223,21 +225,74 @@ void Call::result(std::size_t index, Value value) {
   StoredValue& stored = values_.stored(call_.results.at(index));
   if (!is_quantised(info.type)) return stored.set_plain(value);
   if (quantised_ == Quantised::kSteps) return result_steps(index, value);
+  if (keeps_numbers_of(index)) return result_numbers(index, value);
   bool chosen_at_run_time = false;
   AffineOperands operands = operands_of_result(index, chosen_at_run_time);
   if (quantised_ == Quantised::kNumbers) {
-    value = codes_of_numbers(b_, value, operands, representation_of(info.type).range);
+    set_rounded(index, steps_of_numbers(b_, value, operands.scale), operands, false);
+  } else {
+    stored.set_codes(value);
   }
-  stored.set_codes(value);
   stored.set_operands(std::move(operands), chosen_at_run_time);
+}
+
+// Not of what has the scale of another tensor that the graph chooses.
+bool Call::keeps_numbers_of(std::size_t index) const {
+  const std::vector<TapeValue> read = call_.tensors_read();
+  return keeps_numbers() && result_info(index).affine.is_known() &&
+         std::none_of(read.begin(), read.end(),
+                      [&](TapeValue value) { return values_.stored(value).chosen_at_run_time(); });
+}
+
+// A value that was there before may mean numbers that are not rounded.
+void Call::result_numbers(std::size_t index, Value numbers, bool is_relu) {
+  const TapeValueInfo& info = result_info(index);
+  if (!keeps_numbers_of(index)) {
+    if (!is_relu) return result(index, numbers);
+    return result_steps(index, steps_of_numbers(b_, numbers, b_.literal(info.affine.scales.at(0), DType::kF32)), true);
+  }
+  if (is_relu) numbers = b_.unary("relu", numbers);
+  if (static_cast<std::size_t>(numbers.id) < first_)
+    numbers = b_.add("tract_core_cast", {numbers}, {{"to", std::string(nnef::to_string(DType::kF32))}});
+  values_.add_entry(numbers, info);
+  values_.stored(call_.results.at(index)).set_numbers(numbers);
+}
+
+Value Call::quantised_variable(TapeValue constant) {
+  const TapeValueInfo& info = tape().info(constant);
+  const std::string name = info.label.empty() ? label("weight") : info.label;
+  const Value numbers = b_.variable(name, quantised_items(info.constant->evaluated("aten::int_repr", {})), DType::kF32);
+  values_.add_entry(numbers, info);
+  return numbers;
 }
 
 void Call::result_steps(std::size_t index, Value steps, bool is_relu) {
   bool chosen_at_run_time = false;
   AffineOperands operands = operands_of_result(index, chosen_at_run_time);
   StoredValue& stored = values_.stored(call_.results.at(index));
-  stored.set_codes(rounded_codes(b_, steps, operands.zero_point, representation_of(result_type(index)).range, is_relu));
+  set_rounded(index, steps, operands, is_relu);
   stored.set_operands(std::move(operands), chosen_at_run_time);
+}
+
+void Call::set_rounded(std::size_t index, Value steps, const AffineOperands& operands, bool is_relu) {
+  const ItemRange range = representation_of(result_type(index)).range;
+  const RoundedCodes rounded = rounded_codes(b_, steps, operands.zero_point, range, is_relu);
+  StoredValue& stored = values_.stored(call_.results.at(index));
+  stored.set_codes(rounded.codes);
+  const double* zero = std::get_if<double>(&operands.zero_point.is);
+  if (!values_.makes_bytes() || !rounded.sum || zero == nullptr) return;
+  stored.set_bytes(bytes_of_sum(b_, rounded.sum, shift_to_bytes(range, static_cast<std::int64_t>(*zero))));
+}
+
+void Call::result_bytes(std::size_t index, Value bytes) {
+  bool chosen_at_run_time = false;
+  const TapeValueInfo& info = result_info(index);
+  const double shift = shift_to_bytes(representation_of(info.type).range, info.affine.zero_points.at(0));
+  const Value codes = codes_of_items(b_, b_.cast(bytes, DType::kF32), b_.literal(shift, DType::kF32));
+  StoredValue& stored = values_.stored(call_.results.at(index));
+  stored.set_bytes(bytes);
+  stored.set_codes(codes);
+  stored.set_operands(operands_of_result(index, chosen_at_run_time), chosen_at_run_time);
 }
 
 void Call::result_codes(std::size_t index, Value codes, AffineOperands operands) {

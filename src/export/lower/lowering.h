@@ -47,6 +47,15 @@ class ValueMap {
   Value packed(TapeValue value);
   Value codes(TapeValue value);  // of a quantised value
   const AffineOperands& operands(TapeValue value);
+  // Quantised results with parameters that are known are kept as numbers from now on, with entries in graph.quant,
+  // which write_entries() adds when all values have their names.
+  void keep_numbers() { keeps_numbers_ = true; }
+  // Of quantised results of 8 bits there are items in i8 as well (Call::bytes) from now on.
+  void make_bytes() { makes_bytes_ = true; }
+  bool makes_bytes() const { return makes_bytes_; }
+  bool keeps_numbers() const { return keeps_numbers_; }
+  void add_entry(Value numbers, const TapeValueInfo& info);
+  void write_entries(nnef::Graph& graph) const;
   bool has(TapeValue value) const { return !values_.at(static_cast<std::size_t>(value.id)).is_empty(); }
   StoredValue& stored(TapeValue value) { return values_.at(static_cast<std::size_t>(value.id)); }
   const Tape& tape() const { return tape_; }
@@ -62,6 +71,8 @@ class ValueMap {
   Builder& builder_;
   const Tables& tables_;
   std::vector<StoredValue> values_;  // by TapeValue::id
+  bool keeps_numbers_ = false, makes_bytes_ = false;
+  std::map<Value, nnef::QuantEntry> entries_;
 };
 
 // A complex constant taken apart, the conjugation that torch may still have to do included.
@@ -76,10 +87,11 @@ class Call {
   enum class Quantised {
     kNumbers,  // those that the codes mean
     kCodes,    // their codes: it moves or chooses items
+    kBytes,    // their items in i8, where calls before gave these: it chooses items
     kSteps,    // codes, and gives fractions of them, which are rounded then
   };
   Call(const TapeCall& call, ValueMap& values, Builder& builder, Quantised read = Quantised::kNumbers)
-      : call_(call), values_(values), b_(builder), quantised_(read) {}
+      : call_(call), values_(values), b_(builder), quantised_(read), first_(builder.graph().values.size()) {}
 
   const TapeCall& tape_call() const { return call_; }
   const Tape& tape() const { return values_.tape(); }
@@ -99,6 +111,11 @@ class Call {
   ComplexParts parts(TapeValue value) { return values_.parts(value); }
   Value codes(std::string_view name) { return codes(tape_value(name)); }  // of a quantised tensor
   Value codes(TapeValue value) { return values_.codes(value); }
+  // Items of i8 of a quantised tensor, of which its codes are `shift` less.
+  Value bytes(std::string_view name, double shift) {
+    codes(name);  // of a constant, they are there then
+    return values_.stored(tape_value(name)).bytes(b_, shift);
+  }
   const AffineOperands& operands(std::string_view name) { return values_.operands(tape_value(name)); }
   ConstantPtr constant(std::string_view name) const;  // null when the tensor is not a constant
   TapeValue tape_value(std::string_view name) const;
@@ -135,6 +152,14 @@ class Call {
   void unchecked_result(std::size_t index, Value value) { values_.stored(call_.results.at(index)).set_plain(value); }
   // Of a quantised result: numbers divided by its scale, before they are rounded; negative ones are 0 with `is_relu`.
   void result_steps(std::size_t index, Value steps, bool is_relu = false);
+  // Of a quantised result: its items in i8, those of u8 less 128.
+  void result_bytes(std::size_t index, Value bytes);
+  // Of a quantised result: numbers before they are rounded; negative ones are 0 with `is_relu`.
+  void result_numbers(std::size_t index, Value numbers, bool is_relu = false);
+  // Whether quantised results are kept as numbers where their parameters are known.
+  bool keeps_numbers() const { return values_.keeps_numbers(); }
+  // A constant quantised tensor as numbers, with an entry in graph.quant.
+  Value quantised_variable(TapeValue constant);
   // Of a quantised result whose scale and zero point are computed in the graph.
   void result_codes(std::size_t index, Value codes, AffineOperands operands);
   // A complex result: real tensors of part_dtype(index) and result_shape(index), or that shape and a last axis of 2.
@@ -161,11 +186,14 @@ class Call {
   // The codes' operands of a quantised result: those that a quantised argument has, where these are chosen at run time
   // and agree at the sample, else the result's own.
   AffineOperands operands_of_result(std::size_t index, bool& chosen_at_run_time);
+  bool keeps_numbers_of(std::size_t index) const;
+  void set_rounded(std::size_t index, Value steps, const AffineOperands& operands, bool is_relu);
 
   const TapeCall& call_;
   ValueMap& values_;
   Builder& b_;
   Quantised quantised_;
+  std::size_t first_;  // of the values that this call adds to the graph
 };
 
 using LoweringFunction = std::function<void(Call&)>;

@@ -1,6 +1,7 @@
 // ValueMap: values of the Tape to values of the graph.
 
 #include "export/lower/lowering.h"
+#include "quant/graph_quant.h"
 
 namespace torch2nnef {
 namespace {
@@ -83,7 +84,20 @@ Value ValueMap::get(TapeValue value) {
   return stored(value).numbers(builder_);
 }
 
-Value ValueMap::codes(TapeValue value) { return made(value).whole(); }
+Value ValueMap::codes(TapeValue value) {
+  StoredValue& entry = made(value);
+  if (!entry.has_numbers_alone()) return entry.whole();
+  const ItemRange range = representation_of(tape_.info(value).type).range;
+  return codes_of_numbers(builder_, entry.whole(), operands(value), range);
+}
+
+void ValueMap::add_entry(Value numbers, const TapeValueInfo& info) {
+  entries_.insert_or_assign(numbers, quant_entry(info.affine, representation_of(info.type).range));
+}
+
+void ValueMap::write_entries(nnef::Graph& graph) const {
+  for (const auto& [value, entry] : entries_) graph.quant.insert_or_assign(graph.info(value).name, entry);
+}
 
 const AffineOperands& ValueMap::operands(TapeValue value) {
   StoredValue& entry = made(value);

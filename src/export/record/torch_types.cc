@@ -202,12 +202,24 @@ at::Tensor along_channels(const at::Tensor& quantised, const at::Tensor& paramet
   return parameters.to(at::kDouble).reshape(shape);
 }
 
+double shift_of_bytes(const at::Tensor& quantised) {
+  return shift_to_bytes(representation_of(from_torch(quantised.scalar_type())).range, quantised.q_zero_point());
+}
+
 }  // namespace
 
 at::Tensor codes_of(const at::Tensor& quantised) {
   const at::Tensor items = quantised.int_repr().to(at::kDouble);
   if (quantised.qscheme() == at::kPerTensorAffine) return (items - quantised.q_zero_point()).to(at::kFloat);
   return (items - along_channels(quantised, quantised.q_per_channel_zero_points())).to(at::kFloat);
+}
+
+at::Tensor codes_of_bytes(const at::Tensor& bytes, const at::Tensor& quantised) {
+  return bytes.to(at::kFloat) - shift_of_bytes(quantised);
+}
+
+at::Tensor bytes_of_codes(const at::Tensor& codes, const at::Tensor& quantised) {
+  return (codes + shift_of_bytes(quantised)).to(at::kChar);
 }
 
 at::Tensor numbers_of(const at::Tensor& tensor) {

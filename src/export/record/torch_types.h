@@ -23,6 +23,9 @@ std::vector<at::Tensor> tensors_in_graph(const at::Tensor& tensor);
 
 // The codes of a quantised tensor, less their zero points, in f32: what stands for it in a graph.
 at::Tensor codes_of(const at::Tensor& quantised);
+// To such codes from items of i8 (StoredValue::bytes), and back, by the tensor's type and zero point.
+at::Tensor codes_of_bytes(const at::Tensor& bytes, const at::Tensor& quantised);
+at::Tensor bytes_of_codes(const at::Tensor& codes, const at::Tensor& quantised);
 // The numbers that a tensor means, in f64; integers and bools as they are.
 at::Tensor numbers_of(const at::Tensor& tensor);
 

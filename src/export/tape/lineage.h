@@ -11,10 +11,10 @@ namespace torch2nnef {
 
 // Where the values of a graph come from. Value::ids stay good through simplify(), which takes operations out.
 struct Lineage {
-  // What stands for a result of a call in the graph: a value, or the two parts of a complex one. No values where there
-  // is nothing.
+  // What stands for a result of a call in the graph: a value, the two parts of a complex one, of a quantised one its
+  // codes and the items of i8 that the call made them of. No values where there is nothing.
   struct Standing {
-    nnef::Value value, re, im;
+    nnef::Value value, re, im, bytes;
   };
   std::vector<Standing> standing;     // by TapeValue::id
   std::vector<std::int32_t> call_of;  // by Value::id: the index in Tape::calls; -1 for inputs

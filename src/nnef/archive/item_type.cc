@@ -59,6 +59,10 @@ ItemType ItemType::of(DType dtype) {
   return {is_signed(dtype) ? kSigned : kUnsigned, 0, bits};
 }
 
+ItemType ItemType::quantised(DType dtype) {
+  return {is_signed(dtype) ? kQuantSigned : kQuantUnsigned, 0, static_cast<std::uint32_t>(8 * item_size(dtype))};
+}
+
 StoredTensor::StoredTensor(ItemType item_type, std::vector<std::int64_t> shape, std::vector<std::byte> bytes)
     : item_type_(item_type), shape_(std::move(shape)), bytes_(std::move(bytes)) {
   const std::optional<DType> dtype = memory_dtype(item_type);

@@ -23,6 +23,8 @@ struct ItemType {
 
   // What is written for a dtype unless a StoredTensor tells otherwise.
   static ItemType of(DType dtype);
+  // Integers whose meaning is in graph.quant.
+  static ItemType quantised(DType dtype);
   // tract's block-quantised weights, which are passed through as they are.
   bool is_block() const;
 };

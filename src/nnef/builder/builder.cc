@@ -171,7 +171,7 @@ Value Builder::external(std::string_view name, DType dtype, Shape shape) {
   return value;
 }
 
-Value Builder::variable(std::string_view label, TensorDataPtr data) {
+Value Builder::variable(std::string_view label, TensorDataPtr data, DType dtype) {
   std::string wanted(label);
   for (int copy = 1;; ++copy) {
     auto place = state_->by_label.find(wanted);
@@ -179,7 +179,9 @@ Value Builder::variable(std::string_view label, TensorDataPtr data) {
     const Operation& known =
         graph_.operations[static_cast<std::size_t>(state_->variable_operation.at(place->second.id))];
     const std::string& stored = std::get<std::string>(known.find("label")->is);
-    if (same_contents(*graph_.variables.at(stored), *data)) return place->second;
+    const bool is_known =
+        graph_.info(place->second).dtype == dtype && same_contents(*graph_.variables.at(stored), *data);
+    if (is_known) return place->second;
     wanted = std::string(label) + "_" + std::to_string(copy);
   }
   const std::string stored = state_->unique_label(wanted);
@@ -188,7 +190,7 @@ Value Builder::variable(std::string_view label, TensorDataPtr data) {
   for (const std::string& symbol : graph_.symbols) state_->holders.try_emplace(symbol, State::kReserved);
   const std::string name = state_->naming == Naming::kNumeric ? state_->next_name(graph_, "variable")
                                                               : state_->unique_name(make_identifier(stored));
-  const Value value = append_value(graph_, ValueInfo{name, data->dtype(), shape});
+  const Value value = append_value(graph_, ValueInfo{name, dtype, shape});
   state_->hold(name, value.id);
   state_->by_label.emplace(wanted, value);
   state_->variable_operation.emplace(value.id, static_cast<std::int64_t>(graph_.operations.size()));

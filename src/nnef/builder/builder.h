@@ -54,7 +54,9 @@ class Builder {
   Value parameter(std::string_view name, DType dtype, Shape shape);
   // A tensor of the archive; the same label gives the same value. A label that differs only in case from another, or
   // holds characters that a tensor file name cannot, is made unique.
-  Value variable(std::string_view label, TensorDataPtr data);
+  Value variable(std::string_view label, TensorDataPtr data) { return variable(label, data, data->dtype()); }
+  // Of items that stand for others: quantised integers that graph.quant makes numbers are f32 in the graph.
+  Value variable(std::string_view label, TensorDataPtr data, DType dtype);
   // A rank-0 constant next to a tensor of `dtype`, in a form that every engine reads as that dtype: a literal for f16
   // and f32, a cast of a literal for integers, a tensor file for f64, NaN and infinities. Made once per number and
   // dtype.

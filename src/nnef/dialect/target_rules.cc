@@ -108,6 +108,13 @@ bool regroups_sums(const Graph& graph, const Operation& operation) {
          (std::any_of(from.begin(), from.end(), has_forms) || std::any_of(to.begin(), to.end(), has_forms));
 }
 
+// T-QCONV-I32
+bool gives_sums(const Graph&, const Operation& operation) {
+  const Argument* type = operation.find("output_dt");
+  const auto* text = type ? std::get_if<std::string>(&type->is) : nullptr;
+  return text && *text == "i32";
+}
+
 struct Rule {
   std::string_view op;
   Version first;  // that is right
@@ -115,12 +122,13 @@ struct Rule {
   std::string_view what;
 };
 
-constexpr std::array<Rule, 6> kRules = {{
+constexpr std::array<Rule, 7> kRules = {{
     {"tract_core_scatter_elements", {0, 23, 0}, reduces, "its reduction"},
     {"tract_core_scatter_nd", {0, 23, 0}, reduces, "its reduction"},
     {"box", {0, 23, 5}, adds_up, "sums"},
     {"slice", {0, 23, 0}, is_empty_slice, "an empty slice"},
     {"slice", {0, 23, 0}, strides_over_symbols, "a stride over a dynamic axis"},
+    {"tract_core_qconv", {0, 23, 9}, gives_sums, "sums in i32"},
     {"reshape", {0, 23, 0}, regroups_sums, "merging or splitting a dynamic axis whose size is a sum or a fraction"},
 }};
 

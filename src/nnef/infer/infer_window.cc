@@ -71,14 +71,7 @@ void set_output_shape(const Call& call, Shape& result) {
 
 // conv with up = false, deconv with up = true: filters [O, I/groups, k..] for tract, [I, O/groups, k..] for deconv in
 // the specification, where the spatial part is the same.
-Results infer_convolution(const Call& call, bool up) {
-  const Fact input = call.tensor("input");
-  const Fact filter = call.tensor("filter");
-  const Fact bias = call.tensor("bias");
-  call.require_type(input, types::kFloats | types::kInt8);
-  call.require(filter.dtype == input.dtype, "the filter is " + std::string(to_string(filter.dtype)) + ", the input " +
-                                                std::string(to_string(input.dtype)));
-  if (is_float(input.dtype)) call.common_type({input, bias});
+Shape convolved_shape(const Call& call, const Fact& input, const Fact& filter, bool up) {
   const std::string border = call.text("border");
   if (!call.declaration().tract && border != "ignore") require_any_border(call, border);
   call.require(!call.declaration().tract || border == "constant", "the border must be 'constant'");
@@ -95,16 +88,39 @@ Results infer_convolution(const Call& call, bool up) {
                                       " groups does not fit input " + to_string(input.shape));
   const Dim outputs = input_first ? filter.shape[1] * groups : filter.shape[0];
   call.require(exact_div(outputs, groups).has_value(), "the groups do not divide the output channels");
-  require_bias(call, bias, outputs);
+  require_bias(call, call.tensor("bias"), outputs);
   Shape result{input.shape[0], outputs};
   for (std::size_t i = 0; i < spatial.size(); ++i) {
     const Dim& length = input.shape[i + 2];
     result.push_back(checked_length(call, up ? spatial[i].up(length) : spatial[i].down(length)));
   }
-  if (up) {
-    set_output_shape(call, result);
-  }
+  return result;
+}
+
+Results infer_convolution(const Call& call, bool up) {
+  const Fact input = call.tensor("input");
+  const Fact filter = call.tensor("filter");
+  call.require_type(input, types::kFloats | types::kInt8);
+  call.require(filter.dtype == input.dtype, "the filter is " + std::string(to_string(filter.dtype)) + ", the input " +
+                                                std::string(to_string(input.dtype)));
+  if (is_float(input.dtype)) call.common_type({input, call.tensor("bias")});
+  Shape result = convolved_shape(call, input, filter, up);
+  if (up) set_output_shape(call, result);
   return one_result(input.dtype, result);
+}
+
+// Of integers: a filter of i8, a bias of i32, sums or items as `output_dt` says.
+Results infer_integer_convolution(const Call& call) {
+  const Fact input = call.tensor("input");
+  const Fact filter = call.tensor("filter");
+  const Fact bias = call.tensor("bias");
+  call.require_type(input, types::kInt8);
+  call.require_type(filter, types::kInt8);
+  call.require(bias.dtype == DType::kI32 && bias.literal == Fact::Literal::kNone,
+               "the bias must be a tensor of i32 (a literal is read as an expression of sizes)");
+  const DType result = call.dtype("output_dt");
+  call.require(result == DType::kI8 || result == DType::kI32, "output_dt must be 'i8' or 'i32'");
+  return one_result(result, convolved_shape(call, input, filter, false));
 }
 
 Results infer_conv(const Call& call) { return infer_convolution(call, false); }
@@ -217,6 +233,7 @@ Results infer_regions(const Call& call) {
 void add_window_inference(InferTable& table) {
   table.emplace("conv", infer_conv);
   table.emplace("deconv", infer_deconv);
+  table.emplace("tract_core_qconv", infer_integer_convolution);
   for (std::string_view op : {"box", "max_pool", "avg_pool", "rms_pool"}) table.emplace(op, infer_pool);
   table.emplace("debox", infer_debox);
   table.emplace("max_pool_with_index", infer_pool_with_index);

@@ -149,10 +149,11 @@ void KhronosWriter::finish(const Operation& operation, std::string_view op, std:
   for (std::size_t i = 0; i < results.size(); ++i) values_.insert_or_assign(operation.results[i], Argument(results[i]));
 }
 
-// The result is its operand; an output needs a name of its own.
+// The result is its operand; an output needs a name of its own, and so does what graph.quant names.
 void KhronosWriter::alias(const Operation& operation, const Argument& argument) {
   const Value result = operation.results.at(0);
-  if (outputs_.count(result) != 0) return finish(operation, "copy", {{"x", argument}});
+  if (outputs_.count(result) != 0 || source_.quant.count(source_.info(result).name) != 0)
+    return finish(operation, "copy", {{"x", argument}});
   values_.insert_or_assign(result, argument);
 }
 

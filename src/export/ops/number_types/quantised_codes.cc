@@ -28,14 +28,22 @@ bool have_same_codes(const TapeCall& call, ValueMap& values) {
          });
 }
 
+bool have_bytes(const TapeCall& call, ValueMap& values) {
+  const std::vector<TapeValue> read = call.tensors_read();
+  return std::all_of(read.begin(), read.end(),
+                     [&](TapeValue value) { return bool{values.stored(value).given_bytes()}; });
+}
+
 }  // namespace
 
 Call::Quantised read_of_quantised(const TapeCall& call, ValueMap& values) {
+  if (values.keeps_numbers()) return Call::Quantised::kNumbers;
   const OperatorRow& row = row_of(call.op, call.overload);
   if (!row.is(kMoves | kOnCodes | kScales) || !have_same_codes(call, values)) return Call::Quantised::kNumbers;
   const bool is_result_quantised = std::any_of(call.results.begin(), call.results.end(), [&](TapeValue result) {
     return result && is_quantised(values.tape().info(result).type);
   });
+  if (row.is(kOnCodes) && row.is(kWindows) && have_bytes(call, values)) return Call::Quantised::kBytes;
   if (row.is(kMoves | kOnCodes)) return Call::Quantised::kCodes;
   return is_result_quantised ? Call::Quantised::kSteps : Call::Quantised::kNumbers;
 }

@@ -18,12 +18,7 @@ namespace {
 constexpr DType kSingle = DType::kF32;
 
 // Numbers as the result, negative ones as 0 where the operator's name says so.
-void set_numbers(Call& call, Value numbers) {
-  const AffineParameters& result = call.result_info().affine;
-  if (!ends_with_relu(call) || !result.is_per_tensor()) return call.result(numbers);
-  Builder& b = call.builder();
-  call.result_steps(0, steps_of_numbers(b, numbers, b.literal(result.scales.at(0), kSingle)), true);
-}
+void set_numbers(Call& call, Value numbers) { call.result_numbers(0, numbers, ends_with_relu(call)); }
 
 // A number beside a tensor. torch adds it to the zero point, as whole steps of the tensor's scale.
 Argument scalar_beside(Call& call, std::string_view tensor, std::string_view name, bool is_added) {

@@ -69,6 +69,11 @@ Value with_relu(Call& call, Value y) { return ends_with_relu(call) ? call.builde
 
 // The result of a product of a quantised input. `behind`: axes after that of the channels.
 void set_product(Call& call, std::string_view input, const PackedWeight& packed, int behind, const Product& product) {
+  if (call.keeps_numbers()) {
+    const Value weight = call.quantised_variable(packed.weight);
+    return call.result_numbers(0, product(call.tensor(input), weight, scaled_bias(call, packed, 1)),
+                               ends_with_relu(call));
+  }
   const Argument scale = call.operands(input).scale;
   const double* known = std::get_if<double>(&scale.is);
   if (known == nullptr) {

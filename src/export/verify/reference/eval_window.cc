@@ -86,6 +86,20 @@ Tensors convolution(const EvalCall& call) {
   return {y.to(call.result_type())};
 }
 
+// Sums of products of items less their zero points, in f64, where they are exact. a0 and a_scale are the filter's.
+// Items of 8 bits are rounded to the even one.
+Tensors integer_convolution(const EvalCall& call) {
+  const at::Tensor x = call.tensor("input").to(at::kDouble) - call.integer("b0");
+  const at::Tensor filter = call.tensor("filter").to(at::kDouble) - call.integer("a0");
+  const at::Tensor bias = call.tensor("bias").to(at::kDouble).reshape({-1}).expand({filter.size(0)}).contiguous();
+  at::Tensor y = convolved(x, filter, bias, filter_window(call, filter), groups_of(call, x));
+  const double scale = call.number("a_scale") * call.number("b_scale") / call.number("c_scale");
+  if (scale != 1) y = (y * scale).round();
+  y = y + call.integer("c0");
+  if (call.result_type() == at::kChar) y = y.clamp(-128, 127);
+  return {y.to(call.result_type())};
+}
+
 // The filter's layout is [O, I/groups, k..]; torch's is [I, O/groups, k..].
 at::Tensor torch_filter(const at::Tensor& filter, std::int64_t groups) {
   Sizes split{groups, filter.size(0) / groups}, merged{filter.size(1) * groups, filter.size(0) / groups};
@@ -249,6 +263,7 @@ Tensors max_pool_with_index(const EvalCall& call) {
 void add_window_evaluation(EvalTable& table) {
   table.emplace("conv", convolution);
   table.emplace("deconv", transposed_convolution);
+  table.emplace("tract_core_qconv", integer_convolution);
   table.emplace("separable_conv", separable_convolution);
   table.emplace("box", box);
   table.emplace("debox", debox);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <utility>
 
 #include "export/record/replay.h"
 #include "export/record/torch_types.h"
@@ -170,8 +171,7 @@ class Stepper {
     const at::Tensor whole = as_recorded(whole_.value(paired.value), expected);
     const at::Tensor fed = as_recorded(fed_.value(paired.value), expected);
     if (!whole.defined() || !fed.defined()) return;  // made by an earlier call, and of no more use
-    if (expected.is_quantized())
-      return compare_codes(call, result, paired, expected, whole.contiguous(), fed.contiguous());
+    if (expected.is_quantized()) return compare_codes(call, result, paired, expected, whole, fed);
     const std::vector<at::Tensor> parts = tensors_in_graph(expected);
     if (parts.empty()) return;
     const bool is_rounded = expected.scalar_type() == at::kBFloat16;
@@ -221,14 +221,20 @@ class Stepper {
     return apart <= accepted_rms(moved, 0);
   }
 
+  // `whole` and `fed` are what the archive has for `quantised`.
   void compare_codes(std::size_t call, std::size_t result, const Paired& paired, const at::Tensor& quantised,
-                     const at::Tensor& whole, const at::Tensor& fed) {
+                     at::Tensor whole, at::Tensor fed) {
+    const bool are_bytes = paired.part == Paired::Part::kBytes;
+    whole = (are_bytes ? codes_of_bytes(whole, quantised) : whole).contiguous();
+    fed = (are_bytes ? codes_of_bytes(fed, quantised) : fed).contiguous();
     const at::Tensor expected = codes_of(quantised).contiguous();
     const ConstantPtr wanted = make_constant(expected);
     Comparison own = compare_tensors(*wanted, *make_constant(fed), Tolerance::kExact, 1);
     const Comparison since = compare_tensors(*wanted, *make_constant(whole), tolerance_, least_size_);
-    ++found_.codes.calls;
-    found_.codes.items += expected.numel();
+    if (std::exchange(counted_, std::pair{call, result}) != std::pair{call, result}) {
+      ++found_.codes.calls;
+      found_.codes.items += expected.numel();
+    }
     const bool is_comparable = fed.scalar_type() == expected.scalar_type() && fed.sizes() == expected.sizes();
     if (!own.agrees && is_comparable) own = judged_by_steps(call, quantised, expected, fed);
     add_error(call, result, paired, expected, own, since);
@@ -241,7 +247,7 @@ class Stepper {
       cumulative_ = describe(paired.value);
       finish(*cumulative_, since, expected, whole);
     }
-    if (is_comparable) fed_.replace(paired.value, expected);
+    if (is_comparable) fed_.replace(paired.value, are_bytes ? bytes_of_codes(expected, quantised) : expected);
   }
 
   // Codes that are not torch's are right where exact arithmetic gives them, or nearly gives them. Where that is not
@@ -348,6 +354,8 @@ class Stepper {
   LockStep found_;
   std::optional<Divergence> own_, cumulative_, failed_;
   std::int32_t noted_call_ = -2;
+  std::pair<std::size_t, std::size_t> counted_{~std::size_t{0},
+                                               0};  // the last call and result whose codes were counted
   std::vector<std::pair<nnef::Value, at::Tensor>> operands_;
 };
 

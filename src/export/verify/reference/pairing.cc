@@ -33,8 +33,11 @@ Pairing::Pairing(const CheckSubject& subject) {
     if (subject.recording.tape.values[id].kind != TapeValueInfo::Kind::kResult) continue;
     const Lineage::Standing& standing = subject.lineage.standing[id];
     using Part = Paired::Part;
-    for (const auto& [value, part] :
-         {std::pair{standing.value, Part::kWhole}, {standing.re, Part::kReal}, {standing.im, Part::kImaginary}}) {
+    // Codes are made of bytes, so these come first.
+    for (const auto& [value, part] : {std::pair{standing.bytes, Part::kBytes},
+                                      {standing.value, Part::kWhole},
+                                      {standing.re, Part::kReal},
+                                      {standing.im, Part::kImaginary}}) {
       const nnef::Value found = find(subject.graph, value);
       if (!found) continue;
       pairs_[id].push_back({found, part});

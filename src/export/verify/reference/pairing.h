@@ -10,9 +10,9 @@
 
 namespace torch2nnef {
 
-// A tensor of the archive for a value of the Tape or its real or imaginary part.
+// A tensor of the archive for a value of the Tape, its real or imaginary part, or the items of its codes.
 struct Paired {
-  enum class Part { kWhole, kReal, kImaginary };
+  enum class Part { kWhole, kReal, kImaginary, kBytes };
   nnef::Value value;         // of the archive
   Part part = Part::kWhole;  // of the Tape's value
 };
