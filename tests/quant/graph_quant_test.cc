@@ -177,7 +177,8 @@ TEST(GraphQuant, HoldsNoRoundingInTheGraph) {
   const nnef::Graph archive = exported(module, folder);
   std::vector<std::string> operations;
   for (const nnef::Operation& operation : archive.operations) operations.push_back(operation.op);
-  EXPECT_EQ(operations, (std::vector<std::string>{"external", "copy", "variable", "variable", "reshape", "conv", "relu"}));
+  EXPECT_EQ(operations,
+            (std::vector<std::string>{"external", "copy", "variable", "variable", "reshape", "conv", "relu"}));
   EXPECT_EQ(archive.quant.size(), 3U);  // the input, the weight, the result
 }
 

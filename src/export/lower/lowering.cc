@@ -249,6 +249,7 @@ void Call::result_numbers(std::size_t index, Value numbers, bool is_relu) {
   const TapeValueInfo& info = result_info(index);
   if (!keeps_numbers_of(index)) {
     if (!is_relu) return result(index, numbers);
+    if (!info.affine.is_per_tensor()) throw Unsupported("a result that has no scale");
     return result_steps(index, steps_of_numbers(b_, numbers, b_.literal(info.affine.scales.at(0), DType::kF32)), true);
   }
   if (is_relu) numbers = b_.unary("relu", numbers);

@@ -173,7 +173,7 @@ ConstantPtr filter_of(const IntegerWeight& weight, std::size_t axes) {
   return weight.items->reshaped(shape);
 }
 
-// Of a convolution whose input is padded.
+// Of a convolution whose input is padded; "groups": T-QCONV-GROUP.
 std::vector<nnef::NamedArgument> attributes_of(const PackedWeight& packed, std::size_t axes) {
   return {{"groups", std::get<Dim>(packed.rest.at(4).is)},
           {"dilation", spatial_items(packed, 3, axes)},
@@ -219,12 +219,12 @@ void set_items(Call& call, Value items, const Bytes& bytes) {
 // In f32 between items of i8. Sums are far below 2^22 steps: there they could not be rounded.
 void convolve_in_f32(Call& call, const PackedWeight& packed, const IntegerWeight& weight, const Bytes& bytes) {
   Builder& b = call.builder();
-  const double products = static_cast<double>(weight.items->byte_size()) / static_cast<double>(weight.row_sums.size());
-  std::vector<double> shifts(weight.row_sums.size()), factors = weight.scales;
+  const std::size_t rows = weight.row_sums.size();
+  const double products = static_cast<double>(weight.items->byte_size()) / static_cast<double>(rows);
+  std::vector<double> factors = weight.scales;
   for (double& factor : factors) factor *= bytes.input_scale / bytes.step;
-  std::vector<double> bias =
-      packed.bias ? constant_bias(call, packed)->to_doubles() : std::vector<double>(shifts.size());
-  for (std::size_t i = 0; i < shifts.size(); ++i) {
+  std::vector<double> bias = packed.bias ? constant_bias(call, packed)->to_doubles() : std::vector<double>(rows);
+  for (std::size_t i = 0; i < rows; ++i) {
     const double factor = factors.at(factors.size() == 1 ? 0 : i);
     bias[i] /= bytes.step;
     if (!(products * kMiddle * kMiddle * factor + std::abs(bias[i]) < kRoundedBelow)) throw DoesNotApply("large sums");
