@@ -22,7 +22,7 @@ PROMPT = ",".join(str(i * 7919 % 32000) for i in range(128))
 def make_checkpoint(folder):
     import torch
     import transformers
-    from tokenizers import Tokenizer, models
+    from tokenizers import Tokenizer, models, pre_tokenizers
 
     torch.manual_seed(0)
     config = transformers.LlamaConfig(
@@ -30,6 +30,7 @@ def make_checkpoint(folder):
         num_key_value_heads=4, max_position_embeddings=2048, tie_word_embeddings=True)
     transformers.LlamaForCausalLM(config).save_pretrained(folder)
     words = Tokenizer(models.WordLevel({"<unk>": 0, **{str(i): i for i in range(1, 32000)}}, unk_token="<unk>"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()  # torch_to_nnef wants some tokens of a sentence
     transformers.PreTrainedTokenizerFast(tokenizer_object=words, unk_token="<unk>", eos_token="2").save_pretrained(folder)
 
 
@@ -68,11 +69,11 @@ def main():
     if not checkpoint.exists():
         make_checkpoint(checkpoint)
     for folder in archives:
-        if folder.exists():
+        if (folder / "manifest.json").exists():
             continue
         if folder == peer:
             measured("torch_to_nnef, f32", [
-                pathlib.Path(sys.executable).parent / "t2n_export_llm_to_tract", "-d", checkpoint, "-e", peer, "--no-verify",
+                pathlib.Path(sys.executable).parent / "t2n_export_llm_to_tract", "-d", checkpoint, "-e", peer, "--no-verify", "-iaed",
                 "--tract-specific-path", programs / "tract-run"])
             peer_manifest(archives[0], peer)
         else:
