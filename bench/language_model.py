@@ -5,7 +5,7 @@
 
 Takes a Python with torch, transformers 4.57, torch_to_nnef and torch_to_nnef_llm; $TORCH2NNEF is the program, which has `generate`
 and `tract-run` beside it. FOLDER gets the checkpoint and the archives; those that are there are not made again. Prints for each
-export the time, the CPU time and the peak of memory of its largest process, then for each round and archive what `generate` says.
+export the time, the CPU time and the peak of memory, then for each round and archive what `generate` says and the CPU time of a token.
 """
 import argparse
 import json
@@ -34,17 +34,29 @@ def make_checkpoint(folder):
     transformers.PreTrainedTokenizerFast(tokenizer_object=words, unk_token="<unk>", eos_token="2").save_pretrained(folder)
 
 
-def measured(what, command):
-    """Runs it, with its output in a file; prints time, CPU time and peak."""
+def run(command):
+    """What it writes to the standard error; time, CPU time and peak."""
     start = time.monotonic()
-    with open(os.devnull, "wb") as nowhere:
-        process = subprocess.Popen(command, stdout=nowhere, stderr=subprocess.PIPE)
-        errors = process.stderr.read().decode(errors="replace")
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    errors = process.stderr.read().decode(errors="replace")
     _, status, used = os.wait4(process.pid, 0)
-    print(f"{what:<28} {time.monotonic() - start:6.1f} s, {used.ru_utime + used.ru_stime:6.1f} s of CPU, "
-          f"{used.ru_maxrss / 1024:6.0f} MB", flush=True)
     if status:
         sys.exit(errors[-2000:])
+    return errors, time.monotonic() - start, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+
+
+def export(what, command):
+    _, seconds, processor, peak = run(command)
+    print(f"{what:<28} {seconds:6.1f} s, {processor:6.1f} s of CPU, {peak:6.0f} MB", flush=True)
+
+
+def generate(program, folder):
+    """Speeds as the runner says them; CPU time of a token as a difference, which the machine's load changes little."""
+    prompt = [program, folder, "--ids", PROMPT, "--ignore-end"]
+    errors, _, long, _ = run([*prompt, "--tokens", "65"])
+    _, _, short, _ = run([*prompt, "--tokens", "1"])
+    speeds = "; ".join(" ".join(line.split()) for line in errors.splitlines())
+    print(f"{folder.name:<5} {speeds}; {(long - short) / 64 * 1000:.1f} ms of CPU per token", flush=True)
 
 
 def peer_manifest(ours, folder):
@@ -72,21 +84,19 @@ def main():
         if (folder / "manifest.json").exists():
             continue
         if folder == peer:
-            measured("torch_to_nnef, f32", [
+            export("torch_to_nnef, f32", [
                 pathlib.Path(sys.executable).parent / "t2n_export_llm_to_tract", "-d", checkpoint, "-e", peer, "--no-verify", "-iaed",
                 "--tract-specific-path", programs / "tract-run"])
             peer_manifest(archives[0], peer)
         else:
             form = [] if folder.name == "f32" else ["--quantize", folder.name]
-            measured(f"export_language_model, {folder.name}", [
+            export(f"export_language_model, {folder.name}", [
                 sys.executable, RECIPE, checkpoint, "-o", folder, "--no-check", *form])
     for folder in archives:
         subprocess.run([programs / "generate", folder, "--check"], check=True)
     for _ in range(options.rounds):
         for folder in archives:
-            run = subprocess.run([programs / "generate", folder, "--ids", PROMPT, "--tokens", "65", "--ignore-end"], check=True,
-                                 capture_output=True, text=True)
-            print(f"{folder.name:<5}", "; ".join(" ".join(line.split()) for line in run.stderr.splitlines()), flush=True)
+            generate(programs / "generate", folder)
 
 
 if __name__ == "__main__":
