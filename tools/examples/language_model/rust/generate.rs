@@ -1,5 +1,5 @@
 //! generate FOLDER ID,ID,... [TOKENS]: continues a text greedily.
-use tract_nnef::prelude::*;
+use tract_nnef::internal::*;
 use tract_transformers::WithTractTransformers;
 
 fn main() -> TractResult<()> {
@@ -9,7 +9,7 @@ fn main() -> TractResult<()> {
     let count: usize = arguments.get(3).map_or(Ok(32), |text| text.parse())?;
     let manifest: serde_json::Value = serde_json::from_reader(std::fs::File::open(folder.join("manifest.json"))?)?;
     let archive = folder.join(manifest["archive"].as_str().context("archive")?);
-    let nnef = tract_nnef::nnef().with_tract_core().with_tract_transformers();
+    let nnef = tract_nnef::nnef().with_tract_transformers();
     let model = nnef.model_for_path(archive)?.into_optimized()?.into_runnable()?;
 
     // Inputs and outputs are in the manifest's order: the tokens or the logits, then the cache.
