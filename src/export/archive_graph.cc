@@ -150,7 +150,7 @@ void note_slow_convolutions(const nnef::Graph& graph, Diagnostics& diagnostics) 
   if (names.empty()) return;
   diagnostics.note("T2N-L013", "tract takes 1.2 to 7 times as long for convolutions where a size is a symbol (" +
                                    names + "); a program that knows it sets it when it loads the archive: tract" +
-                                   flags + ", in Rust concretize_symbols");
+                                   flags + ", in Rust set_symbols");
 }
 
 ArchiveGraph lower_recording(const Recording& recording, const Tables& tables, const ExportOptions& options,

@@ -5,6 +5,7 @@
 """
 import json
 import math
+import os
 import pathlib
 import shutil
 import subprocess
@@ -153,21 +154,48 @@ class RecipeTest(unittest.TestCase):
         errors = self.run_it("--ids", ",".join(["3"] * 97), status=1)[1]
         self.assertIn("longer than the model's limit of 96 tokens", errors)
 
-    def test_text_of_tokens(self):
-        byte_level = ({"type": "ByteLevel"}, "\u0120na", "\u00c3\u00af")  # " na", and the two bytes of one letter
-        sentence_piece = ({"type": "Sequence", "decoders": [{"type": "ByteFallback"}, {"type": "Fuse"}]}, "\u2581na", "<0x21>")
-        for (decoder, *pieces), text in ((byte_level, " na\u00ef"), (sentence_piece, " na!")):
-            model = self.written()
-            tokens = chosen_by_torch(model, [5, 60, 7], 2)
-            self.assertNotEqual(*tokens)
-            vocabulary = {f"w{i}": i for i in range(VOCABULARY) if i not in tokens}
-            vocabulary.update(zip(pieces, tokens))
-            tokenizer = {"decoder": decoder, "model": {"vocab": vocabulary, "merges": []}, "added_tokens": []}
-            (self.folder / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
-            manifest = json.loads((self.folder / "manifest.json").read_text(encoding="utf-8"))
-            (self.folder / "manifest.json").write_text(json.dumps({**manifest, "tokenizer": "tokenizer.json"}), encoding="utf-8")
-            output = self.run_it("--ids", "5,60,7", "--tokens", "2", "--ignore-end")[0]
-            self.assertEqual(output.splitlines()[1], text)
+    def give_tokenizer(self):
+        """Byte-level BPE of 64 tokens: 0 and 1 are special, and every text begins with 1."""
+        pieces = [*"abcdefghijklmnopqrstuvwxyz.,!?\u0120\u00c3\u00af", "an", "\u0120b", "\u0120ban"]
+        pieces += [f"w{i}" for i in range(VOCABULARY - 2 - len(pieces))]
+        special = [{"id": i, "content": text, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False,
+                    "special": True} for i, text in enumerate(("<pad>", "<s>"))]
+        byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+        template = {"type": "TemplateProcessing", "pair": [], "special_tokens": {"<s>": {"id": "<s>", "ids": [1], "tokens": ["<s>"]}},
+                    "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}]}
+        vocabulary = {piece: i + 2 for i, piece in enumerate(pieces)}
+        tokenizer = {"version": "1.0", "added_tokens": special, "pre_tokenizer": byte_level, "post_processor": template,
+                     "decoder": byte_level, "model": {"type": "BPE", "vocab": vocabulary,
+                                                      "merges": ["a n", "\u0120 b", "\u0120b an"]}}
+        (self.folder / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
+        manifest = json.loads((self.folder / "manifest.json").read_text(encoding="utf-8"))
+        (self.folder / "manifest.json").write_text(json.dumps({**manifest, "tokenizer": "tokenizer.json"}), encoding="utf-8")
+        return ["", "", *pieces]
+
+    def test_a_text_goes_in_and_comes_out(self):
+        self.written()
+        pieces = self.give_tokenizer()
+        prompt = [1, *map(pieces.index, ("a", "\u0120ban", "an", "a", "\u00c3", "\u00af"))]
+        flags = ["--tokens", "20", "--ignore-end"]
+        ids = [int(one) for one in self.run_it("--ids", ",".join(map(str, prompt)), *flags)[0].split(",")]
+        self.assertGreater(len(set(ids)), 5)
+        command = [GENERATE, str(self.folder), "--text", "a banana\u00ef", *flags]
+        process = subprocess.run(command, capture_output=True, text=True, check=False)
+        if "run tools/get-tokenizers" in process.stderr:
+            self.skipTest("takes the tokenizers library")
+        self.assertEqual(process.returncode, 0, process.stderr)
+        self.assertIn(f"prompt    {len(prompt)} tokens", process.stderr)
+        expected = "".join(pieces[one] for one in ids).replace("\u0120", " ").encode("latin-1").decode("utf-8", "replace")
+        self.assertEqual(process.stdout, expected + "\n")
+
+    def test_a_text_needs_a_tokenizer(self):
+        self.written()
+        self.assertIn("no tokenizer.json", self.run_it("--text", "a", status=1)[1])
+        self.give_tokenizer()
+        process = subprocess.run([GENERATE, str(self.folder), "--text", "a"], capture_output=True, text=True, check=False,
+                                 env={**os.environ, "TOKENIZERS_LIBRARY": "/nowhere/libtokenizer.so"})
+        self.assertEqual(process.returncode, 1)
+        self.assertIn("the tokenizers library cannot be loaded", process.stderr)
 
 
 if __name__ == "__main__":

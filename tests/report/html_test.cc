@@ -149,6 +149,26 @@ TEST(HtmlPage, ShowsWhatBecameOfWeights) {
   EXPECT_EQ(html_report(ExportReport(), "model.pt").find("Stored weights"), std::string::npos);
 }
 
+TEST(HtmlPage, ShowsPulseRateAndDelayOfStreams) {
+  ExportReport report;
+  report.streams = {
+      {"T", 8, 64, {{"slow<er>", 2, 3, 2, 14, 1e-7, true, ""}, {"faster", 1, 0, 16, 9, 0.5, false, "no"}}}};
+  const std::string html = html_report(report, "model.pt");
+  const auto cells = [](const std::vector<std::string>& numbers) {
+    std::string text;
+    for (const std::string& number : numbers) text += "<td class=\"number\">" + number + "</td>";
+    return text;
+  };
+  EXPECT_NE(html.find("<code>slow&lt;er&gt;</code></td>" + cells({"2", "2", "1/4", "3"}) + "<td>agrees</td>"),
+            std::string::npos)
+      << html;
+  EXPECT_NE(
+      html.find("<code>faster</code></td>" + cells({"1", "16", "2", "0"}) + "<td><strong>differs</strong>: no</td>"),
+      std::string::npos)
+      << html;
+  EXPECT_EQ(html_report(ExportReport(), "model.pt").find("Streams"), std::string::npos);
+}
+
 TEST(HtmlPage, OfAModelThatWasNotLoaded) {
   const ExportError error(ExportError::Kind::kNotExportable,
                           {Severity::kError, "T2N-M002", "", {}, "x.pt is an empty file", "check how it was copied"});

@@ -115,6 +115,23 @@ class Enhance(nn.Module):
         return F.conv_transpose1d(torch.cat([real * mask, imag * mask], 1), self.inverse_basis, stride=self.hop)
 
 
+class FourierMask(nn.Module):
+    """Speech enhancement by torch.stft: a mask on its bins, and frames that overlap and are added again."""
+
+    def __init__(self):
+        super().__init__()
+        window, bins = torch.hann_window(16).sqrt(), torch.eye(9)
+        back = torch.cat([torch.fft.irfft(bins), torch.fft.irfft(1j * bins)]) * window
+        self.register_buffer("window", window)
+        self.register_buffer("back", back[:, None])
+        self.mask = Causal(9, 9, 3)
+
+    def forward(self, x):
+        z = torch.stft(x[0], 16, 8, window=self.window, center=False, return_complex=True)
+        z = z * torch.sigmoid(self.mask(z.abs()))
+        return F.conv_transpose1d(torch.cat([z.real, z.imag], 1), self.back, stride=8)
+
+
 class Keywords(nn.Module):
     """Keyword spotting on features: a strided convolution, a recurrent layer, and scores for each frame."""
 
@@ -264,6 +281,7 @@ def streaming_nets():
     yield "spectrum", Spectrum(), (1, 192)
     yield "enhance", Enhance(), (1, 192)
     yield "keywords", Keywords(), (4, 48)
+    yield "stft", FourierMask(), (1, 192)
 
 
 def refused_nets():

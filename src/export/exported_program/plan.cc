@@ -91,6 +91,14 @@ class AxisPlanner {
     result_.symbols.push_back(bounded);
   }
 
+  [[noreturn]] static void refuse_fixed(const DynamicAxis& axis, std::int64_t size) {
+    refuse_options("T2N-M008",
+                   "--dynamic-axes " + axis.input + ":" + std::to_string(axis.axis) +
+                       ": the program was exported for " + std::to_string(size) + " there, and for no other size",
+                   "export it with that dimension in dynamic_shapes; torch.export fixes the time axis of a recurrent "
+                   "layer even so, and torch.jit.trace does not");
+  }
+
   // The user's names for symbols that are an axis by themselves.
   void take_names() {
     for (const DynamicAxis& axis : options_.dynamic_axes) {
@@ -102,14 +110,9 @@ class AxisPlanner {
         if (place < 0 || place >= rank) continue;  // said by those who read the option
         given_.emplace(i, static_cast<std::size_t>(place));
         const Expression& size = shape[static_cast<std::size_t>(place)];
-        if (size.op == Expression::Op::kInteger) {
-          refuse_options("T2N-M006",
-                         "--dynamic-axes " + axis.input + ":" + std::to_string(axis.axis) +
-                             ": the program was exported for " + std::to_string(size.integer) +
-                             " there, and for no other size",
-                         "export it with that dimension in dynamic_shapes");
-        }
+        if (size.op == Expression::Op::kInteger) refuse_fixed(axis, size.integer);
         if (!size.is_symbol() || dims_.count(size.symbol) > 0) continue;
+        if (sizes_.bounds_of(size.symbol, sample_).is_fixed) refuse_fixed(axis, sample_.at(size.symbol));
         const std::set<std::string> names = axis.expression.symbols();
         const bool is_name = names.size() == 1 && axis.expression == nnef::Dim::symbol(*names.begin());
         if (is_name) {

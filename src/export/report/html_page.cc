@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 #include <string_view>
 
 #include "export/report/codes.h"
@@ -117,6 +118,35 @@ std::string check(const CheckReport& check) {
   return html;
 }
 
+// "2", or "1/4" of the frames that come in.
+std::string rate_text(std::int64_t frames, std::int64_t pulse) {
+  const std::int64_t common = std::gcd(frames, pulse);
+  return common == pulse ? fmt::format("{}", frames / common) : fmt::format("{}/{}", frames / common, pulse / common);
+}
+
+std::string streams(const std::vector<StreamReport>& list) {
+  if (list.empty()) return "";
+  std::string html =
+      "<h2>Streams</h2>\n<table><thead><tr><th>symbol</th><th class=\"number\">frames per pulse</th><th>output</th>"
+      "<th class=\"number\">axis</th><th class=\"number\">frames out per pulse</th><th class=\"number\">frames out per "
+      "frame in</th><th class=\"number\">frames late</th><th>verdict</th><th class=\"number\">frames compared</th>"
+      "<th class=\"number\">max abs</th></tr></thead><tbody>\n";
+  for (const StreamReport& stream : list) {
+    for (const StreamReport::Output& output : stream.outputs) {
+      html += fmt::format("<tr><td>{}</td><td class=\"number\">{}</td><td>{}</td>", html_code(stream.symbol),
+                          stream.pulse, html_code(output.name));
+      for (const std::string& number : {std::to_string(output.axis), std::to_string(output.frames),
+                                        rate_text(output.frames, stream.pulse), std::to_string(output.delay)}) {
+        html += "<td class=\"number\">" + number + "</td>";
+      }
+      html += fmt::format("<td>{}</td><td class=\"number\">{}</td><td class=\"number\">{:.2g}</td></tr>\n",
+                          output.agrees ? "agrees" : "<strong>differs</strong>: " + html_text(output.detail),
+                          output.compared, output.max_abs);
+    }
+  }
+  return html + "</tbody></table>\n";
+}
+
 std::string messages(const std::vector<Diagnostic>& list) {
   if (list.empty()) return "";
   std::vector<const Diagnostic*> sorted;
@@ -227,6 +257,7 @@ std::string page(const std::string& model, std::string_view status, bool good, c
   if (report) html += summary(*report);
   html += messages(diagnostics);
   if (report && (good || !report->check.outputs.empty())) html += check(report->check);
+  if (report) html += streams(report->streams);
   if (report) html += model_section(*report);
   if (report) html += html_stored_weights(*report);
   if (report && report->tree) html += weights(*report->tree);

@@ -154,8 +154,8 @@ StreamReport check_stream(const Engine& engine, const std::filesystem::path& arc
     judge_output(*run.outputs[i].data, result_named(result.outputs, name), options.tolerance, output);
     if (output.delay != delays[i]) {
       diagnostics.warning("T2N-L015",
-                          fmt::format("tract says that output {} comes {} frames late, and it comes {} frames late",
-                                      name, delays[i], output.delay),
+                          fmt::format("tract states a delay of {} for output {} in pulses of {}, and it is {}",
+                                      delays[i], name, stream.pulse, output.delay),
                           {}, "skip the number of frames that this report gives");
     }
     report.outputs.push_back(std::move(output));

@@ -13,14 +13,19 @@ std::filesystem::path from_environment(const char* variable) {
 
 }  // namespace
 
-std::filesystem::path tract_place(const std::string& version) {
+std::filesystem::path cache_place() {
   std::filesystem::path cache = from_environment("XDG_CACHE_HOME");
   if (cache.empty()) {
     const std::filesystem::path home = from_environment("HOME");
     if (home.empty()) return {};
     cache = home / ".cache";
   }
-  return cache / "torch2nnef" / ("tract-" + version);
+  return cache / "torch2nnef";
+}
+
+std::filesystem::path tract_place(const std::string& version) {
+  const std::filesystem::path cache = cache_place();
+  return cache.empty() ? cache : cache / ("tract-" + version);
 }
 
 std::filesystem::path program_folder() {

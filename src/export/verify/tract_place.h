@@ -1,4 +1,4 @@
-// Where tools/get-tract puts an engine.
+// Where the scripts of tools put what they fetch: tools/get-tract the engine.
 #pragma once
 
 #include <filesystem>
@@ -9,8 +9,10 @@ namespace torch2nnef {
 // The engine's release that exports are checked with.
 inline constexpr const char* kTractVersion = "0.23.9";
 
-// ${XDG_CACHE_HOME:-$HOME/.cache}/torch2nnef/tract-VERSION, whether it exists or not; empty without either variable.
-// Holds libtract.so, or bin/tract, or both.
+// ${XDG_CACHE_HOME:-$HOME/.cache}/torch2nnef, whether it exists or not; empty without either variable.
+std::filesystem::path cache_place();
+
+// tract-VERSION in it: holds libtract.so, or bin/tract, or both.
 std::filesystem::path tract_place(const std::string& version = kTractVersion);
 
 // The folder that holds the running program; empty when the system does not say.

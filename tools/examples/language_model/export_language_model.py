@@ -103,7 +103,8 @@ def cache_of(tensors):
     cache = DynamicCache()
     for keys, values in zip(tensors[0::2], tensors[1::2]):
         layer = DynamicLayer()
-        layer.lazy_initialization(keys, values)
+        takes = len(inspect.signature(layer.lazy_initialization).parameters)  # transformers 4 asks for the keys alone
+        layer.lazy_initialization(*(keys, values)[:takes])
         layer.keys, layer.values = keys, values
         cache.layers.append(layer)
     return cache

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,7 @@
 #include "nnef/io.h"
 #include "session.h"
 #include "terminal.h"
-#include "vocabulary.h"
+#include "tokenizer.h"
 
 namespace language_model {
 namespace {
@@ -26,20 +27,22 @@ using Tokens = std::vector<std::int64_t>;
 
 constexpr int kFailed = 1, kUsageStatus = 2, kDiffers = 3;
 
-constexpr const char* kUsage = R"(usage: generate FOLDER --ids 1,15,7 [--tokens N] [--chunk N] [--ignore-end]
+constexpr const char* kUsage = R"(usage: generate FOLDER --text TEXT [--tokens N] [--chunk N] [--ignore-end]
+       generate FOLDER --ids 1,15,7 [--tokens N] [--chunk N] [--ignore-end]
        generate FOLDER --check [--chunk N]
 
-Continues a text with the most likely token, again and again. FOLDER is what export_language_model.py wrote. Tokens go to the
-standard output, their text too where the tokenizer's decoder is known; the speed goes to the standard error.
+Continues a text with the most likely token, again and again. FOLDER is what export_language_model.py wrote. What follows the
+prompt goes to the standard output, the speed to the standard error.
 
-  --ids LIST     the prompt as token ids
+  --text TEXT    the prompt; what follows is printed as text. Needs the folder's tokenizer.json and the tokenizers library
+  --ids LIST     the prompt as token ids; what follows is printed as ids
   --tokens N     tokens to generate (default 32)
   --chunk N      hand over a prompt in pieces of N tokens (default 512), which bounds the memory that it takes
   --ignore-end   go on after a token that ends the text
   --check        compare the logits of FOLDER/check.npz, which PyTorch computed, with those of the archive
 
-Exit status: 0 done, 1 failed, 2 usage, 3 the check found a difference. $TRACT_LIBRARY is tract's library; without it, where
-tools/get-tract puts it.
+Exit status: 0 done, 1 failed, 2 usage, 3 the check found a difference. $TRACT_LIBRARY is tract's library, $TOKENIZERS_LIBRARY
+the tokenizers library; without them, where tools/get-tract and tools/get-tokenizers put them.
 )";
 
 class UsageError : public std::runtime_error {
@@ -50,6 +53,7 @@ class UsageError : public std::runtime_error {
 struct Options {
   std::filesystem::path folder;
   Tokens prompt;
+  std::string text;  // the prompt, or empty
   std::int64_t tokens = 32, chunk = 512;
   bool ignore_end = false, check = false, help = false;
 };
@@ -83,6 +87,8 @@ Options parse(const std::vector<std::string>& arguments) {
     };
     if (argument == "--help")
       options.help = true;
+    else if (argument == "--text")
+      options.text = value();
     else if (argument == "--ids")
       options.prompt = ids_of(value());
     else if (argument == "--tokens")
@@ -100,7 +106,9 @@ Options parse(const std::vector<std::string>& arguments) {
   }
   if (options.help) return options;
   if (options.folder.empty()) throw UsageError("there is no folder");
-  if (options.check == !options.prompt.empty()) throw UsageError("give either --ids or --check");
+  if (!options.text.empty() + !options.prompt.empty() + options.check != 1) {
+    throw UsageError("give one of --text, --ids and --check");
+  }
   return options;
 }
 
@@ -132,15 +140,24 @@ void say_speed(const char* what, std::size_t tokens, double seconds) {
                        static_cast<double>(tokens) / seconds));
 }
 
+// What --text takes; nothing with --ids.
+std::optional<Tokenizer> tokenizer_for(const Options& options, const Manifest& manifest) {
+  if (options.text.empty()) return std::nullopt;
+  if (manifest.tokenizer.empty()) throw TokenizerError("the folder has no tokenizer.json: give token ids");
+  return Tokenizer(manifest.tokenizer);
+}
+
 int generate(const Options& options) {
   const Manifest manifest = read_manifest(options.folder);
-  const Vocabulary vocabulary = manifest.tokenizer.empty() ? Vocabulary() : Vocabulary(manifest.tokenizer);
+  const std::optional<Tokenizer> tokenizer = tokenizer_for(options, manifest);
+  const Tokens prompt = tokenizer ? tokenizer->ids_of(options.text) : options.prompt;
+  if (prompt.empty()) throw UsageError("the text has no tokens");
   const Clock loading;
   Session session(manifest);
   complain(fmt::format("{:<9} {:.3f} s\n", "loading", loading.seconds()));
   const Clock reading;
-  std::vector<float> logits = read_prompt(session, options.prompt, options.chunk);
-  say_speed("prompt", options.prompt.size(), reading.seconds());
+  std::vector<float> logits = read_prompt(session, prompt, options.chunk);
+  say_speed("prompt", prompt.size(), reading.seconds());
   const Clock writing;
   Tokens written = {most_likely(logits)};
   const auto is_end = [&](std::int64_t token) {
@@ -151,8 +168,7 @@ int generate(const Options& options) {
     written.push_back(most_likely(session.step({written.back()})));
   }
   if (written.size() > 1) say_speed("generated", written.size() - 1, writing.seconds());
-  print(fmt::format("{}\n", fmt::join(written, ",")));
-  if (!vocabulary.empty()) print(vocabulary.text_of(written) + "\n");
+  print(tokenizer ? tokenizer->text_of(written) + "\n" : fmt::format("{}\n", fmt::join(written, ",")));
   return 0;
 }
 

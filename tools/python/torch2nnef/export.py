@@ -45,7 +45,7 @@ def export_model_to_nnef(
     nnef_variable_naming_scheme: "natural", "natural_verbose" or "numeric".
     debug_bundle_path: where to write what reproduces a failed check.
     via: "export" (torch.export), "torchscript" (torch.jit.trace, compared with the model at other sizes), or "auto": the
-        first, and the second where torch has no torch.export or that fails; the report's notes say so.
+        first, and the second where torch has no torch.export, or that fails or fixes a dynamic axis; the report's notes say so.
     verbose: prints the steps; `progress` gets each line of them instead.
     options: more flags of the program, as in ["--keep-nan"].
 
@@ -74,9 +74,19 @@ def export_model_to_nnef(
         flags.append("--verbose")
         progress = progress or print
     with tempfile.TemporaryDirectory(prefix="torch2nnef-") as folder:
-        file = _model_file(model, args, kwargs or {}, dynamic_axes, list(input_names or []), via, pathlib.Path(folder))
-        flags += _axis_flags(dynamic_axes, list(input_names or file.inputs), file.inputs)
-        return _run(file, flags + list(options), pathlib.Path(folder) / "report.html", progress)
+        def attempt(way, notes=()):
+            file = _model_file(model, args, kwargs or {}, dynamic_axes, list(input_names or []), way, pathlib.Path(folder))
+            file.notes[:0] = notes
+            axes = _axis_flags(dynamic_axes, list(input_names or file.inputs), file.inputs)
+            return _run(file, flags + axes + list(options), pathlib.Path(folder) / "report.html", progress)
+
+        try:
+            return attempt(via)
+        except InvalidArguments as error:
+            fixed = [one.text for one in error.diagnostics if one.code == "T2N-M008"]
+            if not fixed or via != "auto" or isinstance(model, (str, os.PathLike)) or _is_program(model):
+                raise
+            return attempt("torchscript", [f"exported by torch.jit.trace: torch.export fixed a size: {fixed[0]}"])
 
 
 def _check_flags(check: Union[bool, str]) -> List[str]:
