@@ -72,6 +72,12 @@ nnef::Version parse_version(const std::string& text) {
   return *version;
 }
 
+torch2nnef::Tolerance parse_tolerance(const std::string& text) {
+  const auto level = torch2nnef::tolerance_from_string(text);
+  if (!level) throw std::runtime_error(fmt::format("'{}' is no tolerance", text));
+  return *level;
+}
+
 // x:0=S
 torch2nnef::DynamicAxis parse_axis(const std::string& word) {
   const std::size_t colon = word.find(':'), equals = word.find('=');
@@ -102,9 +108,11 @@ void parse_option(OpCase& result, const std::string& word) {
   } else if (word.starts_with("needs:")) {
     result.needs = parse_version(word.substr(colon + 1));
   } else if (word[0] == '~') {
-    const auto level = torch2nnef::tolerance_from_string(word.substr(1));
-    if (!level) throw std::runtime_error(fmt::format("'{}' is no tolerance", word));
-    result.tolerance = *level;
+    result.tolerance = parse_tolerance(word.substr(1));
+  } else if (word == "where-known") {
+    result.where_known = true;
+  } else if (word.starts_with("native-f16:")) {
+    result.native_half = parse_tolerance(word.substr(colon + 1));
   } else if (colon < equals && equals != std::string::npos) {
     result.dynamic_axes.push_back(parse_axis(word));
   } else if (equals != std::string::npos && word.find("..") != std::string::npos) {
@@ -126,6 +134,15 @@ void parse_options(OpCase& result, std::string_view text) {
     result.as_written = trimmed(text.substr(as_written + 10));
     if (result.as_written.empty()) throw std::runtime_error("as-written wants a reason");
     text = text.substr(0, as_written);
+  }
+  const std::size_t before_torch = text.find("torch<");
+  if (before_torch != std::string_view::npos) {
+    const std::string_view condition = text.substr(before_torch + 6);
+    const std::size_t space = std::min(condition.find(' '), condition.size());
+    result.before_torch = parse_version(std::string(condition.substr(0, space)));
+    result.only_before = trimmed(condition.substr(space));
+    if (result.only_before.empty()) throw std::runtime_error("torch< wants a reason");
+    text = text.substr(0, before_torch);
   }
   for (const std::string& word : split(text, ' ')) parse_option(result, word);
 }

@@ -225,10 +225,13 @@ void OpModule::draw_with(std::uint64_t seed, const nnef::Bindings& bindings, con
 void OpModule::run() {
   const c10::InferenceMode no_gradients;
   torch_->results.clear();
+  ran_in_half_ = std::any_of(case_.tensors.begin(), case_.tensors.end(),
+                             [&](const CaseTensor& tensor) { return case_.dtype(tensor, variant_) == "f16"; });
   try {
     flatten(torch_->module.forward(torch_->copies(std::nullopt)), torch_->results);
   } catch (const std::exception& error) {
     if (std::string_view(error.what()).find("not implemented for 'Half'") == std::string_view::npos) throw;
+    ran_in_half_ = false;
     run_widened();
   }
 }
@@ -278,6 +281,19 @@ std::vector<std::string> OpModule::operators() const {
     names.push_back(schema->overload_name().empty() ? name : name + "." + schema->overload_name());
   }
   return names;
+}
+
+std::string why_skipped(const OpCase& one) {
+  const std::string release = torch2nnef::torch_version();
+  if (one.before_torch && nnef::Version::parse(release).value() >= *one.before_torch) {
+    return fmt::format("for libtorch before {}: {}", one.before_torch->to_string(), one.only_before);
+  }
+  static const std::regex written("aten::[A-Za-z0-9_]+");
+  for (std::sregex_iterator at(one.expression.begin(), one.expression.end(), written), end;
+       one.where_known && at != end; ++at) {
+    if (!torch_has(at->str())) return fmt::format("libtorch {} has no {}", release, at->str());
+  }
+  return "";
 }
 
 bool torch_has(const std::string& name) {

@@ -26,6 +26,8 @@ class OpModule {
   void draw_edges(std::uint64_t seed, const nnef::Bindings& bindings);
   // forward on the values; tuples and lists flattened depth first, numbers as tensors, None dropped.
   void run();
+  // Whether the last run was of f16, and by kernels of libtorch's own.
+  bool ran_in_half() const { return ran_in_half_; }
   std::vector<nnef::NamedTensor> inputs() const;
   std::vector<nnef::NamedTensor> results() const;  // output_0, output_1, ...
 
@@ -42,9 +44,12 @@ class OpModule {
   void run_widened();
   const OpCase& case_;
   std::size_t variant_;
+  bool ran_in_half_ = false;
   std::unique_ptr<Torch> torch_;
 };
 
+// Why the case is not for the linked libtorch, or "".
+std::string why_skipped(const OpCase& one);
 // Has the linked libtorch an operator of that name ("aten::add" or "aten::add.Tensor")?
 bool torch_has(const std::string& name);
 

@@ -4,7 +4,8 @@
 #   -DTorch_DIR=DIR                  the folder of a TorchConfig.cmake
 #   (nothing)                        the system's package
 # A folder (TORCH2NNEF_TORCH_FOLDER, when it is one) is linked by the path of its libraries, which the programs then find
-# by their RPATH. Its own TorchConfig.cmake is not asked: in a wheel it wants a CUDA toolkit, of which nothing is used here.
+# by their RPATH, the installed ones, too (torch2nnef_find_torch_when_installed). Its own TorchConfig.cmake is not asked:
+# in a wheel it wants a CUDA toolkit, of which nothing is used here.
 set(TORCH2NNEF_TORCH_WHEEL "" CACHE STRING "Folder of Python's torch to build against, or a Python that has one")
 
 # torch2nnef_torch_of_python(PYTHON RESULT): where its torch stands. It is not imported, which would load all of CUDA.
@@ -74,3 +75,11 @@ if(TORCH2NNEF_TORCH_FOLDER)  # what libtorch_cpu.so itself loads (CUDA's measuri
 endif()
 set(TORCH_LIBRARIES torch2nnef_libtorch)
 set(Torch_FOUND TRUE)
+
+# Of the folders that it links, CMake itself installs the names of those outside of this project alone; tools/get-torch
+# puts libtorch into the build folder.
+function(torch2nnef_find_torch_when_installed target)
+  if(TORCH2NNEF_TORCH_FOLDER)
+    set_property(TARGET ${target} APPEND PROPERTY INSTALL_RPATH ${TORCH2NNEF_TORCH_FOLDER}/lib)
+  endif()
+endfunction()

@@ -82,6 +82,38 @@ at::Tensor nonzero_static(const at::Tensor& self, std::int64_t size, std::int64_
   return result;
 }
 
+// The four that newer releases took away, as the last release with them computed them: rows in which nothing may be
+// attended to are NaN here.
+std::tuple<at::Tensor, at::Tensor> old_attention(const at::Tensor& query, const at::Tensor& key,
+                                                 const at::Tensor& value, const c10::optional<at::Tensor>& attn_mask,
+                                                 double dropout_p, bool need_attn_weights, bool is_causal) {
+  (void)dropout_p;          // refused by the recorder when it is not 0
+  (void)need_attn_weights;  // they were always given
+  const at::Tensor scaled = query / std::sqrt(static_cast<double>(query.size(-1)));
+  at::Tensor scores = at::matmul(scaled, key.transpose(-2, -1));
+  c10::optional<at::Tensor> mask = attn_mask;
+  if (is_causal) mask = at::ones({query.size(-2), key.size(-2)}, at::kBool).tril();
+  if (mask && mask->defined()) {
+    const bool is_bool = mask->scalar_type() == at::kBool;
+    scores =
+        is_bool ? scores.masked_fill(mask->logical_not(), -std::numeric_limits<double>::infinity()) : scores + *mask;
+  }
+  const at::Tensor weights = at::softmax(scores, -1);
+  return {at::matmul(weights, value), weights};
+}
+
+at::Tensor cholesky(const at::Tensor& self, bool upper) { return at::linalg_cholesky(self, upper); }
+
+std::tuple<at::Tensor, at::Tensor> qr(const at::Tensor& self, bool some) {
+  return at::linalg_qr(self, some ? "reduced" : "complete");
+}
+
+std::tuple<at::Tensor, at::Tensor> symeig(const at::Tensor& self, bool eigenvectors, bool upper) {
+  const char* triangle = upper ? "U" : "L";
+  if (eigenvectors) return at::linalg_eigh(self, triangle);
+  return {at::linalg_eigvalsh(self, triangle), at::empty({0}, self.options())};
+}
+
 template <typename Function>
 void define(torch::Library& library, const std::string& name, const char* schema, Function function) {
   if (!find_schema(name, "")) library.def(schema, function);
@@ -128,6 +160,15 @@ bool register_all() {
          grouped_mm);
   define(library, "aten::nonzero_static", "nonzero_static(Tensor self, *, int size, int fill_value=-1) -> Tensor",
          nonzero_static);
+  define(library, "aten::_scaled_dot_product_attention",
+         "_scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float "
+         "dropout_p=0., bool need_attn_weights=False, bool is_causal=False) -> (Tensor, Tensor)",
+         old_attention);
+  define(library, "aten::cholesky", "cholesky(Tensor self, bool upper=False) -> Tensor", cholesky);
+  define(library, "aten::qr", "qr(Tensor self, bool some=True) -> (Tensor Q, Tensor R)", qr);
+  define(library, "aten::symeig",
+         "symeig(Tensor self, bool eigenvectors=False, bool upper=True) -> (Tensor eigenvalues, Tensor eigenvectors)",
+         symeig);
   define_torchvision();
   return true;
 }

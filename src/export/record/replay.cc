@@ -244,7 +244,13 @@ std::vector<at::Tensor> Replay::scan(const TapeCall& call) {
 std::vector<at::Tensor> Replay::execute(const TapeCall& call) {
   if (call.op == "t2n::dims") return {dims(call)};
   if (call.op == "t2n::scan") return scan(call);
-  return dispatch(call, [this](TapeValue read) { return value(read); });
+  // Arithmetic on numbers keeps their types: of tensors that are marked as numbers, newer releases of libtorch compute
+  // functions in float32.
+  const bool gives_number = !call.results.empty() && call.results[0] && tape_.info(call.results[0]).is_number;
+  return dispatch(call, [&](TapeValue read) {
+    const at::Tensor given = value(read);
+    return gives_number && given.defined() && given.dim() == 0 ? given.clone() : given;
+  });
 }
 
 void Replay::step() {

@@ -51,6 +51,7 @@ struct Codes {
 };
 
 std::optional<Codes> coded(const TapeValueInfo& info) {
+  const QuietTorch quiet;
   const at::Tensor weight = shared_tensor(*info.constant);
   const at::Tensor peaks = weight.abs().amax(1).to(at::kDouble);
   if (!peaks.isfinite().all().item<bool>()) return std::nullopt;

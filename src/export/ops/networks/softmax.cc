@@ -36,15 +36,17 @@ void lower_over_axis(Call& call, bool is_log) {
 void lower_softmax(Call& call) { lower_over_axis(call, false); }
 void lower_log_softmax(Call& call) { lower_over_axis(call, true); }
 
-// Zeros where a row is -inf throughout.
+// Zeros where a row is -inf throughout. Its largest item is not asked for: tract gives the lowest finite number.
 void lower_safe_softmax(Call& call) {
   Builder& b = call.builder();
   Value x = call.tensor_as("self", call.result_dtype());
   if (b.rank(x) == 0) throw Unsupported("_safe_softmax of a number");
   int axis = call.axis("dim", b.rank(x));
-  Value top = b.reduce("max_reduce", x, {axis}, true);
-  Value is_masked = b.binary("eq", top, b.literal(-std::numeric_limits<double>::infinity(), b.dtype(x)));
-  call.result(b.select(is_masked, b.literal(0.0, b.dtype(x)), softmax(b, x, axis, false)));
+  Value is_seen = b.binary("ne", x, b.literal(-std::numeric_limits<double>::infinity(), b.dtype(x)));
+  Value sees_any = b.dialect().has("any_reduce")
+                       ? b.reduce("any_reduce", is_seen, {axis}, true)
+                       : b.cast(b.reduce("max_reduce", b.cast(is_seen, DType::kI64), {axis}, true), DType::kBool);
+  call.result(b.select(sees_any, softmax(b, x, axis, false), b.literal(0.0, b.dtype(x))));
 }
 
 }  // namespace
