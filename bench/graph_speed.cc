@@ -75,11 +75,14 @@ void compare(const std::string& bundle, const std::vector<std::string>& archives
   std::vector<Contestant> contestants;
   for (const std::string& archive : archives) contestants.emplace_back(library, archive, inputs).choose_calls();
   std::vector<std::vector<double>> seconds(archives.size()), ratios(archives.size());
-  for (int round = 0; round < rounds; ++round) {
-    for (std::size_t i = 0; i < contestants.size(); ++i) {
+  const std::size_t count = contestants.size();
+  for (std::size_t round = 0; round < static_cast<std::size_t>(rounds); ++round) {
+    for (std::size_t n = 0; n < count; ++n) {
+      // From another one on in each round, and back in every second: the first of a round takes some percent more.
+      const std::size_t forward = (n + round / 2) % count, i = round % 2 == 0 ? forward : count - 1 - forward;
       seconds[i].push_back(contestants[i].seconds());
-      ratios[i].push_back(seconds[i].back() / seconds[0].back());
     }
+    for (std::size_t i = 0; i < count; ++i) ratios[i].push_back(seconds[i].back() / seconds[0].back());
   }
   fmt::print("tract {}, {}, {} rounds; {} time of a call, ratio to the first, time until ready\n", library.version(),
              bench::machine(), rounds, clock_id == CLOCK_THREAD_CPUTIME_ID ? "thread" : "process");
