@@ -196,6 +196,11 @@ void fit_target(ArchiveGraph& written, const Recording& recording, const ExportO
   set_assertions(recording.tape, options, graph);
   if (options.comments) divide_by_module(graph, recording.tape, written.lineage);
   written.plain = choose_batch(graph, written.dialect, options, recording.tape, report);
+  if (options.comments) {
+    if (written.plain) put_weights_below_headings(*written.plain);
+    put_weights_below_headings(graph);
+    for (nnef::Fragment& fragment : graph.fragments) put_weights_below_headings(fragment.body);
+  }
   nnef::set_registries(graph, written.dialect);
 }
 

@@ -46,7 +46,10 @@ class ReadableTest : public testing::Test {
     Lineage lineage = lower_tape(hand_.tape, graph, dialect_, Tables(builtin_registry()), options, diagnostics);
     EXPECT_FALSE(diagnostics.has_errors());
     name_values(graph, hand_.tape, lineage);
-    if (with_sections) divide_by_module(graph, hand_.tape, lineage);
+    if (with_sections) {
+      divide_by_module(graph, hand_.tape, lineage);
+      put_weights_below_headings(graph);
+    }
     nnef::TextOptions text;
     text.comments = with_sections;
     const std::string written = nnef::write_text(graph, dialect_, text);

@@ -1,11 +1,13 @@
 #include "export/lower/module_sections.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <string>
 #include <utility>
 
 #include "export/lower/module_paths.h"
+#include "nnef/arguments.h"
 
 namespace torch2nnef {
 namespace {
@@ -55,6 +57,26 @@ std::vector<std::string> places(const nnef::Graph& graph, const Sections& sectio
   return paths;
 }
 
+// Takes the blank line and the heading out of a comment.
+std::string take_heading(std::string& comment) {
+  const std::size_t end = comment.starts_with('\n') ? comment.find('\n', 1) + 1 : 0;
+  std::string heading = comment.substr(0, end);
+  comment.erase(0, end);
+  return heading;
+}
+
+struct Section {
+  std::string heading;
+  std::vector<Operation> inputs, weights, others;
+
+  void append_to(std::vector<Operation>& operations) {
+    const std::size_t first = operations.size();
+    for (std::vector<Operation>* part : {&inputs, &weights, &others})
+      std::move(part->begin(), part->end(), std::back_inserter(operations));
+    if (operations.size() > first) operations[first].comment.insert(0, heading);
+  }
+};
+
 void leave_out_repeated_comments(std::vector<Operation>::iterator begin, std::vector<Operation>::iterator end) {
   std::string before;
   for (auto operation = begin; operation != end; ++operation) {
@@ -79,10 +101,7 @@ void divide_by_module(nnef::Graph& graph, const Tape& tape, const std::vector<co
     std::size_t end = begin + 1;
     while (end < operations.size() && paths[end] == paths[begin]) ++end;
     const auto first = operations.begin() + static_cast<std::ptrdiff_t>(begin);
-    const auto last = operations.begin() + static_cast<std::ptrdiff_t>(end);
-    std::stable_partition(first, last, [](const Operation& operation) { return operation.op == "variable"; });
-    leave_out_repeated_comments(first, last);
-    // A blank line, the heading, and the comment that there was.
+    leave_out_repeated_comments(first, operations.begin() + static_cast<std::ptrdiff_t>(end));
     first->comment.insert(0, "\n" + sections.heading(paths[begin]) + "\n");
     begin = end;
   }
@@ -96,6 +115,32 @@ void divide_by_module(nnef::Graph& graph, const Tape& tape, const Lineage& linea
     calls.push_back(call < 0 ? nullptr : &tape.calls.at(static_cast<std::size_t>(call)));
   }
   divide_by_module(graph, tape, calls);
+}
+
+void put_weights_below_headings(nnef::Graph& graph) {
+  std::vector<Section> sections(1);
+  std::map<nnef::Value, Operation> weights;
+  for (Operation& operation : graph.operations) {
+    if (std::string heading = take_heading(operation.comment); !heading.empty())
+      sections.push_back({std::move(heading), {}, {}, {}});
+    if (operation.op == "variable") {
+      weights.emplace(operation.results.at(0), std::move(operation));
+    } else {
+      (is_external(operation) ? sections.back().inputs : sections.back().others).push_back(std::move(operation));
+    }
+  }
+  graph.operations.clear();
+  for (Section& section : sections) {
+    for (const Operation& operation : section.others) {
+      for (const nnef::NamedArgument& named : operation.arguments) {
+        nnef::for_each_value(named.argument, [&](const nnef::Value& value) {
+          if (auto weight = weights.extract(value)) section.weights.push_back(std::move(weight.mapped()));
+        });
+      }
+    }
+  }
+  for (auto& [value, weight] : weights) sections.front().weights.push_back(std::move(weight));  // nothing reads it
+  for (Section& section : sections) section.append_to(graph.operations);
 }
 
 }  // namespace torch2nnef

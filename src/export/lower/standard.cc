@@ -49,7 +49,10 @@ void to_standard(const Tape& tape, bool comments, nnef::Graph& graph, Diagnostic
     calls.push_back(comments ? call_of(tape, operation.comment) : nullptr);
     operation.comment = calls.back() ? comment_about(calls.back()->where) : "";
   }
-  if (comments) divide_by_module(standard, tape, calls);
+  if (comments) {
+    divide_by_module(standard, tape, calls);
+    put_weights_below_headings(standard);
+  }
   graph = std::move(standard);
 }
 
