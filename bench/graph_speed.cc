@@ -1,5 +1,6 @@
 // What archives of one model take in tract: each runs on the same inputs in this one process, in turn, and the time is
-// this thread's alone, so that a busy machine does not decide. The first archive is what the others are compared with.
+// this thread's alone, so that a busy machine does not decide. With --process it is the process's, for graphs whose
+// operators work in threads of their own. The first archive is what the others are compared with.
 #include <fmt/format.h>
 #include <time.h>
 
@@ -16,9 +17,11 @@
 
 namespace {
 
-double thread_seconds() {
+clockid_t clock_id = CLOCK_THREAD_CPUTIME_ID;
+
+double cpu_seconds() {
   timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  clock_gettime(clock_id, &now);
   return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
 }
 
@@ -31,14 +34,14 @@ class Contestant {
  public:
   Contestant(const tract_run::Library& library, const std::string& archive,
              const std::map<std::string, nnef::TensorDataPtr>& inputs)
-      : start_(thread_seconds()), model_(std::make_unique<tract_run::Model>(library, archive)) {
+      : start_(cpu_seconds()), model_(std::make_unique<tract_run::Model>(library, archive)) {
     for (const tract_run::InputFact& input : model_->inputs()) {
       const auto found = inputs.find(input.name);
       if (found == inputs.end()) throw std::runtime_error(archive + ": the inputs have no " + input.name);
       inputs_.push_back(found->second);
     }
     model_->prepare();
-    ready_seconds_ = thread_seconds() - start_;
+    ready_seconds_ = cpu_seconds() - start_;
     model_->run(inputs_);
   }
 
@@ -47,15 +50,15 @@ class Contestant {
 
   // Calls that take some 5 ms together.
   void choose_calls() {
-    const double start = thread_seconds();
+    const double start = cpu_seconds();
     model_->run(inputs_);
-    calls_ = std::max(1, static_cast<int>(0.005 / std::max(thread_seconds() - start, 1e-6)));
+    calls_ = std::max(1, static_cast<int>(0.005 / std::max(cpu_seconds() - start, 1e-6)));
   }
 
   double seconds() {
-    const double start = thread_seconds();
+    const double start = cpu_seconds();
     for (int i = 0; i < calls_; ++i) model_->run(inputs_);
-    return (thread_seconds() - start) / calls_;
+    return (cpu_seconds() - start) / calls_;
   }
 
  private:
@@ -72,14 +75,17 @@ void compare(const std::string& bundle, const std::vector<std::string>& archives
   std::vector<Contestant> contestants;
   for (const std::string& archive : archives) contestants.emplace_back(library, archive, inputs).choose_calls();
   std::vector<std::vector<double>> seconds(archives.size()), ratios(archives.size());
-  for (int round = 0; round < rounds; ++round) {
-    for (std::size_t i = 0; i < contestants.size(); ++i) {
+  const std::size_t count = contestants.size();
+  for (std::size_t round = 0; round < static_cast<std::size_t>(rounds); ++round) {
+    for (std::size_t n = 0; n < count; ++n) {
+      // From another one on in each round, and back in every second: the first of a round takes some percent more.
+      const std::size_t forward = (n + round / 2) % count, i = round % 2 == 0 ? forward : count - 1 - forward;
       seconds[i].push_back(contestants[i].seconds());
-      ratios[i].push_back(seconds[i].back() / seconds[0].back());
     }
+    for (std::size_t i = 0; i < count; ++i) ratios[i].push_back(seconds[i].back() / seconds[0].back());
   }
-  fmt::print("tract {}, {}, {} rounds; thread time of a call, ratio to the first, time until ready\n",
-             library.version(), bench::machine(), rounds);
+  fmt::print("tract {}, {}, {} rounds; {} time of a call, ratio to the first, time until ready\n", library.version(),
+             bench::machine(), rounds, clock_id == CLOCK_THREAD_CPUTIME_ID ? "thread" : "process");
   for (std::size_t i = 0; i < archives.size(); ++i) {
     fmt::print("{:<40} {:>11.1f} us {:>7.3f} {:>7.0f} ms\n", std::filesystem::path(archives[i]).filename().string(),
                median(seconds[i]) * 1e6, median(ratios[i]), contestants[i].ready_seconds() * 1e3);
@@ -92,8 +98,9 @@ int main(int argc, char** argv) {
   try {
     std::vector<std::string> arguments(argv + 1, argv + argc);
     const int rounds = bench::take_rounds(arguments, 25);
+    if (std::erase(arguments, "--process") > 0) clock_id = CLOCK_PROCESS_CPUTIME_ID;
     if (arguments.size() < 2) {
-      fmt::print(stderr, "usage: graph_speed INPUTS.npz ARCHIVE.. [--rounds N]\n");
+      fmt::print(stderr, "usage: graph_speed INPUTS.npz ARCHIVE.. [--rounds N] [--process]\n");
       return 2;
     }
     compare(arguments[0], {arguments.begin() + 1, arguments.end()}, rounds);

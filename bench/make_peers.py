@@ -5,8 +5,9 @@
 
 For each NAME: NAME.pt (a trace, for torch2nnef), NAME.npz (inputs by name), NAME.ts.onnx and NAME.dynamo.onnx (by both
 exporters of torch.onnx.export), and NAME.peer.nnef.tgz where torch_to_nnef is installed, which asks the tract command
-that $TRACT names for its version. What a way refuses is printed and left out; files that are there stay. Needs torch 2.6
-or newer, torchvision, transformers, onnx and onnxscript.
+that $TRACT names for its version; of nets with masks also NAME.peer_plain.nnef.tgz, without tract's operator of
+attention, which takes no boolean mask. What a way refuses is printed and left out; files that are there stay. Needs
+torch 2.6 or newer, torchvision, transformers, onnx and onnxscript.
 """
 import os
 import pathlib
@@ -19,6 +20,7 @@ from torch import nn
 import torch.nn.functional as F
 
 warnings.filterwarnings("ignore")
+torch.backends.mha.set_fastpath_enabled(False)  # one operator that the TorchScript exporter does not know
 
 
 def with_statistics(model):
@@ -161,6 +163,7 @@ NETS |= {
     "llama_decode_1024": lambda: llama(1024, 1),
     "llama_prefill_128": lambda: llama(1, 127),
 }
+WITH_MASKS = {"bert_4", "llama_decode_128", "llama_decode_1024", "llama_prefill_128"}
 
 
 def attempt(what, path, work):
@@ -172,11 +175,11 @@ def attempt(what, path, work):
         print(f"  {what}: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}", flush=True)
 
 
-def by_peer(model, arguments, names, path):
+def by_peer(model, arguments, names, path, **options):
     import torch_to_nnef
 
     tract = pathlib.Path(os.environ["TRACT"]) if "TRACT" in os.environ else None
-    target = torch_to_nnef.TractNNEF(version="0.23.8", check_io=False, specific_tract_binary_path=tract)
+    target = torch_to_nnef.TractNNEF(version="0.23.8", check_io=False, specific_tract_binary_path=tract, **options)
     results = model(*arguments)
     outputs = [f"output_{i}" for i in range(1 if torch.is_tensor(results) else len(results))]
     torch_to_nnef.export_model_to_nnef(model, arguments, path, input_names=names, output_names=outputs,
@@ -198,6 +201,9 @@ def make(name, folder):
                     lambda path: torch.onnx.export(model, arguments, str(path), dynamo=dynamo, input_names=names,
                                                    external_data=False, verbose=False))
         attempt("peer", folder / f"{name}.peer.nnef.tgz", lambda path: by_peer(model, arguments, names, path))
+        if name in WITH_MASKS:
+            attempt("peer, plain", folder / f"{name}.peer_plain.nnef.tgz",
+                    lambda path: by_peer(model, arguments, names, path, reify_sdpa_operator=False))
 
 
 def main():

@@ -71,7 +71,7 @@ const std::vector<Group>& groups() {
       {"naming", 0, "SCHEME", false, [](Line& line, Text v) { line.options.naming = naming_scheme(v); },
        "natural (default), natural_verbose or numeric"},
       {"comments", 0, "", false, [](Line& line, Text) { line.options.comments = true; },
-       "write the Python line of each operation into graph.nnef"},
+       "divide graph.nnef by module, with the Python lines as\ncomments"},
       {"fragments", 0, "FILE.nnef", true,
        [](Line& line, Text v) { line.options.fragment_files.push_back(file_to_read(v, {".nnef"})); },
        "your own operators and modules, as expressions; they\ntake precedence over the built-in ones"},

@@ -9,7 +9,9 @@
 #include <utility>
 
 #include "export/lower/lower.h"
+#include "export/lower/module_sections.h"
 #include "export/lower/standard.h"
+#include "export/lower/value_names.h"
 #include "export/simplify/batch_norms.h"
 #include "export/simplify/batch_scan.h"
 #include "export/simplify/keep_nan.h"
@@ -181,6 +183,8 @@ void simplify_graph(ArchiveGraph& written, Recording& recording, const ExportOpt
 
 void fit_target(ArchiveGraph& written, const Recording& recording, const ExportOptions& options, ExportReport& report) {
   nnef::Graph& graph = written.graph;
+  written.lineage.call_of.resize(graph.values.size(), -1);
+  if (options.naming == nnef::Naming::kNatural) name_values(graph, recording.tape, written.lineage);
   if (is_khronos(options)) {
     written.dialect = nnef::Dialect(options.target);
     to_standard(recording.tape, options.comments, graph, report.diagnostics);
@@ -191,7 +195,13 @@ void fit_target(ArchiveGraph& written, const Recording& recording, const ExportO
   note_lost_nan(recording.tape, written.lineage, lost, report.diagnostics);
   set_properties(recording, options, graph);
   set_assertions(recording.tape, options, graph);
+  if (options.comments) divide_by_module(graph, recording.tape, written.lineage);
   written.plain = choose_batch(graph, written.dialect, options, recording.tape, report);
+  if (options.comments) {
+    if (written.plain) put_weights_below_headings(*written.plain);
+    put_weights_below_headings(graph);
+    for (nnef::Fragment& fragment : graph.fragments) put_weights_below_headings(fragment.body);
+  }
   nnef::set_registries(graph, written.dialect);
 }
 

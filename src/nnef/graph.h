@@ -111,7 +111,7 @@ struct Operation {
   std::string op;
   std::vector<NamedArgument> arguments;  // in the order of the declaration
   std::vector<Value> results;
-  std::string comment;  // one line, "" for none
+  std::string comment;  // lines, of which an empty one is a blank line; "" for none
 
   // The argument of that name, or null.
   const Argument* find(std::string_view name) const;

@@ -28,7 +28,7 @@ class IoError : public std::runtime_error {
 // --- text ---
 
 struct TextOptions {
-  bool comments = false;  // Operation::comment as a `#` line before the statement
+  bool comments = false;  // Operation::comment as `#` lines before the statement
 };
 // graph.nnef of a graph: one operation a statement, tensors positional, attributes named, literals by dtype. Throws
 // FormatError for what the text cannot hold (a NaN literal).

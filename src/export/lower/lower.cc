@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "export/lower/standard.h"
 #include "export/ops/number_types/quantised.h"
 #include "export/sizes/constraints.h"
 #include "quant/bfloat16.h"
@@ -35,12 +36,6 @@ std::string name_hint(const std::string& op) {
   std::string name = colon == std::string::npos ? op : op.substr(colon + 1);
   name.erase(0, std::min(name.find_first_not_of('_'), name.size()));
   return name;
-}
-
-// The folders of a file are those of the machine that made the model: nothing for an archive.
-std::string text_without_folders(Location where) {
-  for (SourceLine& line : where.stack) line.file.erase(0, line.file.find_last_of("/\\") + 1);
-  return where.to_string();
 }
 
 class Lowerer {
@@ -160,7 +155,7 @@ class Lowerer {
 
   std::string comment_of(const TapeCall& call) const {
     if (options_.call_numbers) return std::to_string(&call - tape_.calls.data());
-    return options_.comments ? text_without_folders(call.where) : "";
+    return options_.comments ? comment_about(call.where) : "";
   }
 
   bool lower_by(const TapeCall& call, const std::vector<const Lowering*>& lowerings) {

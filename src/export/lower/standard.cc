@@ -3,6 +3,7 @@
 #include <charconv>
 #include <map>
 
+#include "export/lower/module_sections.h"
 #include "nnef/khronos/to_khronos.h"
 
 namespace torch2nnef {
@@ -17,6 +18,12 @@ const TapeCall* call_of(const Tape& tape, const std::string& comment) {
 }
 
 }  // namespace
+
+std::string comment_about(const Location& where) {
+  Location shown = where;
+  for (SourceLine& line : shown.stack) line.file.erase(0, line.file.find_last_of("/\\") + 1);
+  return shown.to_string();
+}
 
 void to_standard(const Tape& tape, bool comments, nnef::Graph& graph, Diagnostics& diagnostics) {
   if (!tape.symbols.empty()) {
@@ -37,9 +44,14 @@ void to_standard(const Tape& tape, bool comments, nnef::Graph& graph, Diagnostic
   }
   for (auto& [key, error] : errors) diagnostics.add(std::move(error));
   if (!problems.empty()) return;
+  std::vector<const TapeCall*> calls;
   for (nnef::Operation& operation : standard.operations) {
-    const TapeCall* call = comments ? call_of(tape, operation.comment) : nullptr;
-    operation.comment = call ? call->where.to_string() : "";
+    calls.push_back(comments ? call_of(tape, operation.comment) : nullptr);
+    operation.comment = calls.back() ? comment_about(calls.back()->where) : "";
+  }
+  if (comments) {
+    divide_by_module(standard, tape, calls);
+    put_weights_below_headings(standard);
   }
   graph = std::move(standard);
 }

@@ -65,6 +65,7 @@ class Writer {
   void fragment(const Graph& body);
   void graph(const Graph& graph);
   void body(const Graph& graph);
+  void comment(std::string_view lines);
   void statement(const Graph& graph, const Operation& operation);
   std::string argument(const Graph& graph, const Argument& argument, const std::string& where);
   std::string arguments(const Graph& graph, const Operation& operation, const OperatorDeclaration& declaration);
@@ -191,11 +192,20 @@ std::string Writer::arguments(const Graph& graph, const Operation& operation, co
   return list;
 }
 
+void Writer::comment(std::string_view lines) {
+  while (!lines.empty()) {
+    const std::size_t end = std::min(lines.find('\n'), lines.size());
+    if (end > 0) text_ += "  # " + comment_text(lines.substr(0, end));
+    text_ += '\n';
+    lines.remove_prefix(std::min(end + 1, lines.size()));
+  }
+}
+
 void Writer::statement(const Graph& graph, const Operation& operation) {
   const OperatorDeclaration* declaration = dialect_.find(operation.op);
   if (!declaration) throw FormatError("graph.nnef: unknown operator '" + operation.op + "'");
   if (operation.results.empty()) throw FormatError("graph.nnef: " + operation.op + " has no results");
-  if (options_.comments && !operation.comment.empty()) text_ += "  # " + comment_text(operation.comment) + "\n";
+  if (options_.comments) comment(operation.comment);
   const std::string results = names(graph, operation.results);
   text_ += "  " + (declaration->result_is_array ? "[" + results + "]" : results) + " = " + operation.op;
   if (khronos_) {  // nothing in these calls tells the item type; scalar is the default of all but cast
