@@ -118,7 +118,8 @@ std::string support_page(const std::filesystem::path& folder) {
   }
   for (const std::filesystem::path& file : files) {
     for (const OpCase& one : read_cases(file)) {
-      if (!one.is_refused && !one.where_known) add_line_where_it_runs(one, dialect, facts);
+      // Of the arithmetic that is the default.
+      if (!one.is_refused && !one.where_known && !one.is_integer) add_line_where_it_runs(one, dialect, facts);
     }
   }
   const std::map<std::string, Entry> table = entries();
