@@ -15,8 +15,8 @@ using nnef::DType;
 using nnef::Value;
 
 constexpr DType kF32 = DType::kF32;
-// A number of magnitude below kRoundedBelow plus 1.5 * 2^23 has no bits left behind the point: the sum is rounded to the nearest
-// whole number, ties to even.
+// A number of magnitude below kRoundedBelow plus 1.5 * 2^23 has no bits left behind the point: the sum is rounded to
+// the nearest whole number, ties to even.
 constexpr double kRounds = 12582912.0;
 
 const double* number_of(const Argument& argument) { return std::get_if<double>(&argument.is); }
