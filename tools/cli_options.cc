@@ -45,127 +45,149 @@ struct Group {
 };
 
 // clang-format off
-const std::vector<Group>& groups() {
-  static const std::vector<Group> table = {
-    {"Output", {
-      {"output", 'o', "OUT", false, [](Line& line, Text v) { line.output = v; },
-       "output: NAME.nnef.tgz, NAME.nnef.tar or a folder\n(default: MODEL with the ending .nnef.tgz)"},
-      {"target", 0, "TARGET", false, [](Line& line, Text v) { line.options.target = target_name(v); },
-       "tract, tract@VERSION or khronos (default: tract@0.23.9)"},
-      {"quantize", 0, "FORM[:REGEX]", true, [](Line& line, Text v) { line.options.quantize.push_back(weight_rule(v)); },
-       "store float weights whose path matches as f16 or q4_0 (4 bits),\nor compute linear layers in int8_dynamic (8 bits); the first\n"
-       "rule that matches counts"},
-      {"calibrate", 0, "", false, [](Line& line, Text) { line.options.calibrate = true; },
-       "with q4_0: choose the codes of linear layers so that errors\ncancel out on the sample inputs (give typical ones)"},
-      {"quantised-arithmetic", 0, "HOW", false,
-       [](Line& line, Text v) { line.options.integer_arithmetic = arithmetic(v); },
-       "of quantised layers: float (default) is fast on every CPU;\ninteger where it has dot products of 8 bits (VNNI, SDOT),\n"
-       "elsewhere about twice as slow"},
-      {"cast", 0, "TYPE", false, [](Line& line, Text v) { line.options.cast_to_half = cast_type(v); },
-       "f16: compute products in half precision, and what else is\naccurate in it, for arm64 with FP16; slow on x86"},
-      {"keep-f32", 0, "REGEX", true, [](Line& line, Text v) { line.options.keep_single.push_back(path_pattern(v)); },
-       "with --cast: the modules (by path) and operators (by name)\nthat stay in f32"},
-      {"compression", 0, "LEVEL", false,
-       [](Line& line, Text v) { line.options.compression = static_cast<int>(integer_in(v, 0, 9)); },
-       "of a .tgz, 0 (stored, default) to 9"},
-      {"naming", 0, "SCHEME", false, [](Line& line, Text v) { line.options.naming = naming_scheme(v); },
-       "natural (default), natural_verbose or numeric"},
-      {"comments", 0, "", false, [](Line& line, Text) { line.options.comments = true; },
-       "divide graph.nnef by module, with the Python lines as\ncomments"},
-      {"fragments", 0, "FILE.nnef", true,
-       [](Line& line, Text v) { line.options.fragment_files.push_back(file_to_read(v, {".nnef"})); },
-       "your own operators and modules, as expressions; they\ntake precedence over the built-in ones"},
-      {"plugin", 0, "FILE.so", true,
-       [](Line& line, Text v) { line.options.plugins.push_back(file_to_read(v, {".so"})); },
-       "your own operators and modules, in C++"},
-      {"force", 0, "", false, [](Line& line, Text) { line.force = true; },
-       "replace a folder that holds an archive of another\nprogram; folders with other files never are"},
-      {"dry-run", 0, "", false, [](Line& line, Text) { line.options.dry_run = true; },
-       "do everything but leave no output"}}},
-    {"Sample inputs", {
-      {"inputs", 0, "FILE", true, [](Line& line, Text v) { add_inputs_file(line, file_to_read(v, {".npz", ".pt"})); },
-       "arguments of forward: an .npz by name or position, or a .pt;\nmore of them, of other sizes or values, are checked "
-       "with the\noutputs that they hold (output_0, ...)"},
-      {"input", 0, "NAME:DTYPE:DIMS[=FILL]", true,
-       [](Line& line, Text v) { line.options.inputs.push_back(input_spec(v)); },
-       "one tensor, as in x:f32:1,3,224,224; FILL is zeros, ones,\nrandint(LOW,HIGH) or FILE.npy "
-       "(default: seeded values)"},
-      {"arg", 0, "VALUE", true, [](Line& line, Text v) { line.options.extra_arguments.push_back(v); },
-       "the next argument of forward that is not a tensor"},
-      {"input-names", 0, "A,B", false, [](Line& line, Text v) { line.options.input_names = tensor_names(v); },
-       "names of the inputs in the archive"},
-      {"output-names", 0, "C,D", false, [](Line& line, Text v) { line.options.output_names = tensor_names(v); },
-       "names of the outputs in the archive"}}},
-    {"Parts and state", {
-      {"module", 0, "PATH", false, [](Line& line, Text v) { line.options.module_path = v; },
-       "export one module of the model, as in encoder.layers.0;\nits sample inputs are what the model calls it with"},
-      {"method", 0, "NAME", false, [](Line& line, Text v) { line.options.method = v; },
-       "the method to export (default: forward)"},
-      {"state", 0, "HOW", false, [](Line& line, Text v) { line.options.state_io = state_handling(v); },
-       "attributes that the model modifies: io exports each as an\ninput and an output; refuse (default) is an error"},
-      {"max-iterations", 0, "N", false,
-       [](Line& line, Text v) { line.options.max_iterations = integer_in(v, 1, 100000); },
-       "maximum iterations of a loop whose exit depends on data"},
-      {"max-operations", 0, "N", false,
-       [](Line& line, Text v) { line.options.max_operations = integer_in(v, 1, 1000000000); },
-       "operators that may be executed to record the model\n(default: 250000)"},
-      {"complex-outputs", 0, "HOW", false,
-       [](Line& line, Text v) { line.options.complex_pairs = complex_outputs(v); },
-       "complex outputs: pairs exports each as a real tensor with\na last axis of 2; refuse (default) is an error"},
-      {"keep-nan", 0, "", false, [](Line& line, Text) { line.options.keep_nan = true; },
-       "write operations in forms that keep NaN and infinities,\nwhich tract loses else"}}},
-    {"Dynamic axes", {
-      {"dynamic-axes", 0, "NAME:AXIS=EXPR", true,
-       [](Line& line, Text v) { line.options.dynamic_axes.push_back(dynamic_axis(v)); },
-       "an axis of any size, as in input:2=S"},
-      {"symbol", 0, "S=MIN..MAX", true, [](Line& line, Text v) { line.options.symbols.push_back(symbol_bounds(v)); },
-       "bounds of a symbol, as in S=16..4096"},
-      {"batch", 0, "FORM", false, [](Line& line, Text v) { line.options.batch = batch_form(v); },
-       "of a symbolic batch: scan (a loop over its samples) or plain\n(default: the one that is faster in tract)"},
-      {"stream", 0, "S[=PULSE]", true, [](Line& line, Text v) { line.options.streams.push_back(stream_spec(v)); },
-        "S is a time axis: check the archive as a stream, too, which\ngets PULSE frames at a time (default: 8)"}}},
-    {"Checking", {
-      {"check", 0, "[=HOW]", false,
-       [](Line& line, Text v) { line.options.check = check_level(v.empty() ? "tract" : v); },
-       "check the result against PyTorch: tract, reference\n(built in, needs no tract) or none (default: both,\ntract if it is found)"},
-      {"tract", 0, "PATH", false, [](Line& line, Text v) { line.options.tract = file_to_read(v, {}); },
-       "the tract command (default: $TRACT, PATH, tools/get-tract's)"},
-      {"timeout", 0, "SECONDS", false,
-       [](Line& line, Text v) { line.options.check_timeout_seconds = static_cast<double>(integer_in(v, 1, 86400)); },
-       "how long tract may take at each size (default: 300)"},
-      {"tolerance", 0, "LEVEL", false, [](Line& line, Text v) { line.options.tolerance = tolerance_level(v); },
-       "a number (default: 1e-4) or exact, close, approximate, very, super, ultra"},
-      {"debug-bundle", 0, "PLACE", false, [](Line& line, Text v) { line.options.debug_bundle = file_to_write(v, {}); },
-       "write what reproduces a failed check to a folder or\nFILE.tgz"},
-      {"rerun-bundle", 0, "BUNDLE", false, [](Line& line, Text v) {
-         line.action = Line::Action::kRerun;
-         line.bundle = existing(v);
-       }, "run a debug bundle again: exit status 3 if it still fails"}}},
-    {"Report", {
-      {"report", 0, "FILE", false, [](Line& line, Text v) {
-         line.report = file_to_write(v, {".html", ".json", ".txt"});
-         line.options.model_tree = line.options.call_errors = line.report.extension() == ".html";
-       }, "write the report to FILE.json, FILE.txt or FILE.html as well;\nthe page shows every call of the model"},
-      {"json", 0, "", false, [](Line& line, Text) { line.json = true; }, "print the report as JSON"},
-      {"dump-after", 0, "STEP", false, [](Line& line, Text v) { line.options.dump_after = step_name(v); },
-       "print the result of a step: record, lower or simplify"},
-      {"warnings-as-errors", 0, "", false, [](Line& line, Text) { line.options.warnings_as_errors = true; },
-       "treat warnings as errors"},
-      {"no-sandbox", 0, "", false, [](Line& line, Text) { line.sandbox = false; },
-       "keep what an export gives up by default: sockets,\nother programs, writing to other folders"},
-      {"verbose", 'v', "", false, [](Line& line, Text) { line.verbose = true; }, "print the steps and their times"},
-      {"quiet", 'q', "", false, [](Line& line, Text) { line.quiet = true; }, "print errors only"}}},
-    {"Information", {
-      {"list-ops", 0, "", false, [](Line& line, Text) { line.action = Line::Action::kListOps; },
-       "list the operators that can be exported"},
-      {"explain", 0, "OP", false, [](Line& line, Text v) { line.action = Line::Action::kExplain; line.subject = v; },
-       "how an operator is exported (aten::NAME), or what a\nmessage code means (T2N-...)"},
-      {"version", 0, "", false, [](Line& line, Text) { line.action = Line::Action::kVersion; },
-       "print the versions of torch2nnef, torch, tract and the dialect"},
-      {"help", 'h', "", false, [](Line& line, Text) { line.action = Line::Action::kHelp; }, "print this"}}}};
-  return table;
+Group output_flags() {
+  return {"Output", {
+    {"output", 'o', "OUT", false, [](Line& line, Text v) { line.output = v; },
+     "output: NAME.nnef.tgz, NAME.nnef.tar or a folder\n(default: MODEL with the ending .nnef.tgz)"},
+    {"target", 0, "TARGET", false, [](Line& line, Text v) { line.options.target = target_name(v); },
+     "tract, tract@VERSION or khronos (default: tract@0.23.9)"},
+    {"quantize", 0, "FORM[:REGEX]", true, [](Line& line, Text v) { line.options.quantize.push_back(weight_rule(v)); },
+     "store float weights whose path matches as f16 or q4_0 (4 bits),\nor compute linear layers in int8_dynamic (8 bits); the first\n"
+     "rule that matches counts"},
+    {"calibrate", 0, "", false, [](Line& line, Text) { line.options.calibrate = true; },
+     "with q4_0: choose the codes of linear layers so that errors\ncancel out on the sample inputs (give typical ones)"},
+    {"quantised-arithmetic", 0, "HOW", false,
+     [](Line& line, Text v) { line.options.integer_arithmetic = arithmetic(v); },
+     "of quantised layers: float (default) is fast on every CPU;\ninteger where it has dot products of 8 bits (VNNI, SDOT),\n"
+     "elsewhere about twice as slow"},
+    {"cast", 0, "TYPE", false, [](Line& line, Text v) { line.options.cast_to_half = cast_type(v); },
+     "f16: compute products in half precision, and what else is\naccurate in it, for arm64 with FP16; slow on x86"},
+    {"keep-f32", 0, "REGEX", true, [](Line& line, Text v) { line.options.keep_single.push_back(path_pattern(v)); },
+     "with --cast: the modules (by path) and operators (by name)\nthat stay in f32"},
+    {"compression", 0, "LEVEL", false,
+     [](Line& line, Text v) { line.options.compression = static_cast<int>(integer_in(v, 0, 9)); },
+     "of a .tgz, 0 (stored, default) to 9"},
+    {"naming", 0, "SCHEME", false, [](Line& line, Text v) { line.options.naming = naming_scheme(v); },
+     "natural (default), natural_verbose or numeric"},
+    {"comments", 0, "", false, [](Line& line, Text) { line.options.comments = true; },
+     "divide graph.nnef by module, with the Python lines as\ncomments"},
+    {"fragments", 0, "FILE.nnef", true,
+     [](Line& line, Text v) { line.options.fragment_files.push_back(file_to_read(v, {".nnef"})); },
+     "your own operators and modules, as expressions; they\ntake precedence over the built-in ones"},
+    {"plugin", 0, "FILE.so", true,
+     [](Line& line, Text v) { line.options.plugins.push_back(file_to_read(v, {".so"})); },
+     "your own operators and modules, in C++"},
+    {"force", 0, "", false, [](Line& line, Text) { line.force = true; },
+     "replace a folder that holds an archive of another\nprogram; folders with other files never are"},
+    {"dry-run", 0, "", false, [](Line& line, Text) { line.options.dry_run = true; },
+     "do everything but leave no output"}}};
+}
+
+Group sample_flags() {
+  return {"Sample inputs", {
+    {"inputs", 0, "FILE", true, [](Line& line, Text v) { add_inputs_file(line, file_to_read(v, {".npz", ".pt"})); },
+     "arguments of forward: an .npz by name or position, or a .pt;\nmore of them, of other sizes or values, are checked "
+     "with the\noutputs that they hold (output_0, ...)"},
+    {"input", 0, "NAME:DTYPE:DIMS[=FILL]", true,
+     [](Line& line, Text v) { line.options.inputs.push_back(input_spec(v)); },
+     "one tensor, as in x:f32:1,3,224,224; FILL is zeros, ones,\nrandint(LOW,HIGH) or FILE.npy "
+     "(default: seeded values)"},
+    {"arg", 0, "VALUE", true, [](Line& line, Text v) { line.options.extra_arguments.push_back(v); },
+     "the next argument of forward that is not a tensor"},
+    {"input-names", 0, "A,B", false, [](Line& line, Text v) { line.options.input_names = tensor_names(v); },
+     "names of the inputs in the archive"},
+    {"output-names", 0, "C,D", false, [](Line& line, Text v) { line.options.output_names = tensor_names(v); },
+     "names of the outputs in the archive"}}};
+}
+
+Group part_flags() {
+  return {"Parts and state", {
+    {"module", 0, "PATH", false, [](Line& line, Text v) { line.options.module_path = v; },
+     "export one module of the model, as in encoder.layers.0;\nits sample inputs are what the model calls it with"},
+    {"method", 0, "NAME", false, [](Line& line, Text v) { line.options.method = v; },
+     "the method to export (default: forward)"},
+    {"state", 0, "HOW", false, [](Line& line, Text v) { line.options.state_io = state_handling(v); },
+     "attributes that the model modifies: io exports each as an\ninput and an output; refuse (default) is an error"},
+    {"max-iterations", 0, "N", false,
+     [](Line& line, Text v) { line.options.max_iterations = integer_in(v, 1, 100000); },
+     "maximum iterations of a loop whose exit depends on data"},
+    {"max-operations", 0, "N", false,
+     [](Line& line, Text v) { line.options.max_operations = integer_in(v, 1, 1000000000); },
+     "operators that may be executed to record the model\n(default: 250000)"},
+    {"complex-outputs", 0, "HOW", false,
+     [](Line& line, Text v) { line.options.complex_pairs = complex_outputs(v); },
+     "complex outputs: pairs exports each as a real tensor with\na last axis of 2; refuse (default) is an error"},
+    {"keep-nan", 0, "", false, [](Line& line, Text) { line.options.keep_nan = true; },
+     "write operations in forms that keep NaN and infinities,\nwhich tract loses else"}}};
+}
+
+Group axis_flags() {
+  return {"Dynamic axes", {
+    {"dynamic-axes", 0, "NAME:AXIS=EXPR", true,
+     [](Line& line, Text v) { line.options.dynamic_axes.push_back(dynamic_axis(v)); },
+     "an axis of any size, as in input:2=S"},
+    {"symbol", 0, "S=MIN..MAX", true, [](Line& line, Text v) { line.options.symbols.push_back(symbol_bounds(v)); },
+     "bounds of a symbol, as in S=16..4096"},
+    {"batch", 0, "FORM", false, [](Line& line, Text v) { line.options.batch = batch_form(v); },
+     "of a symbolic batch: scan (a loop over its samples) or plain\n(default: the one that is faster in tract)"},
+    {"stream", 0, "S[=PULSE]", true, [](Line& line, Text v) { line.options.streams.push_back(stream_spec(v)); },
+      "S is a time axis: check the archive as a stream, too, which\ngets PULSE frames at a time (default: 8)"}}};
+}
+
+Group check_flags() {
+  return {"Checking", {
+    {"check", 0, "[=HOW]", false,
+     [](Line& line, Text v) { line.options.check = check_level(v.empty() ? "tract" : v); },
+     "check the result against PyTorch: tract, reference\n(built in, needs no tract) or none (default: both,\ntract if it is found)"},
+    {"tract", 0, "PATH", false, [](Line& line, Text v) { line.options.tract = file_to_read(v, {}); },
+     "the tract command (default: $TRACT, PATH, tools/get-tract's)"},
+    {"timeout", 0, "SECONDS", false,
+     [](Line& line, Text v) { line.options.check_timeout_seconds = static_cast<double>(integer_in(v, 1, 86400)); },
+     "how long tract may take at each size (default: 300)"},
+    {"tolerance", 0, "LEVEL", false, [](Line& line, Text v) { line.options.tolerance = tolerance_level(v); },
+     "a number (default: 1e-4) or exact, close, approximate, very, super, ultra"},
+    {"debug-bundle", 0, "PLACE", false, [](Line& line, Text v) { line.options.debug_bundle = file_to_write(v, {}); },
+     "write what reproduces a failed check to a folder or\nFILE.tgz"},
+    {"rerun-bundle", 0, "BUNDLE", false, [](Line& line, Text v) {
+       line.action = Line::Action::kRerun;
+       line.bundle = existing(v);
+     }, "run a debug bundle again: exit status 3 if it still fails"}}};
+}
+
+Group report_flags() {
+  return {"Report", {
+    {"report", 0, "FILE", false, [](Line& line, Text v) {
+       line.report = file_to_write(v, {".html", ".json", ".txt"});
+       line.options.model_tree = line.options.call_errors = line.report.extension() == ".html";
+     }, "write the report to FILE.json, FILE.txt or FILE.html as well;\nthe page shows every call of the model"},
+    {"json", 0, "", false, [](Line& line, Text) { line.json = true; }, "print the report as JSON"},
+    {"dump-after", 0, "STEP", false, [](Line& line, Text v) { line.options.dump_after = step_name(v); },
+     "print the result of a step: record, lower or simplify"},
+    {"warnings-as-errors", 0, "", false, [](Line& line, Text) { line.options.warnings_as_errors = true; },
+     "treat warnings as errors"},
+    {"no-sandbox", 0, "", false, [](Line& line, Text) { line.sandbox = false; },
+     "keep what an export gives up by default: sockets,\nother programs, writing to other folders"},
+    {"verbose", 'v', "", false, [](Line& line, Text) { line.verbose = true; }, "print the steps and their times"},
+    {"quiet", 'q', "", false, [](Line& line, Text) { line.quiet = true; }, "print errors only"}}};
+}
+
+Group information_flags() {
+  return {"Information", {
+    {"list-ops", 0, "", false, [](Line& line, Text) { line.action = Line::Action::kListOps; },
+     "list the operators that can be exported"},
+    {"explain", 0, "OP", false, [](Line& line, Text v) { line.action = Line::Action::kExplain; line.subject = v; },
+     "how an operator is exported (aten::NAME), or what a\nmessage code means (T2N-...)"},
+    {"version", 0, "", false, [](Line& line, Text) { line.action = Line::Action::kVersion; },
+     "print the versions of torch2nnef, torch, tract and the dialect"},
+    {"help", 'h', "", false, [](Line& line, Text) { line.action = Line::Action::kHelp; }, "print this"}}};
 }
 // clang-format on
+
+const std::vector<Group>& groups() {
+  static const std::vector<Group> table = {output_flags(), sample_flags(), part_flags(),       axis_flags(),
+                                           check_flags(),  report_flags(), information_flags()};
+  return table;
+}
 
 const Flag* find_flag(const std::function<bool(const Flag&)>& matches) {
   for (const Group& group : groups()) {
