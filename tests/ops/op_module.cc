@@ -6,6 +6,7 @@
 #include <torch/script.h>
 
 #include <cmath>
+#include <limits>
 #include <map>
 #include <random>
 #include <regex>
@@ -127,8 +128,19 @@ class Values {
 
   // Each second one is plain, so that sums are not NaN throughout.
   void hard(std::vector<double>& numbers, c10::ScalarType type) {
-    static const std::vector<double> kFloats = {NAN, INFINITY, -INFINITY, 0.0, -0.0, 0.5,
-                                                1.5, 2.5,      -0.5,      1e4, -1e4, 1e-4};
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    static const std::vector<double> kFloats = {std::numeric_limits<double>::quiet_NaN(),
+                                                kInfinity,
+                                                -kInfinity,
+                                                0.0,
+                                                -0.0,
+                                                0.5,
+                                                1.5,
+                                                2.5,
+                                                -0.5,
+                                                1e4,
+                                                -1e4,
+                                                1e-4};
     static const std::map<c10::ScalarType, std::vector<double>> kIntegers = {
         {c10::kByte, {0, 1, 254, 255}},
         {c10::kChar, {-128, -127, 126, 127}},
