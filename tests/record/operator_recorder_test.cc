@@ -58,6 +58,24 @@ TEST(OperatorRecorder, RecordsALargeResultOfSmallConstants) {
   }
 }
 
+// A table of embeddings whose transpose is the head.
+TEST(OperatorRecorder, ALargeConstantInTwoOrdersIsOne) {
+  for (const std::int64_t rows : {1024, 8}) {
+    HandRecording hand;
+    const Slot x = hand.recorder.input("x", {at::ones({2, 512})}, {2, 512});
+    const at::Tensor table = at::ones({rows, 512});
+    const Slot scores = hand.call1("aten::mm", "", {x, hand.call1("aten::t", "", {hand.same(table)})});
+    hand.recorder.output("y", hand.call1("aten::mm", "", {scores, hand.same(table)}));
+    hand.recorder.finish();
+    std::size_t constants = 0;
+    for (const TapeValueInfo& info : hand.tape.values) constants += info.constant ? 1 : 0;
+    EXPECT_EQ(constants, rows == 8 ? 2 : 1);
+    std::vector<std::string> calls = {"aten::permute", "aten::mm", "aten::mm"};
+    if (rows == 8) calls.erase(calls.begin());
+    EXPECT_EQ(hand.calls(), calls);
+  }
+}
+
 TEST(OperatorRecorder, TakesSeveralResults) {
   HandRecording hand;
   Slot x = hand.recorder.input("x", {at::rand({4, 3})}, nnef::make_shape({4, 3}));

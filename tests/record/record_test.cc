@@ -58,6 +58,21 @@ TEST(Writes, AreRefusedWhereTheyCannotBeFollowed) {
   EXPECT_EQ(run(module, {sample({3, 4})}, {}).code, "T2N-R009");
 }
 
+// --- constants ---
+
+TEST(Constants, ThatAreUsedInTwoOrdersOfAxes) {
+  for (const char* body :
+       {"def forward(self, x):\n  return (x @ self.table) @ self.table.t(), self.table.t() @ x.t()\n",
+        "def forward(self, x):\n  y = self.cube.permute(2, 0, 1) * x[0, 0]\n  return y, self.cube + x[0, 1]\n",
+        "def forward(self, x):\n  return self.table.t() * x[0, 0], self.table\n"}) {
+    torch::jit::Module module("Fn");
+    module.register_parameter("table", sample({600, 512}), false);
+    module.register_parameter("cube", sample({60, 50, 100}), false);
+    module.define(body);
+    EXPECT_EQ(run(module, {sample({3, 600})}, {}).text, "");
+  }
+}
+
 // --- what is never executed ---
 
 struct Counter : torch::CustomClassHolder {

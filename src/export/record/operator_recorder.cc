@@ -11,6 +11,7 @@
 #include "export/record/other_calls.h"
 #include "export/record/random_calls.h"
 #include "export/record/regions/regions.h"
+#include "export/record/shared_views.h"
 #include "export/record/torch_types.h"
 
 namespace torch2nnef {
@@ -101,6 +102,11 @@ void OperatorRecorder::output(const std::string& name, const Slot& slot) {
                       slot.note.text + ")");
   }
   context_.tape.tape().outputs.emplace_back(name, values_.value(value, slot.note));
+}
+
+void OperatorRecorder::finish() {
+  share_views(context_.tape);
+  context_.tape.mark_wanted();
 }
 
 Slots OperatorRecorder::call(const Callee& callee, Slots inputs) {

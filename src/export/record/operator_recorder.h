@@ -38,7 +38,7 @@ class OperatorRecorder {
   // Makes a result (a tensor or a number) an output of the Tape.
   void output(const std::string& name, const Slot& value);
   // Ends the recording: marks what no output needs.
-  void finish() { context_.tape.mark_wanted(); }
+  void finish();
 
   // What a front end shares: for its containers, its control flow and whole modules.
   RecordContext& context() { return context_; }

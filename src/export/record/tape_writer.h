@@ -43,17 +43,20 @@ class TapeWriter {
   // False when it is there already.
   bool add_constraint(std::string text);
 
+  // A tensor that is a constant on the Tape.
+  struct Captured {
+    TapeValue value;
+    at::Tensor tensor;
+  };
+  const std::unordered_map<const void*, std::vector<Captured>>& captured() const { return constants_; }  // by storage
+
   // Marks what no output needs (TapeValueInfo::wanted).
   void mark_wanted();
 
  private:
   TapeValue add(TapeValueInfo info);
-  struct Captured {
-    TapeValue value;
-    at::Tensor tensor;
-  };
   Tape& tape_;
-  std::unordered_map<const void*, std::vector<Captured>> constants_;  // by storage
+  std::unordered_map<const void*, std::vector<Captured>> constants_;
 };
 
 // Facts of a tensor as it is now, with the given shape.
