@@ -244,6 +244,32 @@ void lower_searchsorted(Call& call) {
   place_values(call, boundaries, values_to_place(call, boundaries));
 }
 
+// The first `size` places where an item is not 0, row-major: [size, rank], filled up with fill_value. The engine's topk
+// is stable, so that the places that hold come first, in their order.
+void lower_nonzero_static(Call& call) {
+  Builder& b = call.builder();
+  if (is_empty(call.result_shape())) return call.result(zeros(call, DType::kI64, call.result_shape()));
+  const Shape& shape = call.shape("self");
+  const Dim size = call.dim("size"), items = nnef::volume(shape);
+  const bool may_lack_items = !items.is_constant() || !size.is_constant() || items.value() < size.value();
+  const auto row_of = [&](Value x) {
+    x = reshape_to(call, x, {items});
+    return may_lack_items ? b.concat({x, zeros(call, b.dtype(x), {size})}, 0) : x;
+  };
+  Value holds = call.tensor("self");
+  if (b.dtype(holds) != DType::kBool) holds = b.binary("ne", holds, b.literal(0.0, b.dtype(holds)));
+  const Sorted first = take_sorted(call, row_of(b.cast(holds, DType::kU8)), 0, size, true);
+  std::vector<Value> columns;
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    Value places = placed_row(b, affine_range(call, shape[axis]), shape.size() - 1 - axis);
+    places = row_of(b.broadcast_to(places, shape));
+    places = b.add("tract_core_gather", {places, first.indices}, {{"axis", 0}});
+    columns.push_back(b.unsqueeze(places, {1}));
+  }
+  const Value is_place = b.broadcast_to(b.unsqueeze(b.cast(first.values, DType::kBool), {1}), call.result_shape());
+  call.result(b.select(is_place, b.concat(columns, 1), scalar_value(call, "fill_value", DType::kI64)));
+}
+
 }  // namespace
 
 void register_sort(Registry& registry) {
@@ -256,6 +282,7 @@ void register_sort(Registry& registry) {
   registry.add("aten::median", lower_median);
   registry.add("aten::nanmedian", lower_nanmedian);
   registry.add("aten::diff", lower_diff);
+  registry.add("aten::nonzero_static", lower_nonzero_static);
   static constexpr char kOrder[] = "boundaries of symbolic number must be in order";
   registry.add("aten::bucketize", lower_bucketize, kOrder);
   registry.add("aten::searchsorted", lower_searchsorted, kOrder);
