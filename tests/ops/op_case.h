@@ -26,16 +26,15 @@
 //   only:S=7,T=3       the same, in place of those two
 //   ~LEVEL             the tolerance, by tract's names (default: approximate)
 //   error:1e-13        a note of accuracy: in f64, results are off by no more than this part of max(1, |expected|)
-//   native-f16:2e-2    the tolerance in f16 where libtorch has a kernel of its own for it, which newer releases have
-//   for
+//   native-f16:2e-2    the tolerance in f16 where libtorch has a kernel of its own for it, as newer releases have for
 //                      more operators, and which rounds what it adds up or where it reads to f16
 //   needs:0.23.3       for releases of tract before this one the export is refused with "needs tract >= 0.23.3"
 //   as-written TEXT    why the line is not run in other dtypes, see below: the last option
 //                      (a line "#! as-written TEXT" says so for the rest of the file)
-//   where-known        for a libtorch that has the operators of the expression; with others it is skipped, and reported
-//   so torch<2.0 TEXT     for releases of libtorch before this one, and why; with others it is skipped, and reported
-//   so: the
-//                      last option
+//   where-known        for a libtorch that has the operators of the expression; with others it is skipped, and
+//                      reported so
+//   torch<2.0 TEXT     for releases of libtorch before this one, and why; with others it is skipped, and reported so:
+//                      the last option
 //   refused TEXT       the export is refused with a message that has this text: the last option
 //
 // A line whose tensors have one dtype each, f32 among them, also runs at its own sizes with f16 and with f64 in the
