@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""The Python package, with the torch that is installed: by torch.export where it has one, else by TorchScript."""
+"""The Python package, with the torch that is installed: by torch.export where it has one, else by TorchScript.
+
+    package_test.py [--installed]      the package of this checkout, or that of the Python that runs this
+"""
 import os
 import pathlib
 import subprocess
@@ -7,7 +10,12 @@ import sys
 import tempfile
 import unittest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools" / "python"))
+PACKAGE = str(pathlib.Path(__file__).resolve().parents[2] / "tools" / "python")
+if "--installed" in sys.argv:
+    sys.argv.remove("--installed")
+    PACKAGE = ""
+else:
+    sys.path.insert(0, PACKAGE)
 
 import torch  # noqa: E402
 from torch import nn  # noqa: E402
@@ -177,9 +185,8 @@ class PackageTest(Exporting):
         self.assertNotIsInstance(error, CheckFailed)
 
     def test_is_the_command(self):
-        package = pathlib.Path(__file__).resolve().parents[2] / "tools" / "python"
         done = subprocess.run([sys.executable, "-m", "torch2nnef", "--version"], capture_output=True, text=True, check=True,
-                              env={**os.environ, "PYTHONPATH": str(package)})
+                              env={**os.environ, "PYTHONPATH": PACKAGE})
         self.assertIn("torch2nnef", done.stdout)
 
 
