@@ -161,8 +161,9 @@ ArchiveGraph lower_recording(const Recording& recording, const Tables& tables, c
   LowerOptions lower;
   lower.naming = options.naming;
   lower.comments = options.comments;
-  lower.call_numbers = lower.keep_numbers = is_khronos(options);
-  lower.make_bytes = options.integer_arithmetic && !is_khronos(options);
+  lower.call_numbers = is_khronos(options);
+  if (options.integer_arithmetic) lower.quantised = QuantisedForm::kCodesAndBytes;
+  if (is_khronos(options)) lower.quantised = QuantisedForm::kNumbers;
   written.lineage = lower_tape(recording.tape, written.graph, written.dialect, tables, lower, report.diagnostics);
   return written;
 }

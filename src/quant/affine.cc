@@ -27,13 +27,16 @@ Argument minus(Builder& b, double number, const Argument& operand) {
   return b.binary("sub", b.constant(number, kF32), operand);
 }
 
-// A row of an axis beside a tensor with `behind` further axes.
-Value placed(Builder& b, Value row, int behind) {
-  for (int i = 0; i < behind; ++i) row = b.unsqueeze(row, {b.rank(row)});
-  return row;
+Value beside_axis(Builder& b, Value row, const AffineParameters& parameters, int rank) {
+  return placed_row(b, row, static_cast<std::size_t>(rank - 1 - parameters.axis));
 }
 
 }  // namespace
+
+Value placed_row(Builder& b, Value row, std::size_t behind) {
+  for (std::size_t i = 0; i < behind; ++i) row = b.unsqueeze(row, {b.rank(row)});
+  return row;
+}
 
 Value number_variable(Builder& b, const std::string& label, const std::vector<double>& numbers,
                       std::vector<std::int64_t> shape) {
@@ -61,14 +64,14 @@ Argument zero_point_operand(Builder& b, const std::string& label, const AffinePa
     return b.literal(static_cast<double>(zeros.at(0)), kF32);
   }
   const std::vector<double> numbers(zeros.begin(), zeros.end());
-  return placed(b, number_variable(b, label + ".zero_points", numbers), rank - 1 - parameters.axis);
+  return beside_axis(b, number_variable(b, label + ".zero_points", numbers), parameters, rank);
 }
 
 AffineOperands operands_of(Builder& b, const std::string& label, const AffineParameters& parameters, int rank) {
   if (parameters.is_per_tensor())
     return {b.literal(parameters.scales.at(0), kF32), zero_point_operand(b, label, parameters, rank)};
   const Value row = number_variable(b, label + ".scales", parameters.scales);
-  return {placed(b, row, rank - 1 - parameters.axis), zero_point_operand(b, label, parameters, rank)};
+  return {beside_axis(b, row, parameters, rank), zero_point_operand(b, label, parameters, rank)};
 }
 
 Value steps_of_numbers(Builder& b, Value x, const Argument& scale) {

@@ -32,6 +32,8 @@ struct AffineOperands {
 AffineOperands operands_of(nnef::Builder& b, const std::string& label, const AffineParameters& parameters, int rank);
 nnef::Argument zero_point_operand(nnef::Builder& b, const std::string& label, const AffineParameters& parameters,
                                   int rank);
+// A row of an axis beside a tensor with `behind` further axes.
+nnef::Value placed_row(nnef::Builder& b, nnef::Value row, std::size_t behind);
 // What makes items of i8 of the codes of 8 bits with these items: those of u8 are less 128 then.
 double shift_to_bytes(ItemRange range, std::int64_t zero_point);
 // A float32 variable of rank 1, or of that shape.

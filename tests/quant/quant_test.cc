@@ -125,9 +125,9 @@ TEST(Affine, RoundsAsTorchDoesWithTheSmallestAndLargestCodes) {
 }
 
 TEST(Affine, BytesAreTheItemsOfI8) {
-  const ItemRange u8 = representation_of(ScalarType::kQUInt8).range, i8 = representation_of(ScalarType::kQInt8).range;
-  EXPECT_EQ(shift_to_bytes(u8, 60), -68);
-  EXPECT_EQ(shift_to_bytes(i8, 5), 5);
+  const ItemRange u8 = representation_of(ScalarType::kQUInt8).range;
+  EXPECT_EQ(shift_to_bytes(ScalarType::kQUInt8, 60), -68);
+  EXPECT_EQ(shift_to_bytes(ScalarType::kQInt8, 5), 5);
   const at::Tensor x = at::tensor({-300.5, -0.5, 0.5, 1.5, 2.5, 126.5, 300.0}, at::kFloat);
   const auto results = evaluated(x, [&](Builder& b, Value value) {
     StoredValue stored;

@@ -47,11 +47,9 @@ class Lowerer {
         options_(options),
         diagnostics_(diagnostics),
         builder_(graph, dialect, options.naming),
-        values_(tape, builder_, tables),
+        values_(tape, builder_, tables, options.quantised),
         facts_(facts_where_it_runs(tape)) {
     for (const Symbol& symbol : tape.symbols) graph.symbols.push_back(symbol.name);
-    if (options.keep_numbers) values_.keep_numbers();
-    if (options.make_bytes) values_.make_bytes();
   }
 
   Lineage run() {

@@ -17,9 +17,7 @@ struct LowerOptions {
   nnef::Naming naming = nnef::Naming::kNatural;
   bool comments = false;      // the Python line of each call
   bool call_numbers = false;  // instead, the number of the call on the Tape
-  // Quantised values are numbers with entries in graph.quant, as in the standard, else codes in f32.
-  bool keep_numbers = false;
-  bool make_bytes = false;  // items of i8 beside codes of 8 bits
+  QuantisedForm quantised = QuantisedForm::kCodes;
 };
 
 // Fills `graph`, which must be empty: symbols, inputs, one or more operations a call, outputs. Calls none of whose

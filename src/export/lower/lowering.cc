@@ -238,9 +238,9 @@ void Call::result(std::size_t index, Value value) {
 
 // Not of what has the scale of another tensor that the graph chooses.
 bool Call::keeps_numbers_of(std::size_t index) const {
+  if (!keeps_numbers() || !result_info(index).affine.is_known()) return false;
   const std::vector<TapeValue> read = call_.tensors_read();
-  return keeps_numbers() && result_info(index).affine.is_known() &&
-         std::none_of(read.begin(), read.end(),
+  return std::none_of(read.begin(), read.end(),
                       [&](TapeValue value) { return values_.stored(value).chosen_at_run_time(); });
 }
 
@@ -261,8 +261,8 @@ void Call::result_numbers(std::size_t index, Value numbers, bool is_relu) {
 
 Value Call::quantised_variable(TapeValue constant) {
   const TapeValueInfo& info = tape().info(constant);
-  const std::string name = info.label.empty() ? label("weight") : info.label;
-  const Value numbers = b_.variable(name, quantised_items(info.constant->evaluated("aten::int_repr", {})), DType::kF32);
+  const Value numbers =
+      b_.variable(label(info, "weight"), quantised_items(info.constant->evaluated("aten::int_repr", {})), DType::kF32);
   values_.add_entry(numbers, info);
   return numbers;
 }
@@ -281,14 +281,21 @@ void Call::set_rounded(std::size_t index, Value steps, const AffineOperands& ope
   StoredValue& stored = values_.stored(call_.results.at(index));
   stored.set_codes(rounded.codes);
   const double* zero = std::get_if<double>(&operands.zero_point.is);
-  if (!values_.makes_bytes() || !rounded.sum || zero == nullptr) return;
-  stored.set_bytes(bytes_of_sum(b_, rounded.sum, shift_to_bytes(range, static_cast<std::int64_t>(*zero))));
+  if (values_.quantised_form() != QuantisedForm::kCodesAndBytes || !rounded.sum || zero == nullptr) return;
+  const double shift = shift_to_bytes(result_type(index), static_cast<std::int64_t>(*zero));
+  stored.set_bytes(bytes_of_sum(b_, rounded.sum, shift));
+}
+
+Value Call::bytes(std::string_view name) {
+  codes(name);  // of a constant, they are there then
+  const TapeValueInfo& tensor = info(name);
+  return values_.stored(tape_value(name)).bytes(b_, shift_to_bytes(tensor.type, tensor.affine.zero_points.at(0)));
 }
 
 void Call::result_bytes(std::size_t index, Value bytes) {
   bool chosen_at_run_time = false;
   const TapeValueInfo& info = result_info(index);
-  const double shift = shift_to_bytes(representation_of(info.type).range, info.affine.zero_points.at(0));
+  const double shift = shift_to_bytes(info.type, info.affine.zero_points.at(0));
   const Value codes = codes_of_items(b_, b_.cast(bytes, DType::kF32), b_.literal(shift, DType::kF32));
   StoredValue& stored = values_.stored(call_.results.at(index));
   stored.set_bytes(bytes);
@@ -345,6 +352,10 @@ Argument Call::scalar_as(std::string_view name, DType dtype) {
 
 std::string Call::label(std::string_view hint) const {
   return (call_.where.module_path.empty() ? "" : call_.where.module_path + ".") + std::string(hint);
+}
+
+std::string Call::label(const TapeValueInfo& constant, std::string_view hint) const {
+  return constant.label.empty() ? label(hint) : constant.label;
 }
 
 Value Call::dim_tensor(const Dim& dim, DType dtype) {

@@ -33,13 +33,18 @@ class Tables;
 // The built-in table alone.
 const Tables& builtin_tables();
 
+// What a quantised value is in the graph: its codes in f32; besides, where these have 8 bits, its items in i8
+// (Call::bytes); or the numbers that the codes mean, where its parameters are known, with an entry in graph.quant.
+enum class QuantisedForm { kCodes, kCodesAndBytes, kNumbers };
+
 // Maps the values of a Tape to those of the graph while it is lowered, in the form that each is kept in (StoredValue).
 // A constant becomes a variable at its first use.
 class ValueMap {
  public:
   // `tables` lower what lowerings call in their turn.
-  ValueMap(const Tape& tape, Builder& builder, const Tables& tables = builtin_tables())
-      : tape_(tape), builder_(builder), tables_(tables), values_(tape.values.size()) {}
+  ValueMap(const Tape& tape, Builder& builder, const Tables& tables = builtin_tables(),
+           QuantisedForm form = QuantisedForm::kCodes)
+      : tape_(tape), builder_(builder), tables_(tables), values_(tape.values.size()), form_(form) {}
   // Plain items; of a quantised value the numbers that its codes mean. Throws Unsupported for a dtype that the format
   // lacks, complex ones included.
   Value get(TapeValue value);
@@ -47,13 +52,9 @@ class ValueMap {
   Value packed(TapeValue value);
   Value codes(TapeValue value);  // of a quantised value
   const AffineOperands& operands(TapeValue value);
-  // Quantised results with parameters that are known are kept as numbers from now on, with entries in graph.quant,
-  // which write_entries() adds when all values have their names.
-  void keep_numbers() { keeps_numbers_ = true; }
-  // Of quantised results of 8 bits there are items in i8 as well (Call::bytes) from now on.
-  void make_bytes() { makes_bytes_ = true; }
-  bool makes_bytes() const { return makes_bytes_; }
-  bool keeps_numbers() const { return keeps_numbers_; }
+  QuantisedForm quantised_form() const { return form_; }
+  bool keeps_numbers() const { return form_ == QuantisedForm::kNumbers; }
+  // Of QuantisedForm::kNumbers; write_entries() adds them to the graph when all values have their names.
   void add_entry(Value numbers, const TapeValueInfo& info);
   void write_entries(nnef::Graph& graph) const;
   bool has(TapeValue value) const { return !values_.at(static_cast<std::size_t>(value.id)).is_empty(); }
@@ -71,7 +72,7 @@ class ValueMap {
   Builder& builder_;
   const Tables& tables_;
   std::vector<StoredValue> values_;  // by TapeValue::id
-  bool keeps_numbers_ = false, makes_bytes_ = false;
+  QuantisedForm form_;
   std::map<Value, nnef::QuantEntry> entries_;
 };
 
@@ -111,11 +112,7 @@ class Call {
   ComplexParts parts(TapeValue value) { return values_.parts(value); }
   Value codes(std::string_view name) { return codes(tape_value(name)); }  // of a quantised tensor
   Value codes(TapeValue value) { return values_.codes(value); }
-  // Items of i8 of a quantised tensor, of which its codes are `shift` less.
-  Value bytes(std::string_view name, double shift) {
-    codes(name);  // of a constant, they are there then
-    return values_.stored(tape_value(name)).bytes(b_, shift);
-  }
+  Value bytes(std::string_view name);  // of a tensor quantised to 8 bits: its items in i8, those of u8 less 128
   const AffineOperands& operands(std::string_view name) { return values_.operands(tape_value(name)); }
   ConstantPtr constant(std::string_view name) const;  // null when the tensor is not a constant
   TapeValue tape_value(std::string_view name) const;
@@ -176,6 +173,8 @@ class Call {
   Argument scalar_as(std::string_view name, DType dtype);
   // A constant tensor made at export time, under a label made of the module path and `hint`.
   std::string label(std::string_view hint) const;
+  // Its own of a constant that the model names, else as above.
+  std::string label(const TapeValueInfo& constant, std::string_view hint) const;
   Value variable(std::string_view hint, nnef::TensorDataPtr data) { return b_.variable(label(hint), std::move(data)); }
   // An int64 tensor (rank 0) of a dimension expression.
   Value dim_tensor(const Dim& dim, DType dtype = DType::kI64);

@@ -203,7 +203,7 @@ at::Tensor along_channels(const at::Tensor& quantised, const at::Tensor& paramet
 }
 
 double shift_of_bytes(const at::Tensor& quantised) {
-  return shift_to_bytes(representation_of(from_torch(quantised.scalar_type())).range, quantised.q_zero_point());
+  return shift_to_bytes(from_torch(quantised.scalar_type()), quantised.q_zero_point());
 }
 
 }  // namespace

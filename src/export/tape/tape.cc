@@ -74,6 +74,10 @@ nnef::Dim highest_of(const DrawnInput& drawn) { return nnef::Dim(drawn.lowest - 
 
 const Representation& representation_of(ScalarType type) { return row(type).kept; }
 
+double shift_to_bytes(ScalarType type, std::int64_t zero_point) {
+  return shift_to_bytes(representation_of(type).range, zero_point);
+}
+
 std::optional<DType> to_nnef(ScalarType type) {
   const Representation& kept = row(type).kept;
   const bool is_one = kept.form == Representation::Form::kPlain || kept.form == Representation::Form::kRounded;

@@ -45,6 +45,8 @@ enum class ScalarType : std::uint8_t {
 std::string_view to_string(ScalarType type);  // "float32", "int64", "bool", ...
 // How its items are kept in a graph.
 const Representation& representation_of(ScalarType type);
+// What makes items of i8 of the codes of a quantised type of 8 bits (quant/affine.h).
+double shift_to_bytes(ScalarType type, std::int64_t zero_point);
 // The item type where each item is kept as one item (plain, rounded), else nullopt.
 std::optional<nnef::DType> to_nnef(ScalarType type);
 ScalarType from_nnef(nnef::DType dtype);

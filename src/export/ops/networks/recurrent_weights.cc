@@ -63,8 +63,7 @@ Value gate_rows(Call& call, Cell cell, CellForm form, DType dtype, TapeValue wei
   const TapeValueInfo& info = call.tape().info(weight);
   const ConstantPtr constant = info.constant->dtype() == dtype ? info.constant : info.constant->converted(dtype);
   const EngineOrder& order = engine_order(cell);
-  return b.variable((info.label.empty() ? call.label(name) : info.label) + order.suffix,
-                    std::make_shared<ReorderedBlocks>(constant, order.gates));
+  return b.variable(call.label(info, name) + order.suffix, std::make_shared<ReorderedBlocks>(constant, order.gates));
 }
 
 }  // namespace torch2nnef

@@ -45,7 +45,7 @@ IntegerWeight integer_weight(Call& call, const PackedWeight& packed) {
     const auto* begin = static_cast<const std::int8_t*>(bytes);
     for (std::size_t i = 0; i < count; ++i, ++at) sums[at / row] += begin[i];
   });
-  return {items, info.label.empty() ? call.label("weight") : info.label, std::move(sums), info.affine.scales};
+  return {items, call.label(info, "weight"), std::move(sums), info.affine.scales};
 }
 
 // Of an input and a result of 8 bits: the scales, and what is added to their codes to make items of i8.
@@ -62,9 +62,7 @@ Bytes bytes_of(Call& call, std::string_view input) {
   if (scale == nullptr || !is_byte(x) || !is_byte(result)) {
     throw DoesNotApply("items that are not 8 bits under known parameters");
   }
-  const auto shift = [](const TapeValueInfo& info) {
-    return shift_to_bytes(representation_of(info.type).range, info.affine.zero_points.at(0));
-  };
+  const auto shift = [](const TapeValueInfo& info) { return shift_to_bytes(info.type, info.affine.zero_points.at(0)); };
   return {*scale, shift(x), result.affine.scales.at(0), shift(result)};
 }
 
@@ -99,17 +97,17 @@ Value with_bias(Call& call, const PackedWeight& packed, Value y, double factor) 
 }
 
 void lower_linear(Call& call) {
-  const PackedWeight packed = packed_weight(call, *call.tape_call().find("W_prepack"));
+  const PackedWeight packed = packed_weight(call, "W_prepack");
   const Bytes bytes = bytes_of(call, "X");
   const IntegerWeight weight = integer_weight(call, packed);
-  const Value sums = exact_sums(call, call.bytes("X", bytes.input_shift), Argument(bytes.input_shift), weight);
+  const Value sums = exact_sums(call, call.bytes("X"), Argument(bytes.input_shift), weight);
   const Value steps = call.builder().binary("mul", sums, row_factors(call, weight, bytes.input_scale / bytes.step));
   call.result_steps(0, with_bias(call, packed, steps, 1 / bytes.step), ends_with_relu(call));
 }
 
 void lower_linear_dynamic(Call& call) {
   Builder& b = call.builder();
-  const PackedWeight packed = packed_weight(call, *call.tape_call().find("W_prepack"));
+  const PackedWeight packed = packed_weight(call, "W_prepack");
   const IntegerWeight weight = integer_weight(call, packed);
   const Value x = call.tensor_as("X", DType::kF32);
   const CodesByRange chosen = codes_by_range(b, x, reduces_range(call));
@@ -156,7 +154,7 @@ std::vector<std::int64_t> spatial_items(const PackedWeight& packed, std::size_t 
 
 // The input's items beside a border of those that mean 0: the operators' own border is 0, whatever that means.
 Value padded_input(Call& call, const PackedWeight& packed, const Bytes& bytes) {
-  const Value x = call.bytes("qx", bytes.input_shift);
+  const Value x = call.bytes("qx");
   const std::vector<std::int64_t> padding = spatial_items(packed, 1, call.shape("qx").size() - 2);
   if (std::all_of(padding.begin(), padding.end(), [](std::int64_t amount) { return amount == 0; })) return x;
   std::vector<std::pair<Dim, Dim>> pairs(2, {0, 0});
@@ -242,8 +240,7 @@ void convolve_in_f32(Call& call, const PackedWeight& packed, const IntegerWeight
 
 void lower_conv(Call& call) {
   Builder& b = call.builder();
-  const PackedWeight packed =
-      packed_weight(call, *call.tape_call().find(call.tape_call().find("packed_weight") ? "packed_weight" : "weight"));
+  const PackedWeight packed = packed_weight_of_convolution(call);
   if (std::get<bool>(packed.rest.at(5).is)) throw DoesNotApply("a transposed convolution");
   const Bytes bytes = bytes_of(call, "qx");
   const IntegerWeight weight = integer_weight(call, packed);
@@ -261,8 +258,7 @@ void lower_conv(Call& call) {
   if (nnef::find_quirk("T-QCONV-I32")->symptom_in(release) != nnef::Symptom::kRight)
     return convolve_in_f32(call, packed, weight, bytes);
   const Value sums = b.cast(convolution(call, packed, weight, bytes, {}), DType::kF32);
-  Value factors = *row_factors(call, weight, factor).value();
-  for (std::size_t axis = 2; axis < call.shape("qx").size(); ++axis) factors = b.unsqueeze(factors, {b.rank(factors)});
+  const Value factors = placed_row(b, *row_factors(call, weight, factor).value(), call.shape("qx").size() - 2);
   call.result_steps(0, b.binary("mul", sums, factors), ends_with_relu(call));
 }
 

@@ -35,14 +35,9 @@ void lower_quantize_dynamic(Call& call) {
 // One scale and zero point for each place of an axis.
 void lower_quantize_per_channel(Call& call) {
   Builder& b = call.builder();
-  int axis = call.axis("axis", call.rank("self"));
-  auto placed = [&](std::string_view name) {
-    Value x = call.tensor_as(name, kReal);
-    for (int i = axis + 1; i < call.rank("self"); ++i) x = b.unsqueeze(x, {b.rank(x)});
-    return x;
-  };
-  const Value scale = placed("scales");
-  const AffineOperands operands{scale, placed("zero_points")};
+  const auto behind = static_cast<std::size_t>(call.rank("self") - 1 - call.axis("axis", call.rank("self")));
+  const Value scale = placed_row(b, call.tensor_as("scales", kReal), behind);
+  const AffineOperands operands{scale, placed_row(b, call.tensor_as("zero_points", kReal), behind)};
   call.result_codes(0, codes_of_numbers(b, call.tensor("self"), operands, result_range(call)), operands);
 }
 

@@ -29,6 +29,8 @@ struct PackedWeight {
   TapeList rest;
 };
 PackedWeight packed_weight(const Call& call, const TapeArgument& argument);
+PackedWeight packed_weight(const Call& call, std::string_view name);
+PackedWeight packed_weight_of_convolution(const Call& call);
 // The weight's codes times its own scales and `factor`; the bias times a factor, in f32.
 Value weight_times(Call& call, const PackedWeight& packed, double factor);
 std::optional<Value> scaled_bias(Call& call, const PackedWeight& packed, double factor);

@@ -19,13 +19,22 @@ PackedWeight packed_weight(const Call& call, const TapeArgument& argument) {
   return packed;
 }
 
+PackedWeight packed_weight(const Call& call, std::string_view name) {
+  return packed_weight(call, *call.tape_call().find(name));
+}
+
+// Older files name it otherwise and repeat what is packed.
+PackedWeight packed_weight_of_convolution(const Call& call) {
+  return packed_weight(call, call.tape_call().find("packed_weight") ? "packed_weight" : "weight");
+}
+
 std::optional<Value> scaled_bias(Call& call, const PackedWeight& packed, double factor) {
   if (!packed.bias) return std::nullopt;
   const TapeValueInfo& info = call.tape().info(packed.bias);
   if (!info.constant) throw Unsupported("a bias that depends on an input");
   std::vector<double> numbers = info.constant->to_doubles();
   for (double& number : numbers) number *= factor;
-  const std::string label = info.label.empty() ? call.label("bias") : info.label;
+  const std::string label = call.label(info, "bias");
   return number_variable(call.builder(), factor == 1 ? label : label + "_in_steps", numbers);
 }
 
@@ -43,21 +52,11 @@ bool reduces_range(const Call& call) { return call.tape_call().find("reduce_rang
 
 namespace {
 
-PackedWeight packed_of(const Call& call, std::string_view name) {
-  return packed_weight(call, *call.tape_call().find(name));
-}
-
 // Input, weight and bias to sums of products.
 using Product = std::function<Value(Value, Value, std::optional<Value>)>;
 
-// A row of channels beside a tensor with `behind` further axes.
-Value placed_row(Builder& b, Value row, int behind) {
-  for (int i = 0; i < behind; ++i) row = b.unsqueeze(row, {b.rank(row)});
-  return row;
-}
-
 // Sums times a scale that the graph chooses, plus the bias: numbers.
-Value numbers_of_sums(Call& call, const PackedWeight& packed, Value sums, const Argument& scale, int behind) {
+Value numbers_of_sums(Call& call, const PackedWeight& packed, Value sums, const Argument& scale, std::size_t behind) {
   Builder& b = call.builder();
   Value y = b.binary("mul", sums, scale);
   if (const std::optional<Value> bias = scaled_bias(call, packed, 1))
@@ -68,7 +67,8 @@ Value numbers_of_sums(Call& call, const PackedWeight& packed, Value sums, const 
 Value with_relu(Call& call, Value y) { return ends_with_relu(call) ? call.builder().unary("relu", y) : y; }
 
 // The result of a product of a quantised input. `behind`: axes after that of the channels.
-void set_product(Call& call, std::string_view input, const PackedWeight& packed, int behind, const Product& product) {
+void set_product(Call& call, std::string_view input, const PackedWeight& packed, std::size_t behind,
+                 const Product& product) {
   if (call.keeps_numbers()) {
     const Value weight = call.quantised_variable(packed.weight);
     return call.result_numbers(0, product(call.tensor(input), weight, scaled_bias(call, packed, 1)),
@@ -93,11 +93,11 @@ Product linear_product(Call& call) {
   return [&call](Value x, Value weight, std::optional<Value> bias) { return linear(call.builder(), x, weight, bias); };
 }
 
-void lower_linear(Call& call) { set_product(call, "X", packed_of(call, "W_prepack"), 0, linear_product(call)); }
+void lower_linear(Call& call) { set_product(call, "X", packed_weight(call, "W_prepack"), 0, linear_product(call)); }
 
 // The same of an input in f32, which is quantised by its own range at run time.
 void lower_linear_dynamic(Call& call) {
-  const PackedWeight packed = packed_of(call, "W_prepack");
+  const PackedWeight packed = packed_weight(call, "W_prepack");
   const Value y = dynamic_linear(call.builder(), call.tensor_as("X", DType::kF32), weight_times(call, packed, 1),
                                  scaled_bias(call, packed, 1), reduces_range(call));
   call.result(with_relu(call, y));
@@ -105,7 +105,7 @@ void lower_linear_dynamic(Call& call) {
 
 // Weights of half precision, that are used in single precision.
 void lower_linear_fp16(Call& call) {
-  const PackedWeight packed = packed_of(call, "W_prepack");
+  const PackedWeight packed = packed_weight(call, "W_prepack");
   const Value weight = call.builder().cast(call.value(packed.weight), DType::kF32);
   const Value x = call.tensor_as("X", DType::kF32);
   call.result(with_relu(call, linear(call.builder(), x, weight, scaled_bias(call, packed, 1))));
@@ -139,20 +139,19 @@ Product conv_product(Call& call, const PackedWeight& packed, std::string_view in
 }
 
 void lower_conv(Call& call) {
-  // Older files name it otherwise and repeat what is packed.
-  const PackedWeight packed = packed_of(call, call.tape_call().find("packed_weight") ? "packed_weight" : "weight");
+  const PackedWeight packed = packed_weight_of_convolution(call);
   const std::size_t axes = call.shape("qx").size() - 2;
-  set_product(call, "qx", packed, static_cast<int>(axes), conv_product(call, packed, "qx", axes));
+  set_product(call, "qx", packed, axes, conv_product(call, packed, "qx", axes));
 }
 
 // torch rounds and holds the result to the codes that it chose for the input, and gives the numbers of these.
 void lower_conv_dynamic(Call& call) {
   Builder& b = call.builder();
-  const PackedWeight packed = packed_of(call, "packed_weight");
+  const PackedWeight packed = packed_weight(call, "packed_weight");
   const std::size_t axes = call.shape("qx").size() - 2;
   const CodesByRange x = codes_by_range(b, call.tensor_as("qx", DType::kF32), reduces_range(call));
   const Value sums = conv_product(call, packed, "qx", axes)(x.codes, weight_times(call, packed, 1), std::nullopt);
-  const Value y = numbers_of_sums(call, packed, sums, x.by.scale, static_cast<int>(axes));
+  const Value y = numbers_of_sums(call, packed, sums, x.by.scale, axes);
   call.result(numbers_of_codes(b, codes_of_numbers(b, y, x.by, kBytes), x.by.scale));
 }
 
