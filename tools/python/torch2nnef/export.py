@@ -91,7 +91,7 @@ def export_model_to_nnef(
 
 def _check_flags(check: Union[bool, str]) -> List[str]:
     if check is True:
-        return ["--check"]
+        return []
     if check is False:
         return ["--check=none"]
     if check in ("tract", "reference", "none"):

@@ -2,7 +2,6 @@
 
 Neither is imported: torch takes seconds and all of CUDA.
 """
-import importlib.metadata
 import importlib.util
 import pathlib
 import re
@@ -11,8 +10,6 @@ from dataclasses import dataclass
 from typing import Optional
 
 from .errors import WrongTorch
-
-TRACT = "0.23.9"  # the release that exports are checked with unless `inference_target` names another
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,3 @@ def tract_library() -> Optional[pathlib.Path]:
     folder = _folder("tract")
     found = sorted(folder.glob("*.so")) if folder else []
     return found[0] if len(found) == 1 else None
-
-
-def advice_without_tract() -> str:
-    return f"to check in tract as well: pip install tract=={TRACT}"
