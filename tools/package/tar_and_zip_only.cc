@@ -1,6 +1,7 @@
 // For programs that libarchive is linked into (TORCH2NNEF_WHEEL): the formats that nobody here writes, and encryption,
-// without which none of the libraries is needed that libarchive has for them. Each writer's object names the table of all
-// formats; what is defined here, the linker does not fetch from the library. Only archive_stream.cc uses libarchive.
+// without which none of the libraries is needed that libarchive has for them. Each writer's object names the table of
+// all formats; what is defined here, the linker does not fetch from the library. Only archive_stream.cc uses
+// libarchive.
 #include <archive.h>
 
 // NOLINTBEGIN(bugprone-reserved-identifier): libarchive's own names
@@ -28,7 +29,8 @@ ABSENT(warc)
 ABSENT(xar)
 #undef ABSENT
 
-// Tables of functions, called for an entry with a password.
+// For an entry with a password: random numbers, and tables of functions.
+int archive_random(void* /*bytes*/, unsigned long /*count*/) { return ARCHIVE_FATAL; }
 extern const void* const __archive_cryptor[8];
 extern const void* const __archive_hmac[8];
 const void* const __archive_cryptor[8] = {};
