@@ -11,8 +11,8 @@ NAME:DIMS, with :DTYPE behind it for another dtype than float32, and gets random
 
 The file is what torch.jit.save writes, with the arguments of forward as inputs.npz inside: `torch2nnef model.pt` finds
 them there. Along dynamic axes the model is run at two more sizes, in eager PyTorch and in the trace; where the two differ,
-the lines of Python are listed whose numbers the tracer kept from the sample. So are branches that it followed on one side
-only. Exit status: 0 saved, 1 the trace does not hold (nothing is saved unless --anyway), 2 usage.
+the lines of Python are listed whose numbers the tracer kept from the sample. So are lines that read a value of an input,
+for a branch, a loop, a number or numpy. Exit status: 0 saved, 1 the trace does not hold (nothing is saved unless --anyway), 2 usage.
 
 Needs nothing but torch (1.13 or newer).
 """
