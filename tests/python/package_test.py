@@ -67,6 +67,12 @@ class UsesNumpy(nn.Module):
         return torch.from_numpy(x.numpy() * 2)
 
 
+class Asserts(nn.Module):
+    def forward(self, x):
+        assert (x > -100).all()
+        return x * 2
+
+
 class ReadsItsOwn(nn.Module):
     def __init__(self):
         super().__init__()
@@ -167,6 +173,10 @@ class PackageTest(Exporting):
 
     def test_traces_what_reads_no_input(self):
         self.export(ReadsItsOwn(), torch.randn(2, 3), via="torchscript")
+
+    def test_tells_that_an_assertion_is_not_exported(self):
+        report = self.export(Asserts(), torch.randn(2, 3), via="torchscript")
+        self.assertTrue(any("package_test.py" in note and "Python boolean" in note for note in report.notes), report.notes)
 
     def test_traces_what_torch_export_fixes(self):
         arguments = {"input_names": ["x"], "dynamic_axes": {"x": {1: "T"}}}

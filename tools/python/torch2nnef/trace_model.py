@@ -177,7 +177,9 @@ class Watch(TorchFunctionMode):
         if all(id(one) in self.constants for one in tensors_in([args, kwargs])):
             self.constants.update((id(one), one) for one in tensors_in(result))
         elif name in READS:
-            self.lines.append(own_line())
+            place, code = own_line()
+            if not code.startswith("assert ") or ";" in code:  # which only raises, as the tracer's warning tells
+                self.lines.append(f"{place}: {code}")
         elif name in WRITES or (name.endswith("_") and not name.endswith("__")):
             for one in tensors_in(args[:1]):
                 self.constants.pop(id(one), None)
@@ -185,12 +187,12 @@ class Watch(TorchFunctionMode):
 
 
 def own_line():
-    """The innermost line that is neither torch's nor of this file."""
+    """The innermost line that is neither torch's nor of this file: where, and its code."""
     torch_folder = pathlib.Path(torch.__file__).parent
     for frame in reversed(traceback.extract_stack()):
         if frame.filename != __file__ and torch_folder not in pathlib.Path(frame.filename).parents:
-            return f"{frame.filename}({frame.lineno}): {frame.line}"
-    return "an unknown line"
+            return f"{frame.filename}({frame.lineno})", frame.line or ""
+    return "an unknown line", ""
 
 
 def value_reads(model, args):
