@@ -43,7 +43,7 @@ def main():
         for page in [root / "README.md", *sorted((root / "tools/docs").glob("*.md"))]:
             for language, block in FENCE.findall(page.read_text()):
                 if language == "python":
-                    subprocess.run(["/usr/bin/python3", "-c", block], cwd=folder, check=True)
+                    subprocess.run(["/usr/bin/python3", "-c", block], cwd=folder, check=True, env={**os.environ, "TORCH2NNEF": str(program)})
                 for command, shown in commands_of(block) if language == "" else []:
                     done = subprocess.run(shlex.split(command), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                           env={**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}"})

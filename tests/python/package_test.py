@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""The Python package, with the torch that is installed: by torch.export where it has one, else by TorchScript."""
+"""The Python package, with the torch that is installed: by torch.export where it has one, else by TorchScript.
+
+    package_test.py [--installed]      the package of this checkout, or that of the Python that runs this
+"""
 import os
 import pathlib
 import subprocess
@@ -7,7 +10,12 @@ import sys
 import tempfile
 import unittest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools" / "python"))
+PACKAGE = str(pathlib.Path(__file__).resolve().parents[2] / "tools" / "python")
+if "--installed" in sys.argv:
+    sys.argv.remove("--installed")
+    PACKAGE = ""
+else:
+    sys.path.insert(0, PACKAGE)
 
 import torch  # noqa: E402
 from torch import nn  # noqa: E402
@@ -42,6 +50,36 @@ class TwoRandom(nn.Module):
     def forward(self, x):
         noise = torch.randn(3)
         return x + noise + torch.bernoulli(x.sigmoid())
+
+
+class Branches(nn.Module):
+    def forward(self, x):
+        return x * 2 if x.sum() > 0 else x - 1
+
+
+class CountsItems(nn.Module):
+    def forward(self, x):
+        return torch.zeros(int(x.max().item()) + 1, 3) + x.mean()
+
+
+class UsesNumpy(nn.Module):
+    def forward(self, x):
+        return torch.from_numpy(x.numpy() * 2)
+
+
+class Asserts(nn.Module):
+    def forward(self, x):
+        assert (x > -100).all()
+        return x * 2
+
+
+class ReadsItsOwn(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("times", torch.tensor(3))
+
+    def forward(self, x):
+        return x * int(self.times) if x.shape[0] > 1 else x
 
 
 class KeepsItsLength(nn.Module):
@@ -126,6 +164,20 @@ class PackageTest(Exporting):
         self.fails(NotExportable, "the trace does not compute what the model computes", KeepsItsLength(), torch.randn(4, 3),
                    via="torchscript", dynamic_axes={"x": {0: "T"}})
 
+    def test_refuses_a_trace_that_keeps_a_value(self):
+        for model in (Branches(), CountsItems(), UsesNumpy()):
+            for via in ("auto", "torchscript"):
+                with self.subTest(type(model).__name__, via=via):
+                    error = self.fails(NotExportable, "the trace keeps what the sample's values gave in ", model, torch.ones(2, 3), via=via)
+                    self.assertIn("package_test.py", str(error))
+
+    def test_traces_what_reads_no_input(self):
+        self.export(ReadsItsOwn(), torch.randn(2, 3), via="torchscript")
+
+    def test_tells_that_an_assertion_is_not_exported(self):
+        report = self.export(Asserts(), torch.randn(2, 3), via="torchscript")
+        self.assertTrue(any("package_test.py" in note and "Python boolean" in note for note in report.notes), report.notes)
+
     def test_traces_what_torch_export_fixes(self):
         arguments = {"input_names": ["x"], "dynamic_axes": {"x": {1: "T"}}}
         model, x = nn.LSTM(4, 3, batch_first=True), torch.randn(1, 9, 4)
@@ -157,6 +209,16 @@ class PackageTest(Exporting):
                 ("it is True, False, 'tract' or 'reference'", (Net(), x), {"check": "fast"}),
                 ("'onnx' is not a target", (Net(), x), {"inference_target": "onnx"}),
                 ("model is a function", (lambda x: x, x), {}),
+                ("the class Net, not an instance of it", (Net, x), {}),
+                ("weights without the model's code", (Net().state_dict(), x), {}),
+                ("torch.from_numpy(array)", (Net(), x.numpy()), {}),
+                ("give it as kwargs", (Net(), {"x": x}), {}),
+                ("do not fit forward(x): missing a required argument: 'x'", (Net(), ()), {}),
+                ("got an unexpected keyword argument 'z'", (Net(), x), {"kwargs": {"z": x}}),
+                ("dynamic_axes is ['x']; give {input: {axis: name}}", (Net(), x), {"dynamic_axes": ["x"]}),
+                ("dynamic_axes['x'] is 0; give {axis: name}", (Net(), x), {"dynamic_axes": {"x": 0}}),
+                ("give a list of flags: ['--keep-nan']", (Net(), x), {"options": "--keep-nan"}),
+                ("progress is True; give a function", (Net(), x), {"progress": True}),
                 ("it is 0 to 9", (Net(), x), {"compression_level": 10}),
                 ("it is 'auto', 'export' or 'torchscript'", (Net(), x), {"via": "onnx"})):
             with self.subTest(words):
@@ -172,14 +234,18 @@ class PackageTest(Exporting):
             if before:
                 os.environ["TORCH2NNEF"] = before
 
+    def test_tells_both_when_the_model_itself_fixes_a_size(self):
+        words = ("torch.export fixed a size: ", "the model itself fails at F=5") if HAS_EXPORT else ("the model itself fails at F=5",)
+        error = self.fails(NotExportable, words[-1], Net(), torch.randn(2, 4), dynamic_axes={"x": {1: "F"}})
+        self.assertIn(words[0], str(error))
+
     def test_tells_of_errors_of_the_model(self):
         error = self.fails(ExportError, "mat1 and mat2", Net(), torch.randn(2, 5))
         self.assertNotIsInstance(error, CheckFailed)
 
     def test_is_the_command(self):
-        package = pathlib.Path(__file__).resolve().parents[2] / "tools" / "python"
         done = subprocess.run([sys.executable, "-m", "torch2nnef", "--version"], capture_output=True, text=True, check=True,
-                              env={**os.environ, "PYTHONPATH": str(package)})
+                              env={**os.environ, "PYTHONPATH": PACKAGE})
         self.assertIn("torch2nnef", done.stdout)
 
 

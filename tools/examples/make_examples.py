@@ -9,7 +9,7 @@ from typing import Dict, List, Optional, Tuple
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.basename(__file__)
-sys.path.insert(0, os.path.join(FOLDER, ".."))
+sys.path.insert(0, os.path.join(FOLDER, "..", "python"))
 
 import torch  # noqa: E402
 from torch import Tensor, nn  # noqa: E402

@@ -12,17 +12,18 @@
 #include "export/verify/rounding.h"
 #include "export/verify/tract_engine.h"
 #include "export/verify/tract_failure.h"
+#include "export/verify/tract_place.h"
 #include "export/verify/weak_outputs.h"
 #include "export/version.h"
 
 namespace torch2nnef {
 namespace {
 
-constexpr const char* kGetEngine = "run tools/get-tract, name it with --tract PATH, or export with --check=none";
 constexpr const char* kMakeBundle = "please report it; attach the file written by --debug-bundle FILE.tgz";
 
-[[noreturn]] void no_engine(const std::string& text) {
-  throw ExportError(ExportError::Kind::kUsage, {Severity::kError, "T2N-C001", "", {}, text, kGetEngine});
+[[noreturn]] void no_engine(const std::string& text, const std::string& how_to_get_one = "") {
+  throw ExportError(ExportError::Kind::kUsage,
+                    {Severity::kError, "T2N-C001", "", {}, text, how_to_get_one + "check with --check=reference"});
 }
 
 [[noreturn]] void not_evaluated(const std::string& text) {
@@ -274,15 +275,16 @@ std::optional<Failure> evaluate(const CheckSubject& subject, const ExportOptions
 // The engine to run: nothing when none is found or wanted, and then the report says why.
 std::optional<Engine> engine_for(const ExportOptions& options, ExportReport& report) {
   if (options.check == Check::kReference) return std::nullopt;
+  const std::string how_to_get_one = how_to_get_tract(options.target.version.to_string());
   std::optional<Engine> engine;
   try {
     engine = find_engine(options.tract, options.target.version);
   } catch (const std::exception& error) {
-    no_engine(error.what());
+    no_engine(error.what(), how_to_get_one + ", or ");
   }
   if (engine) return engine;
-  if (options.check == Check::kTract) no_engine("tract was not found");
-  report.check.not_run_because = "no tract was found: run tools/get-tract, or name it with --tract PATH";
+  if (options.check == Check::kTract) no_engine("tract was not found", how_to_get_one + ", or ");
+  report.check.not_run_because = "no tract was found: " + how_to_get_one;
   return std::nullopt;
 }
 

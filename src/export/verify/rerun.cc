@@ -10,6 +10,7 @@
 #include "export/verify/float_cast.h"
 #include "export/verify/private_folder.h"
 #include "export/verify/tract_engine.h"
+#include "export/verify/tract_place.h"
 #include "nnef/archive/archive_walk.h"
 #include "nnef/archive/output_file.h"
 #include "nnef/io.h"
@@ -38,8 +39,7 @@ Engine engine_for(const fs::path& tract) {
   } catch (const std::runtime_error& error) {
     why = error.what();
   }
-  throw ExportError(ExportError::Kind::kUsage,
-                    {Severity::kError, "T2N-C001", "", {}, why, "run tools/get-tract, or name it with --tract PATH"});
+  throw ExportError(ExportError::Kind::kUsage, {Severity::kError, "T2N-C001", "", {}, why, how_to_get_tract()});
 }
 
 void unpack(const fs::path& file, const fs::path& folder) {

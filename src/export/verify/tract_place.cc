@@ -28,6 +28,12 @@ std::filesystem::path tract_place(const std::string& version) {
   return cache.empty() ? cache : cache / ("tract-" + version);
 }
 
+std::string how_to_get_tract(const std::string& version) {
+  const std::string option = version == kTractVersion ? "" : " --version " + version;
+  return "run tools/get-tract" + option + " (with the Python package: pip install tract==" + version +
+         "), or name it with --tract PATH";
+}
+
 std::filesystem::path program_folder() {
   std::error_code error;
   const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);

@@ -15,6 +15,9 @@ std::filesystem::path cache_place();
 // tract-VERSION in it: holds libtract.so, or bin/tract, or both.
 std::filesystem::path tract_place(const std::string& version = kTractVersion);
 
+// What to do where there is no tract of that release.
+std::string how_to_get_tract(const std::string& version = kTractVersion);
+
 // The folder that holds the running program; empty when the system does not say.
 std::filesystem::path program_folder();
 

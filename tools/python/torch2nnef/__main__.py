@@ -12,7 +12,7 @@ def main() -> int:
     except ProgramNotFound as error:
         print(f"torch2nnef: {error}", file=sys.stderr)
         return 2
-    os.execv(program, ["torch2nnef", *sys.argv[1:]])
+    os.execve(program.path, ["torch2nnef", *sys.argv[1:]], program.environment)
     return 0
 
 

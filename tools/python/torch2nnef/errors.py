@@ -34,3 +34,7 @@ class ProgramFailed(ExportError):
 
 class ProgramNotFound(ExportError):
     """The program torch2nnef is not installed."""
+
+
+class WrongTorch(ProgramNotFound):
+    """The program that this package carries runs with another torch than the one that is installed."""

@@ -56,6 +56,10 @@ def export_model_to_nnef(
         raise InvalidArguments(f"via is {via!r}; it is 'auto', 'export' or 'torchscript'")
     if compression_level not in range(10):
         raise InvalidArguments(f"compression_level is {compression_level!r}; it is 0 to 9")
+    if isinstance(options, str):
+        raise InvalidArguments(f"options is a string; give a list of flags: [{options!r}]")
+    if progress is not None and not callable(progress):
+        raise InvalidArguments(f"progress is {progress!r}; give a function that takes a line, or verbose=True")
     program.find_program()  # before the work
     flags = ["-o", os.fspath(file_path_export), "--target", inference_target]
     flags += _check_flags(check)
@@ -86,12 +90,16 @@ def export_model_to_nnef(
             fixed = [one.text for one in error.diagnostics if one.code == "T2N-M008"]
             if not fixed or via != "auto" or isinstance(model, (str, os.PathLike)) or _is_program(model):
                 raise
-            return attempt("torchscript", [f"exported by torch.jit.trace: torch.export fixed a size: {fixed[0]}"])
+            reason = f"torch.export fixed a size: {fixed[0]}"
+            try:
+                return attempt("torchscript", [f"exported by torch.jit.trace: {reason}"])
+            except ExportError as traced:
+                raise type(traced)(f"{reason}\n{traced}", traced.report) from None
 
 
 def _check_flags(check: Union[bool, str]) -> List[str]:
     if check is True:
-        return ["--check"]
+        return []
     if check is False:
         return ["--check=none"]
     if check in ("tract", "reference", "none"):
@@ -116,10 +124,11 @@ def _model_file(model, args, kwargs, dynamic_axes, input_names, via, folder) -> 
         return model_file.ModelFile(pathlib.Path(model), [], [])
     import torch
     if not isinstance(model, torch.nn.Module) and not _is_program(model):
-        raise InvalidArguments(f"model is a {type(model).__name__}; give a torch.nn.Module, an ExportedProgram, or a file")
+        raise InvalidArguments(f"model is {_kind(model)}; give a torch.nn.Module, an ExportedProgram, or a file")
     sample = model_file.Sample(tuple(args) if isinstance(args, (tuple, list)) else (args,), dict(kwargs))
     if _is_program(model):
         return model_file.write_exported(model, sample, {}, folder / "model.pt2")
+    model_file.check_arguments(model, sample)
     for name, tensor in list(model.named_parameters()) + list(model.named_buffers()):
         if tensor.device.type != "cpu":
             raise InvalidArguments(f"{name} is on {tensor.device}; move the model and its inputs to the CPU: model.cpu()")
@@ -130,6 +139,14 @@ def _model_file(model, args, kwargs, dynamic_axes, input_names, via, folder) -> 
     model_file.check_axes(model, sample, axes)
     with model_file.evaluating(model):
         return _written(model, sample, axes, via, folder)
+
+
+def _kind(model) -> str:
+    if isinstance(model, type):
+        return f"the class {model.__name__}, not an instance of it"
+    if isinstance(model, Mapping):
+        return f"a {type(model).__name__}: weights without the model's code"
+    return f"a {type(model).__name__}"
 
 
 def _is_program(model) -> bool:

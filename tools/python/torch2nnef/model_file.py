@@ -43,6 +43,22 @@ def argument_names(model, sample: Sample) -> List[str]:
     return trace_model.argument_names(model, sample.args)
 
 
+def check_arguments(model, sample: Sample) -> None:
+    """Raises InvalidArguments for arguments that forward does not take, and for arrays of numpy."""
+    if len(sample.args) == 1 and isinstance(sample.args[0], dict):
+        parameters = inspect.signature(model.forward).parameters
+        if sample.args[0] and all(name in parameters for name in sample.args[0]):
+            raise InvalidArguments("args is a dict of forward's arguments: give it as kwargs")
+    argument_names(model, sample)
+    try:
+        inspect.signature(model.forward).bind(*sample.args, **sample.kwargs)
+    except TypeError as error:
+        raise InvalidArguments(f"args and kwargs do not fit forward{inspect.signature(model.forward)}: {error}") from None
+    for value in [*sample.args, *sample.kwargs.values()]:
+        if type(value).__module__ == "numpy" and hasattr(value, "shape"):
+            raise InvalidArguments("args holds an array of numpy; give tensors: torch.from_numpy(array)")
+
+
 def tensor_names(model, sample: Sample) -> List[str]:
     """The names of all tensors, depth first: x, or states_0 and batch_ids inside of an argument."""
     from .trace_model import leaves
@@ -54,10 +70,14 @@ def normalised_axes(dynamic_axes: Optional[Mapping[str, Any]], inputs: List[str]
     """{input: {axis: symbol}} over the model's own names; a list of axes gets symbols of its own."""
     result: Axes = {}
     given = names or inputs
+    if dynamic_axes and not isinstance(dynamic_axes, Mapping):
+        raise InvalidArguments(f"dynamic_axes is {dynamic_axes!r}; give {{input: {{axis: name}}}}, as in {{{given[0]!r}: {{0: 'B'}}}}")
     for name, axes in (dynamic_axes or {}).items():
         if name not in given and name not in inputs:
             raise InvalidArguments(f"dynamic_axes names {name}, which is no input; the inputs are {', '.join(given)}")
         own = inputs[given.index(name)] if name in given else name
+        if not isinstance(axes, (Mapping, list, tuple, set)):
+            raise InvalidArguments(f"dynamic_axes[{name!r}] is {axes!r}; give {{axis: name}}, as in {{0: 'B'}}")
         pairs = axes.items() if isinstance(axes, Mapping) else ((axis, f"{name}_{axis}") for axis in axes)
         for axis, symbol in pairs:
             if not isinstance(axis, int) or not isinstance(symbol, str):
@@ -202,6 +222,8 @@ def write_traced(model, sample: Sample, axes: Axes, path: pathlib.Path) -> Model
             warnings.simplefilter("ignore", FutureWarning)  # torch.jit is deprecated; it is the last resort here
             notes = save(model, tuple(args), str(path), dynamic=axes)
     except Baked as error:
-        raise NotExportable("the trace does not compute what the model computes:\n" +
-                            "\n".join("    " + line for line in str(error).splitlines())) from None
+        raise NotExportable("\n".join(["the trace does not compute what the model computes:",
+                                       *("    " + line for line in str(error).splitlines()),
+                                       "    hint for branches and loops on values: torch.where, torch.cond, or torch.jit.script(model)"])
+                            ) from None
     return ModelFile(path, [leaf for name, value in zip(names, args) for leaf, _ in leaves(name, value)], notes)

@@ -4,34 +4,51 @@ import pathlib
 import shutil
 import subprocess
 import threading
-from typing import Callable, List, Optional, Sequence, Tuple
+from dataclasses import dataclass
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
-from .errors import ProgramNotFound
+from . import installed
+from .errors import ProgramNotFound, WrongTorch
 
 NAME = "torch2nnef"
 
 
-def find_program() -> str:
-    """The path of the program: $TORCH2NNEF, the one in this package, in the build folder of a checkout, or on PATH.
+@dataclass(frozen=True)
+class Program:
+    path: str
+    environment: Dict[str, str]
 
-    Raises ProgramNotFound.
+
+def find_program() -> Program:
+    """The program, and the environment to start it in: $TORCH2NNEF, the one in this package, in the build folder of a
+    checkout, or on PATH.
+
+    Raises ProgramNotFound; WrongTorch, which is one, when the only program is that of this package, for another torch.
     """
     given = os.environ.get("TORCH2NNEF")
     if given:
         if shutil.which(given):
-            return shutil.which(given) or given
+            return _program(shutil.which(given) or given)
         raise ProgramNotFound(f"$TORCH2NNEF is {given}, which is no program")
     here = pathlib.Path(__file__).resolve().parent
-    for candidate in (here / "bin" / NAME, here.parents[2] / "build" / "release" / NAME):
-        if os.access(candidate, os.X_OK) and candidate.is_file():
-            return str(candidate)
+    own = here / "bin" / NAME
+    wrong_torch: Optional[WrongTorch] = None
+    if _is_program(own):
+        try:
+            return _program(str(own), _library_path(installed.libtorch((own.parent / "torch_version").read_text().strip())))
+        except WrongTorch as error:
+            wrong_torch = error
     # The script that pip installs has the same name and would call itself.
-    for folder in os.get_exec_path():
-        candidate = pathlib.Path(folder) / NAME
-        if os.access(candidate, os.X_OK) and candidate.is_file() and not _is_script(candidate):
-            return str(candidate)
-    raise ProgramNotFound("the program torch2nnef was not found: install it (tools/demo of its repository builds it), "
-                          "or set $TORCH2NNEF to its path")
+    places = [here.parents[2] / "build" / "release", *map(pathlib.Path, os.get_exec_path())]
+    for candidate in (place / NAME for place in places):
+        if _is_program(candidate) and not _is_script(candidate):
+            return _program(str(candidate))
+    raise wrong_torch or ProgramNotFound("the program torch2nnef was not found: install a wheel that carries it "
+                                         "(tools/python/build_wheel of its repository makes one), or set $TORCH2NNEF to its path")
+
+
+def _is_program(path: pathlib.Path) -> bool:
+    return os.access(path, os.X_OK) and path.is_file()
 
 
 def _is_script(path: pathlib.Path) -> bool:
@@ -39,11 +56,24 @@ def _is_script(path: pathlib.Path) -> bool:
         return file.read(2) == b"#!"
 
 
+def _library_path(folder: pathlib.Path) -> Dict[str, str]:
+    return {"LD_LIBRARY_PATH": os.pathsep.join(filter(None, [str(folder), os.environ.get("LD_LIBRARY_PATH")]))}
+
+
+def _program(path: str, more: Optional[Dict[str, str]] = None) -> Program:
+    environment = {**os.environ, **(more or {})}
+    library = installed.tract_library()
+    if library:  # for tract-run, unless the user names another
+        environment.setdefault("TRACT_LIBRARY", str(library))
+    return Program(path, environment)
+
+
 def run(arguments: Sequence[str], progress: Optional[Callable[[str], None]]) -> Tuple[int, str, str]:
     """Exit status, standard output and standard error; `progress` gets each line of the latter as it comes."""
-    command = [find_program(), *arguments]
+    program = find_program()
     errors: List[str] = []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace") as process:
+    with subprocess.Popen([program.path, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
+                          env=program.environment) as process:
         def follow():
             for line in process.stderr:
                 errors.append(line)
@@ -59,4 +89,7 @@ def run(arguments: Sequence[str], progress: Optional[Callable[[str], None]]) -> 
             raise
         finally:
             follower.join()
-    return process.returncode, output, "".join(errors)
+    text = "".join(errors)
+    if process.returncode == 127 and "error while loading shared libraries" in text:
+        raise ProgramNotFound(f"{program.path} cannot be started: {text.strip()}")
+    return process.returncode, output, text

@@ -164,8 +164,9 @@ class Report:
         lines += [f"  only    {one}" for one in self.constraints]
         if self.check:
             verdict = "every output agrees with PyTorch" if self.check.agrees else "outputs differ from PyTorch's"
-            lines.append(f"  check   {self.check.engine}: {verdict}" if not self.check.not_run_because else
-                         f"  check   not run: {self.check.not_run_because}")
+            lines.append(f"  check   {self.check.engine}: {verdict}" if self.check.outputs else "  check   not run")
+            if self.check.not_run_because:
+                lines.append(f"          {'not in tract: ' if self.check.outputs else ''}{self.check.not_run_because}")
         return "\n".join(lines + [str(one) for one in self.diagnostics])
 
 

@@ -11,8 +11,8 @@ NAME:DIMS, with :DTYPE behind it for another dtype than float32, and gets random
 
 The file is what torch.jit.save writes, with the arguments of forward as inputs.npz inside: `torch2nnef model.pt` finds
 them there. Along dynamic axes the model is run at two more sizes, in eager PyTorch and in the trace; where the two differ,
-the lines of Python are listed whose numbers the tracer kept from the sample. So are branches that it followed on one side
-only. Exit status: 0 saved, 1 the trace does not hold (nothing is saved unless --anyway), 2 usage.
+the lines of Python are listed whose numbers the tracer kept from the sample. So are lines that read a value of an input,
+for a branch, a loop, a number or numpy. Exit status: 0 saved, 1 the trace does not hold (nothing is saved unless --anyway), 2 usage.
 
 Needs nothing but torch (1.13 or newer).
 """
@@ -24,10 +24,12 @@ import pathlib
 import runpy
 import struct
 import sys
+import traceback
 import warnings
 import zipfile
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 DTYPES = {
     torch.float32: "<f4", torch.float64: "<f8", torch.float16: "<f2", torch.int64: "<i8", torch.int32: "<i4",
@@ -142,6 +144,64 @@ def kept_numbers(one, other):
         yield "the trace has another length at another size (a Python loop over a size)"
 
 
+# --- reads of values ---
+
+# Functions of a tensor whose results are no tensors, and depend on more than its shape and dtype.
+READS = {"item", "tolist", "numpy", "is_nonzero", "equal", "allclose", "__array__", "__bool__", "__complex__", "__contains__",
+         "__float__", "__index__", "__int__"}
+WRITES = {"__set__", "__setitem__"}  # and all whose name ends in "_", as in add_
+
+
+def tensors_in(value):
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, (list, tuple, dict)):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from tensors_in(one)
+
+
+class Watch(TorchFunctionMode):
+    """Notes each read of a tensor that may depend on the inputs: all but the model's own, and what is made of those alone."""
+
+    def __init__(self, model):
+        super().__init__()
+        modules = model.modules() if isinstance(model, torch.nn.Module) else []
+        # By identity; they are kept, so that no other tensor gets that of one.
+        self.constants = {id(one): one for module in modules for one in tensors_in(vars(module))}
+        self.lines = []
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        name = getattr(func, "__name__", "")
+        if all(id(one) in self.constants for one in tensors_in([args, kwargs])):
+            self.constants.update((id(one), one) for one in tensors_in(result))
+        elif name in READS:
+            place, code = own_line()
+            if not code.startswith("assert ") or ";" in code:  # which only raises, as the tracer's warning tells
+                self.lines.append(f"{place}: {code}")
+        elif name in WRITES or (name.endswith("_") and not name.endswith("__")):
+            for one in tensors_in(args[:1]):
+                self.constants.pop(id(one), None)
+        return result
+
+
+def own_line():
+    """The innermost line that is neither torch's nor of this file: where, and its code."""
+    torch_folder = pathlib.Path(torch.__file__).parent
+    for frame in reversed(traceback.extract_stack()):
+        if frame.filename != __file__ and torch_folder not in pathlib.Path(frame.filename).parents:
+            return f"{frame.filename}({frame.lineno})", frame.line or ""
+    return "an unknown line", ""
+
+
+def value_reads(model, args):
+    """The lines that turn values of the inputs into numbers of Python: a trace keeps those of the sample."""
+    with torch.no_grad(), Watch(model) as watch:
+        model(*mapped("", args, lambda _, tensor: tensor.clone()))
+    return [f"the trace keeps what the sample's values gave in {line}" for line in dict.fromkeys(watch.lines)]
+
+
 # --- checking ---
 
 def resized(name, tensor, axes, sizes):
@@ -220,7 +280,7 @@ def save(model, args, path, dynamic=None, script=False, anyway=False):
     """Traces (or scripts) `model` and saves it with the tuple `args` of sample inputs. Returns notes, a line each.
 
     `dynamic`: {argument: {axis: symbol}}. Raises Baked, and saves nothing, when the trace does not compute what the model
-    does at other sizes; with `anyway` that is among the notes.
+    does at other sizes or values; with `anyway` that is among the notes.
     """
     model = model.eval()
     args = args if isinstance(args, tuple) else (args,)
@@ -234,7 +294,8 @@ def save(model, args, path, dynamic=None, script=False, anyway=False):
         module, frozen = torch.jit.script(model), []
     else:
         module, frozen = trace(model, args)
-    problems = problems_of(model, module, args, names, axes, not script)
+    problems = [] if script else value_reads(model, args)
+    problems += problems_of(model, module, args, names, axes, not script)
     if problems and not anyway:
         raise Baked("\n".join(problems + frozen))
     tensors = [leaf for name, value in zip(names, args) for leaf in leaves(name, value)]
