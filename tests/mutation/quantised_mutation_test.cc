@@ -92,7 +92,7 @@ Counts judge_all(const std::string& file, const torch2nnef::Tables& tables, bool
     torch2nnef::ExportOptions options;
     for (const nnef::NamedTensor& input : module.inputs()) options.input_names.push_back(input.name);
     torch2nnef::LowerOptions how;
-    if (is_integer) how.quantised = QuantisedForm::kCodesAndBytes;
+    if (is_integer) how.quantised = torch2nnef::QuantisedForm::kCodesAndBytes;
     const Exported exported(module.model(), options, tables, how);
     EXPECT_TRUE(exported.is_exportable) << one.expression;
     if (!exported.is_exportable) continue;
