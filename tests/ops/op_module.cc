@@ -5,11 +5,13 @@
 #include <torch/csrc/jit/frontend/sugared_value.h>
 #include <torch/script.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
 #include <random>
 #include <regex>
+#include <sstream>
 
 namespace op_tests {
 namespace {
