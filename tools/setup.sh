@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing to build torch2nnef on Debian 12 (or a relative of it), and says what.
+# Installs what is missing to build torch2nnef on Debian 12 or 13 (or a relative of them), and says what.
 #
 #   tools/setup.sh [--no-torch | PACKAGE...]      (default: everything that the build and the tests need)
 #
@@ -12,7 +12,7 @@ fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
 torch_packages=(libtorch-dev libopenblas0-pthread python3-torch)
 packages=(g++ cmake ninja-build ccache libarchive-dev libdeflate-dev zlib1g-dev libfmt-dev libcxxopts-dev nlohmann-json3-dev libgtest-dev
-          libbenchmark-dev pigz python3-jsonschema python3-numpy python3-pip unzip pkg-config binutils mandoc zsh fish)
+          libbenchmark-dev pigz python3-jsonschema python3-numpy python3-pip unzip pkg-config binutils dpkg-dev file mandoc zsh fish)
 case ${1:-} in
   -h|--help) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;
   --no-torch) torch_packages=(); shift ;;
