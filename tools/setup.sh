@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing to build torch2nnef on Debian 12 (or a relative of it), and says what.
+# Installs what is missing to build torch2nnef on Debian 12 or 13 (or a relative of them), and says what.
 #
 #   tools/setup.sh [--no-torch | PACKAGE...]      (default: everything that the build and the tests need)
 #

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "nnef/builder/builder.h"
 #include "nnef/inspect/check.h"
 #include "sample_graph.h"

@@ -52,6 +52,24 @@ class IfOnValues(nn.Module):
         return y + 1
 
 
+class RoundingCell(nn.Module):
+    """A loop that calls a module: libtorch must not compile it, which may leave out what rounds the state."""
+
+    class Cell(nn.Module):
+        def forward(self, x: Tensor, state: Tensor) -> Tensor:
+            return (x + state * 0.75).to(torch.bfloat16).to(torch.float32)
+
+    def __init__(self):
+        super().__init__()
+        self.cell = RoundingCell.Cell()
+
+    def forward(self, x: Tensor) -> Tensor:
+        state = x[0]
+        for i in range(x.size(0)):
+            state = self.cell(x[i], state)
+        return state
+
+
 class IfOnSize(nn.Module):
     """The branch depends on a size only: it is decided when exporting."""
 
@@ -178,6 +196,7 @@ class StoredWeights(nn.Module):
 
 MODELS = {
     "if_on_values": (IfOnValues, True, lambda: [torch.randn(2, 4)]),
+    "rounding_cell": (RoundingCell, True, lambda: [torch.randn(9, 4) * 100]),
     "if_on_size": (IfOnSize, True, lambda: [torch.randn(2, 4)]),
     "scale_by_maximum": (ScaleByMaximum, True, lambda: [torch.randn(2, 3)]),
     "write_through_views": (WriteThroughViews, True, lambda: [torch.randn(3, 4)]),

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -94,6 +95,22 @@ TEST(SizesInTheGraph, StayExpressions) {
   const ProcessResult made = export_model("sizes_in_the_graph", folder.path() / "model.nnef.tgz",
                                           {"--check=tract", "--dynamic-axes", "x:0=B", "--dynamic-axes", "x:1=S"});
   EXPECT_EQ(made.exit_status, 0) << made.errors;
+}
+
+// What is compared with tract is what eager PyTorch gives, to the last bit, however often the module is called.
+TEST(RoundingCell, IsExecutedAsItIsWritten) {
+  const torch2nnef::PrivateFolder folder;
+  const ProcessResult made =
+      export_model("rounding_cell", folder.path() / "model.nnef.tgz", {"--check=tract", "--dynamic-axes", "x:0=T"});
+  EXPECT_EQ(made.exit_status, 0) << made.errors;
+  std::istringstream lines(made.output);
+  int agreeing = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find(" agrees ") == std::string::npos) continue;
+    ++agreeing;
+    EXPECT_TRUE(line.ends_with("agrees (max abs 0, max rel 0)")) << line;
+  }
+  EXPECT_GE(agreeing, 3);
 }
 
 // PyTorch 2 notes the sizes and dtypes that a model is traced with: the command needs nothing else.

@@ -1,6 +1,7 @@
 // What flags change: complex outputs, NaN and infinities, the number of operators, further inputs.
 #include <torch/csrc/jit/serialization/export.h>
 
+#include <cstring>
 #include <limits>
 
 #include "nnef/io.h"

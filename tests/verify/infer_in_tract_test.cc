@@ -1,6 +1,8 @@
 // Shapes and dtypes that inference states, against those of the results that the real engine computes.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "export/verify/private_folder.h"
 #include "export/verify/tract_engine.h"
 #include "nnef/builder/builder.h"

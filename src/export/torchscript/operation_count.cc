@@ -1,7 +1,7 @@
 #include "export/torchscript/operation_count.h"
 
 #include <torch/csrc/jit/passes/inliner.h>
-#include <torch/csrc/jit/runtime/interpreter.h>
+#include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/csrc/jit/runtime/operator.h>
 
 #include <stdexcept>
@@ -60,6 +60,11 @@ void OperationCount::stop(RecordContext& context) const {
   throw RecordingStopped(text);
 }
 
+void run_as_written(const jit::Code& code, jit::Stack& stack) {
+  const jit::GraphOptimizerEnabledGuard nothing_is_compiled(false);
+  jit::InterpreterState(code).run(stack);
+}
+
 CountedCode::CountedCode(jit::Graph& graph) : graph_(graph.copy()) {
   jit::Inline(*graph_);
   fixed_ = operators_in(graph_->block());
@@ -70,9 +75,9 @@ std::int64_t CountedCode::run(jit::Stack& stack, std::int64_t most) const {
   counted = fixed_;
   most_counted = most;
   if (counted > most) throw TooManyOperations{};
-  jit::Code code(graph_, "counted");
+  const jit::Code code(graph_, "counted");
   try {
-    jit::InterpreterState(code).run(stack);
+    run_as_written(code, stack);
   } catch (const std::exception&) {
     if (counted > most) throw TooManyOperations{};
     throw;

@@ -34,6 +34,10 @@ class OperationCount {
   std::optional<Location> loop_;
 };
 
+// Executes code operator by operator, as it is written. By itself libtorch compiles the functions and methods in it
+// that it called before; where it has LLVM, their roundings to bf16 and f16 are then left out.
+void run_as_written(const torch::jit::Code& code, torch::jit::Stack& stack);
+
 // Code that libtorch executes by itself, with its loops counted: each round as many operators as the body has.
 class CountedCode {
  public:

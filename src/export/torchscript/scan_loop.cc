@@ -1,7 +1,5 @@
 #include "export/torchscript/scan_loop.h"
 
-#include <torch/csrc/jit/runtime/interpreter.h>
-
 #include <algorithm>
 #include <set>
 
@@ -17,6 +15,7 @@
 #include "export/torchscript/appended_lists.h"
 #include "export/torchscript/interpreter.h"
 #include "export/torchscript/list_writes.h"
+#include "export/torchscript/operation_count.h"
 
 namespace torch2nnef {
 namespace {
@@ -317,13 +316,13 @@ Slots ScanLoop::execute() {
     if (inside.insert(input).second) used_.push_back(input);
   }
   collect_captured(body_, inside, used_);
-  jit::Code code(loop_alone(node_, used_), "loop");
+  const jit::Code code(loop_alone(node_, used_), "loop");
   Slots results(node_->outputs().size());
   for (std::size_t world = 0; world < context_.world_count(); ++world) {
     jit::Stack stack;
     for (const jit::Value* value : used_) stack.push_back(frame_.get(value).worlds[world]);
     try {
-      jit::InterpreterState(code).run(stack);
+      run_as_written(code, stack);
     } catch (const std::exception& error) {
       throw WorldFailed("the loop fails: " + message_of(error), context_.here(), "T2N-R002");
     }

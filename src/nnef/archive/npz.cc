@@ -196,8 +196,11 @@ std::uint64_t data_size(const NpyHeader& header, const std::string& where) {
 std::vector<std::byte> to_row_major(const std::vector<std::byte>& items, const NpyHeader& header) {
   const std::size_t width = item_size(header.dtype), rank = header.shape.size();
   std::vector<std::byte> result(items.size());
-  std::vector<std::size_t> strides(rank, width), index(rank, 0);
-  for (std::size_t i = 1; i < rank; ++i) strides[i] = strides[i - 1] * static_cast<std::size_t>(header.shape[i - 1]);
+  std::vector<std::size_t> strides, index(rank, 0);
+  for (std::size_t stride = width; std::int64_t extent : header.shape) {
+    strides.push_back(stride);
+    stride *= static_cast<std::size_t>(extent);
+  }
   std::size_t from = 0;
   for (std::size_t to = 0; to < result.size(); to += width) {
     std::memcpy(&result[to], &items[from], width);

@@ -235,7 +235,8 @@ void require_binding(const Call& call, const ValueInfo& inside, const Fact& outs
 Dim scan_steps(const Call& call, const Graph& body, std::size_t& bound) {
   std::optional<Dim> steps;
   for (const auto& tuple : tuples(call, "scan", 4)) {
-    const ValueInfo& inside = body_value(call, body, body.inputs, tuple_text(call, tuple, 0));
+    const std::string name = tuple_text(call, tuple, 0);
+    const ValueInfo& inside = body_value(call, body, body.inputs, name);
     const Fact outside = call.fact(tuple[1]);
     const std::int64_t axis = tuple_number(call, tuple, 2, 0);
     const std::int64_t chunk = std::abs(tuple_number(call, tuple, 3, 1));
