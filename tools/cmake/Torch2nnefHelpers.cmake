@@ -2,10 +2,13 @@
 
 function(t2n_target_warnings target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor)
-  # False alarms of GCC 12: a moved std::variant is said to read the alternatives that it does not hold, and
+  # False alarms of GCC: a moved std::variant or std::optional is said to read what it does not hold; and of GCC 12,
   # `"literal" + std::string` to copy overlapping memory (its bug 105651).
-  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION MATCHES "^12\\.")
-    target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized -Wno-restrict)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+    target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized)
+    if(CMAKE_CXX_COMPILER_VERSION MATCHES "^12\\.")
+      target_compile_options(${target} PRIVATE -Wno-restrict)
+    endif()
   endif()
   if(TORCH2NNEF_WERROR)
     target_compile_options(${target} PRIVATE -Werror)
