@@ -47,9 +47,9 @@ class JsonBuilder : public nlohmann::json_sax<nlohmann::json> {
     return add(std::move(json));
   }
   bool number_unsigned(number_unsigned_t value) override {
+    // torch 2.6 writes 2^63 for "no bound". A number that is no longer an integer is refused wherever one belongs.
     if (value > static_cast<number_unsigned_t>(std::numeric_limits<std::int64_t>::max())) {
-      problem_ = "an integer has more than 64 bits";
-      return false;
+      return number_float(static_cast<double>(value), {});
     }
     return number_integer(static_cast<std::int64_t>(value));
   }
