@@ -106,7 +106,7 @@ TEST(RoundingCell, IsExecutedAsItIsWritten) {
   std::istringstream lines(made.output);
   int agreeing = 0;
   for (std::string line; std::getline(lines, line);) {
-    if (line.find(" agrees ") == std::string::npos) continue;
+    if (line.find(": agrees (") == std::string::npos) continue;
     ++agreeing;
     EXPECT_TRUE(line.ends_with("agrees (max abs 0, max rel 0)")) << line;
   }
