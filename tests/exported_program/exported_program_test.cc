@@ -108,15 +108,17 @@ TEST(Sizes, ASymbolThatGuardsDetermineIsReplaced) {
 }
 
 TEST(Json, KeepsIntegersAndReadsPythonsWords) {
-  const Json json = parse_json(R"({"a": 9223372036854775807, "b": [Infinity, -Infinity, NaN, "Infinity NaN"]})");
+  const Json json = parse_json(
+      R"({"a": 9223372036854775807, "c": 9223372036854775808, "b": [Infinity, -Infinity, NaN, "Infinity NaN"]})");
   EXPECT_EQ(json.at("a").number(), 9223372036854775807);
+  EXPECT_THROW(json.at("c").number(), nnef::FormatError);
+  EXPECT_EQ(json.at("c").floating(), 0x1p63);
   EXPECT_TRUE(std::isinf(json.at("b").list()[0].floating()));
   EXPECT_EQ(json.at("b").list()[3].string(), "Infinity NaN");
 }
 
 TEST(Json, RefusesWhatIsNotJson) {
-  for (const std::string& text :
-       {std::string("{"), std::string("[1,]"), std::string("9223372036854775808"), std::string(3000, '[')}) {
+  for (const std::string& text : {std::string("{"), std::string("[1,]"), std::string(3000, '[')}) {
     EXPECT_THROW(parse_json(text), nnef::FormatError) << text.substr(0, 20);
   }
   EXPECT_THROW(parse_json("{}").at("a"), nnef::FormatError);

@@ -47,7 +47,7 @@ class JsonBuilder : public nlohmann::json_sax<nlohmann::json> {
     return add(std::move(json));
   }
   bool number_unsigned(number_unsigned_t value) override {
-    // torch 2.6 writes 2^63 for "no bound". A number that is no longer an integer is refused wherever one belongs.
+    // No longer an integer, so that it is refused wherever one belongs.
     if (value > static_cast<number_unsigned_t>(std::numeric_limits<std::int64_t>::max())) {
       return number_float(static_cast<double>(value), {});
     }

@@ -32,8 +32,8 @@ struct Json {
 };
 
 // Of objects that are the value of a key `within`, the keys in `skipped` are left out. The bare words Infinity and NaN,
-// which torch 2.6 writes, are read as texts. Throws nnef::FormatError for text that is not JSON, nested more than 200
-// levels deep, or with an integer of more than 64 bits.
+// which torch 2.6 writes, are read as texts, and an integer of more than 64 bits, as which it writes 2^63 for "no
+// bound", as a float. Throws nnef::FormatError for text that is not JSON or nested more than 200 levels deep.
 Json parse_json(std::string_view text, std::string_view within = "", const std::vector<std::string_view>& skipped = {});
 
 // Throws nnef::FormatError: the file holds something else than the format says.
