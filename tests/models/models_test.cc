@@ -83,7 +83,7 @@ TEST(WriteThroughViews, HoldsForOtherValues) {
   const Floats input = {1, -2, 3, -4, 5, -6, 7, -8, 9, -10, 11, -12};
   Floats base = input;
   for (int column = 0; column < 4; ++column) base[column] *= 10;
-  for (int row = 0; row < 4; ++row) base[3 * row] += 1;  // the first row of the transposed view
+  for (std::size_t at = 0; at < 12; at += 3) base[at] += 1;  // the first row of the transposed view
   for (int at = 1; at < 12; at += 2) base[at] = -base[at];
   for (float& value : base) value *= 2;
   EXPECT_EQ(difference_at("write_through_views", {3, 4}, input, base), "");

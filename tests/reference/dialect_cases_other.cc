@@ -13,49 +13,51 @@ constexpr DType kFloats[] = {DType::kF32, DType::kF16, DType::kF64};
 
 const std::vector<Axes> kAxes = {{0}, {1}, {2}, {0, 2}, {1, 2}, {0, 1, 2}, {}};
 
+void add_reductions(Cases& cases, const Axes& axes) {
+  const Shape shape{2, 3, kS};
+  for (DType dtype : kFloats) {
+    for (const char* op : {"sum_reduce", "max_reduce", "min_reduce", "mean_reduce", "tract_core_product_reduce"}) {
+      cases.unary(op, shape, dtype, Fill::kPlain, {{"axes", axes}});
+    }
+  }
+  for (DType dtype : {DType::kI64, DType::kI32, DType::kI8, DType::kU8}) {
+    for (const char* op : {"sum_reduce", "max_reduce", "min_reduce"}) {
+      cases.unary(op, shape, dtype, Fill::kPlain, {{"axes", axes}});
+      cases.unary(op, shape, dtype, Fill::kLarge, {{"axes", axes}});
+    }
+  }
+  if (axes.empty()) return;
+  for (const char* op : {"any_reduce", "all_reduce"}) {
+    cases.unary(op, shape, DType::kBool, Fill::kPlain, {{"axes", axes}});
+  }
+  cases.unary("sum_reduce", shape, DType::kF32, Fill::kPlain, {{"axes", axes}, {"normalize", true}});
+  cases.unary("tract_core_product_reduce", shape, DType::kI64, Fill::kPlain, {{"axes", axes}});
+  cases.unary("tract_core_product_reduce", shape, DType::kI64, Fill::kLarge, {{"axes", axes}});
+  for (const char* op :
+       {"argmax_reduce", "argmin_reduce", "tract_core_argmax_reduce_last", "tract_core_argmin_reduce_last"}) {
+    for (Fill fill : {Fill::kDistinct, Fill::kEqual}) {
+      cases.unary(op, shape, DType::kF32, fill, {{"axes", axes}});
+      cases.unary(op, shape, DType::kI64, fill, {{"axes", axes}});
+    }
+  }
+  cases.add("moments", "over axes", [=](Bench& bench) {
+    return bench.add_multi("moments", {bench.input(shape)}, {{"axes", axes}});
+  });
+  for (const char* op : {"softmax", "tract_core_softmax", "tract_core_log_softmax"}) {
+    for (DType dtype : kFloats) {
+      if (axes.size() > 1 && std::string_view(op) == "tract_core_log_softmax") continue;
+      cases.unary(op, shape, dtype, Fill::kPlain, {{"axes", axes}});
+    }
+  }
+  for (const char* op : {"l1_normalization", "l2_normalization"}) {
+    cases.unary(op, shape, DType::kF32, Fill::kPlain, {{"axes", axes}, {"bias", 0.5}, {"epsilon", 0.25}});
+  }
+}
+
 }  // namespace
 
 void add_reduce_cases(Cases& cases) {
-  const Shape shape{2, 3, kS};
-  for (const Axes& axes : kAxes) {
-    for (DType dtype : kFloats) {
-      for (const char* op : {"sum_reduce", "max_reduce", "min_reduce", "mean_reduce", "tract_core_product_reduce"}) {
-        cases.unary(op, shape, dtype, Fill::kPlain, {{"axes", axes}});
-      }
-    }
-    for (DType dtype : {DType::kI64, DType::kI32, DType::kI8, DType::kU8}) {
-      for (const char* op : {"sum_reduce", "max_reduce", "min_reduce"}) {
-        cases.unary(op, shape, dtype, Fill::kPlain, {{"axes", axes}});
-        cases.unary(op, shape, dtype, Fill::kLarge, {{"axes", axes}});
-      }
-    }
-    if (axes.empty()) continue;
-    for (const char* op : {"any_reduce", "all_reduce"}) {
-      cases.unary(op, shape, DType::kBool, Fill::kPlain, {{"axes", axes}});
-    }
-    cases.unary("sum_reduce", shape, DType::kF32, Fill::kPlain, {{"axes", axes}, {"normalize", true}});
-    cases.unary("tract_core_product_reduce", shape, DType::kI64, Fill::kPlain, {{"axes", axes}});
-    cases.unary("tract_core_product_reduce", shape, DType::kI64, Fill::kLarge, {{"axes", axes}});
-    for (const char* op :
-         {"argmax_reduce", "argmin_reduce", "tract_core_argmax_reduce_last", "tract_core_argmin_reduce_last"}) {
-      for (Fill fill : {Fill::kDistinct, Fill::kEqual}) {
-        cases.unary(op, shape, DType::kF32, fill, {{"axes", axes}});
-        cases.unary(op, shape, DType::kI64, fill, {{"axes", axes}});
-      }
-    }
-    cases.add("moments", "over axes", [=](Bench& bench) {
-      return bench.add_multi("moments", {bench.input(shape)}, {{"axes", axes}});
-    });
-    for (const char* op : {"softmax", "tract_core_softmax", "tract_core_log_softmax"}) {
-      for (DType dtype : kFloats) {
-        if (axes.size() > 1 && std::string_view(op) == "tract_core_log_softmax") continue;
-        cases.unary(op, shape, dtype, Fill::kPlain, {{"axes", axes}});
-      }
-    }
-    for (const char* op : {"l1_normalization", "l2_normalization"}) {
-      cases.unary(op, shape, DType::kF32, Fill::kPlain, {{"axes", axes}, {"bias", 0.5}, {"epsilon", 0.25}});
-    }
-  }
+  for (const Axes& axes : kAxes) add_reductions(cases, axes);
   for (const char* op : {"max_reduce", "min_reduce"}) {
     cases.unary(op, {2, 9}, DType::kF32, Fill::kSpecial, {{"axes", Axes{1}}});
   }
@@ -86,28 +88,9 @@ void add_reduce_cases(Cases& cases) {
   });
 }
 
-void add_index_cases(Cases& cases) {
-  const auto add = [&](const char* op, const Shape& indices, const std::vector<NamedArgument>& attributes,
-                       const Shape& updates = {}) {
-    for (DType dtype : {DType::kF32, DType::kF16, DType::kI64, DType::kBool}) {
-      for (DType index : {DType::kI64, DType::kI32}) {
-        const bool scatters = std::string_view(op).find("scatter") != std::string_view::npos;
-        if (dtype == DType::kBool && std::string_view(op) == "tract_core_scatter_elements") continue;
-        cases.add(op, nnef::to_string(indices), [=](Bench& bench) -> std::vector<Value> {
-          std::vector<Argument> tensors = {bench.input({3, 4, 3}, dtype), bench.input(indices, index, Fill::kIndex)};
-          if (scatters) tensors.emplace_back(bench.input(updates, dtype, Fill::kPositive));
-          return {bench.add(op, tensors, attributes)};
-        });
-      }
-    }
-  };
-  for (int axis : {0, 1, 2}) {
-    for (const Shape& shape : {Shape{2}, Shape{kS, 2}, Shape{}}) add("tract_core_gather", shape, {{"axis", axis}});
-    add("tract_core_gather_elements", {2, 2, 3}, {{"axis", axis}});
-  }
-  add("tract_core_gather_nd", {2, kS, 2}, {{"batch_dims", 0}});
-  add("tract_core_gather_nd", {kS, 3}, {{"batch_dims", 0}});
-  add("tract_core_gather_nd", {3, 2, 1}, {{"batch_dims", 1}});
+namespace {
+
+void add_scatters(Cases& cases) {
   for (const char* reduction : {"add", "mul", "max", "min"}) {
     cases.add("tract_core_scatter_elements", reduction, [=](Bench& bench) -> std::vector<Value> {
       return {bench.add("tract_core_scatter_elements",
@@ -122,15 +105,9 @@ void add_index_cases(Cases& cases) {
                         {{"reduction", reduction}})};
     });
   }
-  add("tract_core_scatter_elements", {1, 4, 3}, {{"axis", 0}}, {1, 4, 3});
-  add("tract_core_scatter_elements", {3, 1, 3}, {{"axis", 1}}, {3, 1, 3});
-  add("tract_core_scatter_nd", {1, 1}, {}, {1, 4, 3});
-  add("tract_core_scatter_nd", {1, 3}, {}, {1});
-  for (int axis : {0, 1, 2}) {
-    cases.unary("tract_core_one_hot", {2, kS}, DType::kI64, Fill::kIndex, {{"axis", axis}, {"dim", 4}});
-    cases.unary("tract_core_one_hot", {2, kS}, DType::kI64, Fill::kIndex,
-                {{"axis", axis}, {"dim", 3}, {"value_off", -0.5}, {"value_on", 2.0}});
-  }
+}
+
+void add_orders(Cases& cases) {
   for (DType dtype : {DType::kF32, DType::kF16, DType::kF64, DType::kI64}) {
     for (bool largest : {false, true}) {
       for (Fill fill : {Fill::kDistinct, Fill::kEqual}) {
@@ -157,6 +134,43 @@ void add_index_cases(Cases& cases) {
     return {bench.builder().binary(
         "add", bench.add("tract_core_range", {}, {{"start", 0.5}, {"end", 2.5}, {"step", 0.5}}), bench.input({1}))};
   });
+}
+
+}  // namespace
+
+void add_index_cases(Cases& cases) {
+  const auto add = [&](const char* op, const Shape& indices, const std::vector<NamedArgument>& attributes,
+                       const Shape& updates = {}) {
+    for (DType dtype : {DType::kF32, DType::kF16, DType::kI64, DType::kBool}) {
+      for (DType index : {DType::kI64, DType::kI32}) {
+        const bool scatters = std::string_view(op).find("scatter") != std::string_view::npos;
+        if (dtype == DType::kBool && std::string_view(op) == "tract_core_scatter_elements") continue;
+        cases.add(op, nnef::to_string(indices), [=](Bench& bench) -> std::vector<Value> {
+          std::vector<Argument> tensors = {bench.input({3, 4, 3}, dtype), bench.input(indices, index, Fill::kIndex)};
+          if (scatters) tensors.emplace_back(bench.input(updates, dtype, Fill::kPositive));
+          return {bench.add(op, tensors, attributes)};
+        });
+      }
+    }
+  };
+  for (int axis : {0, 1, 2}) {
+    for (const Shape& shape : {Shape{2}, Shape{kS, 2}, Shape{}}) add("tract_core_gather", shape, {{"axis", axis}});
+    add("tract_core_gather_elements", {2, 2, 3}, {{"axis", axis}});
+  }
+  add("tract_core_gather_nd", {2, kS, 2}, {{"batch_dims", 0}});
+  add("tract_core_gather_nd", {kS, 3}, {{"batch_dims", 0}});
+  add("tract_core_gather_nd", {3, 2, 1}, {{"batch_dims", 1}});
+  add_scatters(cases);
+  add("tract_core_scatter_elements", {1, 4, 3}, {{"axis", 0}}, {1, 4, 3});
+  add("tract_core_scatter_elements", {3, 1, 3}, {{"axis", 1}}, {3, 1, 3});
+  add("tract_core_scatter_nd", {1, 1}, {}, {1, 4, 3});
+  add("tract_core_scatter_nd", {1, 3}, {}, {1});
+  for (int axis : {0, 1, 2}) {
+    cases.unary("tract_core_one_hot", {2, kS}, DType::kI64, Fill::kIndex, {{"axis", axis}, {"dim", 4}});
+    cases.unary("tract_core_one_hot", {2, kS}, DType::kI64, Fill::kIndex,
+                {{"axis", axis}, {"dim", 3}, {"value_off", -0.5}, {"value_on", 2.0}});
+  }
+  add_orders(cases);
 }
 
 namespace {
@@ -189,10 +203,12 @@ void add_products(Cases& cases) {
     for (DType dtype : {DType::kF32, DType::kF16}) {
       for (const char* acc : {"f32", "f16"}) {
         if (dtype == DType::kF32 && std::string_view(acc) == "f16") continue;
-        cases.add("tract_core_einsum", text, [=](Bench& bench) -> std::vector<Value> {
-          const std::vector<Value> operands = {bench.input(a, dtype), bench.input(b, dtype, Fill::kPositive)};
-          return {bench.add("tract_core_einsum", {Argument(operands)}, {{"expr", text}, {"acc", acc}})};
-        });
+        // Bindings are named, for clang before 16.
+        cases.add("tract_core_einsum", text,
+                  [text = text, a = a, b = b, dtype, acc](Bench& bench) -> std::vector<Value> {
+                    const std::vector<Value> operands = {bench.input(a, dtype), bench.input(b, dtype, Fill::kPositive)};
+                    return {bench.add("tract_core_einsum", {Argument(operands)}, {{"expr", text}, {"acc", acc}})};
+                  });
       }
     }
   }

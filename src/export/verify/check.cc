@@ -366,7 +366,7 @@ std::optional<Failure> judge_all(const Engine& engine, const CheckSubject& subje
 }
 
 void write_bundle(const std::filesystem::path& archive, Failure& failure, const ExportOptions& options,
-                  const ExportReport& report, const ExportError& error) {
+                  const ExportReport& report) {
   DebugBundle bundle;
   bundle.archive = archive;
   bundle.inputs = failure.run->inputs;
@@ -376,7 +376,7 @@ void write_bundle(const std::filesystem::path& archive, Failure& failure, const 
   bundle.versions = versions.torch2nnef + "\nlibtorch " + versions.torch + "\n" + report.check.engine + "\n";
   bundle.log = failure.log;
   for (const Diagnostic& problem : failure.problems) bundle.log += "\n" + problem.text + "\n";
-  bundle.report_json = json_report(error, &report);
+  bundle.report_json = json_report(ExportError(ExportError::Kind::kCheckFailed, failure.problems), &report);
   bundle.smallest = std::move(failure.smallest);
   write_debug_bundle(options.debug_bundle, bundle);
 }
@@ -414,9 +414,8 @@ void check_archive(const std::filesystem::path& archive, const CheckSubject& sub
   }
   if (!failure) failure = check_codes(subject, options, report);
   if (!failure) return warn_of_weak_outputs(subject, report.diagnostics);
-  ExportError error(ExportError::Kind::kCheckFailed, failure->problems);
-  if (!options.debug_bundle.empty()) write_bundle(archive, *failure, options, report, error);
-  throw error;
+  if (!options.debug_bundle.empty()) write_bundle(archive, *failure, options, report);
+  throw ExportError(ExportError::Kind::kCheckFailed, failure->problems);
 }
 
 }  // namespace torch2nnef
