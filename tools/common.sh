@@ -24,6 +24,9 @@ torch_at() {
   fi
 }
 
+# version_of_torch FOLDER: as 2.15.0; nothing where there is no torch.
+version_of_torch() { sed -n "s/^__version__ = '\([0-9.]*\).*/\1/p" "$1/version.py" 2>/dev/null || true; }
+
 # choose_build PRESET: sets `build`, the build folder, and `torch_folder`, a libtorch that is not the system's.
 choose_build() {
   build=build/$1 torch_folder=
@@ -38,7 +41,7 @@ choose_build() {
     *) torch_folder=$(torch_at "$torch") ;;
   esac
   local version
-  version=$(sed -n "s/^__version__ = '\([0-9.]*\).*/\1/p" "$torch_folder/version.py" 2>/dev/null)
+  version=$(version_of_torch "$torch_folder")
   [ -n "$version" ] || fail "--torch: there is no torch in $torch_folder"
   build=build/torch-$version
   [ "$1" = release ] || build+=-$1
